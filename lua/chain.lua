@@ -1,0 +1,205 @@
+--- chain: builds the loops of a VM's segments once, and starts each task.
+-- In: from Rust, the segments: a head, steps and a tail with their compiled chunks. Out:
+-- begin(seed), push(i), finish(i), each true or false with `state.failure` set.
+-- Loops live as long as the VM, so that their traces do; the user's functions are made again for
+-- each task and set into them.
+
+local prelude = require("gleamflow.prelude")
+local state = require("gleamflow.state")
+local failure = require("gleamflow.failure")
+local native = require("gleamflow.native")
+local patterns = require("gleamflow.patterns")
+local jit_util = require("jit.util")
+
+local type, ipairs, xpcall, pcall, rawget = type, ipairs, xpcall, pcall, rawget
+local getmetatable = debug.getmetatable
+local record, late = failure.record, failure.late
+
+local M = {}
+
+-- Set by `build`: compiled chunks that run at the start of a task, { id, chunk, set }, in order.
+local shared, chunks, clears = {}, {}, {}
+local pushes, finishes = {}, {}
+
+-- What Rust passed with the push or finish that is open for each segment.
+local flushes = {}
+
+local function flusher(index)
+	local progress = state.progress
+	return function()
+		local to, step, row = state.to, progress.step, progress.row
+		if not flushes[index]() then
+			state.failure = state.failure or { elsewhere = true }
+			error(state.FAILED, 0)
+		end
+		state.to = to
+		progress.step, progress.row = step, row
+	end
+end
+
+local function nothing() end
+
+local function build_segment(index, segment, template)
+	local port = native.port(segment.port)
+	local send = flusher(index)
+	local run, list = template("tails/frames").new(port, send)
+	local end_tail = nothing
+	local tail = segment.tail
+	if tail then
+		local set, clear
+		run, end_tail, set, clear =
+			template("tails/combine").new(template, tail.id, tail.keys, list)
+		chunks[#chunks + 1] = { id = tail.id, chunk = tail.chunk, set = set }
+		clears[#clears + 1] = clear
+	end
+	local own = {}
+	local head, steps = segment.head, segment.steps
+	local flat = head.kind == "lines" and #steps > 0 and steps[1].kind == "flat_map"
+	for i = #steps, flat and 2 or 1, -1 do
+		local step = steps[i]
+		local set
+		run, set = template("steps/" .. step.kind).new(step.id, run)
+		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
+	end
+	local first = flat and steps[1] or head
+	local push, end_head, set, clear
+	if flat then
+		push, set =
+			template("heads/lines_flat_map").new(port, run, first.id, template("steps/flat_map"))
+	else
+		push, end_head, set, clear = template("heads/" .. head.kind).new(
+			port,
+			run,
+			head.id or (own[1] or tail or { id = 0 }).id,
+			head.keys,
+			template
+		)
+	end
+	if set then
+		table.insert(own, 1, { id = first.id, chunk = first.chunk, set = set })
+		clears[#clears + 1] = clear
+	end
+	for _, chunk in ipairs(own) do
+		chunks[#chunks + 1] = chunk
+	end
+	pushes[index] = function()
+		state.to = false
+		push()
+		if port.pending ~= 0 then
+			send()
+		end
+	end
+	finishes[index] = function()
+		state.to = false
+		if end_head then
+			end_head()
+		end
+		end_tail()
+		if port.pending ~= 0 then
+			send()
+		end
+	end
+end
+
+local function opcode(chunk, at)
+	return jit_util.funcbc(chunk, at) % 256
+end
+
+local bare = loadstring("return (function() end)")
+
+-- Traces are bound to a function of the user's as one closure until its prototype has had several,
+-- then to the prototype. Closures are made afresh for each task, so the latter is wanted from the
+-- start: a chunk that does nothing but make its function is run a few times.
+local function make_polymorphic(chunk)
+	if
+		jit_util.funcinfo(chunk).bytecodes == jit_util.funcinfo(bare).bytecodes
+		and opcode(chunk, 1) == opcode(bare, 1)
+		and opcode(chunk, 2) == opcode(bare, 2)
+	then
+		for _ = 1, 4 do
+			chunk()
+		end
+	end
+end
+
+--- Builds all segments. `template(name)` loads a file afresh.
+function M.build(setup, template)
+	shared = setup.shared
+	for i, segment in ipairs(setup.segments) do
+		build_segment(i, segment, template)
+	end
+	for _, code in ipairs(chunks) do
+		make_polymorphic(code.chunk)
+	end
+end
+
+local function callable(v)
+	if type(v) == "function" then
+		return true
+	end
+	local meta = getmetatable(v)
+	return type(meta) == "table" and rawget(meta, "__call") ~= nil
+end
+
+local function begin(seed)
+	local progress = state.progress
+	prelude.restore(seed)
+	for _, code in ipairs(shared) do
+		progress.step = code.id
+		code.chunk()
+	end
+	for _, code in ipairs(chunks) do
+		progress.step = code.id
+		local f = code.chunk()
+		if not callable(f) then
+			error("expected a function, got " .. (f == nil and "nil" or "a " .. type(f)), 0)
+		end
+		code.set(f)
+	end
+end
+
+local function guarded(f, ...)
+	local ok, err = xpcall(f, record, ...)
+	if not ok then
+		late(err)
+	end
+	return state.failure == nil
+end
+
+--- Lets go of all that the last task held.
+function M.release()
+	for _, clear in ipairs(clears) do
+		clear()
+	end
+	for _, code in ipairs(chunks) do
+		code.set(nil)
+	end
+	patterns.clear()
+	prelude.restore(0)
+end
+
+function M.begin(seed)
+	state.failure = nil
+	state.to = false
+	return guarded(begin, seed)
+end
+
+--- `flush()` hands the rows in the port's out buffer on; false where the receiver failed.
+function M.push(i, flush)
+	flushes[i] = flush
+	return guarded(pushes[i])
+end
+
+function M.finish(i, flush)
+	flushes[i] = flush
+	return guarded(finishes[i])
+end
+
+--- Takes the failure, so that segments behind the failed one can still be pushed to.
+function M.failure()
+	local taken = state.failure
+	state.failure = nil
+	return taken
+end
+
+return M

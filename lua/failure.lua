@@ -1,0 +1,80 @@
+--- failure: what is known about an error at the moment when it is thrown.
+-- In: the error value, as the handler of an xpcall. Out: `state.failure`, set once for a task:
+-- step, row, line (within the step's own text) and message. Chunks of user code are named
+-- `gleamflow:STEP`, which is how positions and stack frames are told apart.
+
+local state = require("gleamflow.state")
+
+local getinfo, getmetatable = debug.getinfo, debug.getmetatable
+local match, find, sub = string.match, string.find, string.sub
+local type, tostring, tonumber, pcall, rawget = type, tostring, tonumber, pcall, rawget
+
+local M = {}
+
+local function text_of(err)
+	if type(err) == "string" or type(err) == "number" then
+		return tostring(err)
+	end
+	local meta = getmetatable(err)
+	if type(meta) == "table" and rawget(meta, "__tostring") ~= nil then
+		local ok, text = pcall(tostring, err)
+		if ok and type(text) == "string" then
+			return text
+		end
+	end
+	return "error value: " .. (err == nil and "nil" or "a " .. type(err))
+end
+
+local function line_in(step)
+	local own = "=gleamflow:" .. step
+	local level = 3
+	while true do
+		local info = getinfo(level, "Sl")
+		if not info then
+			return nil
+		elseif info.source == own and info.currentline > 0 then
+			return info.currentline
+		end
+		level = level + 1
+	end
+end
+
+--- The handler: remembers the first failure of the task and gives back the error.
+function M.record(err)
+	if state.failure or err == state.FAILED then
+		return err
+	end
+	local step = state.progress.step
+	local failure = { step = step, row = state.progress.row }
+	state.failure = failure
+	local text = text_of(err)
+	failure.memory = text == "not enough memory"
+	local place, line, message = match(text, "^gleamflow:(%d+):(%d+): (.*)$")
+	if place == nil then
+		-- A place in our own files: an iterator of a library's was called there.
+		text = match(text, "^lua/[%w_/]+%.lua:%d+: (.*)$") or text
+		failure.line = line_in(step)
+	elseif tonumber(place) == step then
+		text, failure.line = message, tonumber(line)
+	else
+		failure.line = line_in(step)
+		text = message .. " (line " .. line .. " of the shared code)"
+	end
+	local from, to = find(text, "\n\nhint: ", 1, true)
+	if from then
+		text, failure.hint = sub(text, 1, from - 1), sub(text, to + 1)
+	end
+	failure.message = text
+	return err
+end
+
+--- For what no handler sees: out of memory, and errors within a handler.
+function M.late(err)
+	if state.failure == nil then
+		state.failure =
+			{ step = state.progress.step, row = state.progress.row, message = text_of(err) }
+		state.failure.memory = state.failure.message == "not enough memory"
+	end
+end
+
+return M

@@ -1,0 +1,77 @@
+--- fold: one call of a reduce's function, its results checked and put in place.
+-- In: the step's number; partial results in a list. Out: fold(into, from, n) folds the columns
+-- 1..n of `from` into those of `into`; one(old, v) is the same for rows of one value column;
+-- unequal(n, m) throws for rows of one key that differ in width; set(f) for each task.
+
+local state = require("gleamflow.state")
+
+local select, unpack, error = select, unpack, error
+
+local format = string.format
+
+local M = {}
+
+function M.new(id)
+	local progress = state.progress
+	local f
+
+	local function unequal(n, m)
+		progress.step = id
+		error(format("reduce: rows of one key have %d and %d value columns", n, m), 0)
+	end
+
+	local function wrong(wanted, got)
+		error(
+			format(
+				"reduce: the function got %d value columns twice and returned %d, not %d",
+				wanted,
+				got,
+				wanted
+			),
+			0
+		)
+	end
+
+	local function single(...)
+		if select("#", ...) ~= 1 then
+			wrong(1, select("#", ...))
+		end
+		return (...)
+	end
+
+	local function one(old, v)
+		progress.step = id
+		state.to = false
+		return single(f(old, v))
+	end
+
+	local function store(into, n, ...)
+		if select("#", ...) ~= n then
+			wrong(n, select("#", ...))
+		end
+		for i = 1, n do
+			into[i] = (select(i, ...))
+		end
+	end
+
+	local args = {}
+
+	local function many(into, from, n)
+		if n == 0 then
+			return
+		end
+		for i = 1, n do
+			args[i] = into[i]
+			args[n + i] = from[i]
+		end
+		progress.step = id
+		state.to = false
+		store(into, n, f(unpack(args, 1, 2 * n)))
+	end
+
+	return one, many, unequal, function(g)
+		f = g
+	end
+end
+
+return M

@@ -1,0 +1,46 @@
+--- frame: the parts of reading frames that all heads share.
+-- In: the bytes of a block and a place in them. Out: where a frame stops, and its columns as
+-- values or in a list.
+
+local value = require("gleamflow.codec").value
+local unpack = unpack
+
+local M = {}
+
+--- Where the frame that begins at `at` stops.
+function M.stop_of(bytes, at, size)
+	local stop = at + 4
+	if stop < size then
+		stop = stop
+			+ bytes[at]
+			+ bytes[at + 1] * 256
+			+ bytes[at + 2] * 65536
+			+ bytes[at + 3] * 16777216
+	end
+	if stop > size or stop == at + 4 then
+		error("damaged row: a frame is empty or goes over its block", 0)
+	end
+	return stop
+end
+
+--- All columns of a row of which two have been read.
+function M.rest(bytes, at, stop, a, b)
+	local columns, n = { a, b }, 2
+	while at < stop do
+		n = n + 1
+		columns[n], at = value(bytes, at, stop, 0)
+	end
+	return unpack(columns, 1, n)
+end
+
+--- The columns behind `at` into a list; their number.
+function M.columns(bytes, at, stop, columns)
+	local n = 0
+	while at < stop do
+		n = n + 1
+		columns[n], at = value(bytes, at, stop, 0)
+	end
+	return n
+end
+
+return M

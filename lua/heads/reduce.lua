@@ -1,0 +1,121 @@
+--- reduce: the loop over encoded rows sorted by key, folded where their first columns are equal.
+-- In: the port, whose `starts` say which rows are the first of their key; the step's number and
+-- the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
+-- block, so the last row is kept until then. Keys are those of the group's first row.
+
+local frame = require("gleamflow.frame")
+local state = require("gleamflow.state")
+local value = require("gleamflow.codec").value
+
+local unpack = unpack
+local columns_of, stop_of = frame.columns, frame.stop_of
+
+local M = {}
+
+function M.new(port, next_step, id, keys, template)
+	local progress = state.progress
+	local one, many, unequal, set = template("fold").new(id)
+	-- The open group: its key columns, its values, and how many (-1: no group is open).
+	local key, acc, width = {}, {}, -1
+	local columns, values = {}, {}
+
+	local function pass()
+		local n = width
+		width = -1
+		if keys == 1 and n == 1 then
+			return next_step(key[1], acc[1])
+		end
+		local row = {}
+		for i = 1, keys do
+			row[i] = key[i]
+		end
+		for i = 1, n do
+			row[keys + i] = acc[i]
+		end
+		return next_step(unpack(row, 1, keys + n))
+	end
+
+	local function start(n)
+		if width >= 0 then
+			pass()
+		end
+		for i = 1, keys do
+			key[i] = columns[i]
+		end
+		width = n
+		for i = 1, n do
+			acc[i] = columns[keys + i]
+		end
+	end
+
+	local function add(n)
+		if n ~= width then
+			unequal(width, n)
+		elseif n == 1 then
+			acc[1] = one(acc[1], columns[keys + 1])
+		else
+			for i = 1, n do
+				values[i] = columns[keys + i]
+			end
+			many(acc, values, n)
+		end
+	end
+
+	-- Rows of one key column and one value column, without lists.
+	local function pair(first, k, v)
+		if first then
+			if width >= 0 then
+				pass()
+			end
+			key[1], acc[1], width = k, v, 1
+		elseif width ~= 1 then
+			unequal(width, 1)
+		else
+			acc[1] = one(acc[1], v)
+		end
+	end
+
+	local function push()
+		local bytes, size, starts = port.bytes, port.size, port.starts
+		local at, row = 0, 0
+		while at < size do
+			progress.row = row
+			progress.step = id
+			local first = starts[row] ~= 0 or width < 0
+			row = row + 1
+			local from, stop = at + 4, stop_of(bytes, at, size)
+			local a, b
+			a, at = value(bytes, from, stop, 0)
+			if keys == 1 and at < stop then
+				b, at = value(bytes, at, stop, 0)
+			end
+			if at == stop and keys == 1 and b ~= nil then
+				pair(first, a, b)
+			else
+				-- From the start of the frame again: uncommon widths, and nil values.
+				at = stop
+				local n = columns_of(bytes, from, stop, columns) - keys
+				if first then
+					start(n)
+				else
+					add(n)
+				end
+			end
+		end
+	end
+
+	local function finish()
+		if width >= 0 then
+			pass()
+		end
+	end
+
+	local function clear()
+		width = -1
+		key, acc, columns, values = {}, {}, {}, {}
+	end
+
+	return push, finish, set, clear
+end
+
+return M

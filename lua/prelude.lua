@@ -1,0 +1,221 @@
+--- prelude: the globals of user code, and how they become fresh for each task.
+-- In: nothing. Out: restore(seed). The only file that sets globals. Tables keep their identity
+-- from task to task, because compiled traces are bound to it; only their contents are restored.
+
+local native = require("gleamflow.native")
+local order = require("gleamflow.order")
+local rows = require("gleamflow.rows")
+local state = require("gleamflow.state")
+local failure = require("gleamflow.failure")
+local patterns = require("gleamflow.patterns")
+local ffi = require("ffi")
+
+local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
+local type, next, rawget, rawset, select, error = type, next, rawget, rawset, select, error
+local xpcall, tostring, floor = xpcall, tostring, math.floor
+local gsub = string.gsub
+local null, record, FAILED = state.null, failure.record, state.FAILED
+
+local format = string.format
+
+local M = {}
+
+debug_setmetatable(null, {
+	__tostring = function()
+		return "null"
+	end,
+	__metatable = false,
+})
+
+--- Runs the rest of the chain at once for a row.
+local function emit(...)
+	if select("#", ...) == 0 then
+		error("emit: expected a value, got nothing", 2)
+	end
+	local to = state.to
+	if not to then
+		error("emit: works only inside map, flat_map and for_each", 2)
+	end
+	local progress = state.progress
+	local step = progress.step
+	-- The handler sees the failure where it happens, and a pcall of the user's cannot hide it.
+	if not xpcall(to, record, ...) then
+		error(FAILED, 0)
+	end
+	state.to = to
+	progress.step = step
+end
+
+local function pairs_next(walk)
+	local t = walk.table
+	local i = walk.at + 1
+	local n = walk.count
+	while i <= n do
+		local v = rawget(t, i)
+		if v ~= nil then
+			walk.at = i
+			return i, v
+		end
+		i = i + 1
+	end
+	local keys = walk.keys
+	if keys then
+		local k = keys[i - n]
+		while k ~= nil do
+			local v = rawget(t, k)
+			if v ~= nil then
+				walk.at = i
+				return k, v
+			end
+			i = i + 1
+			k = keys[i - n]
+		end
+	end
+	walk.at = i
+end
+
+--- The list part 1..n, then the other keys in the total order of values.
+local function pairs(t)
+	if type(t) ~= "table" then
+		error(
+			"bad argument #1 to 'pairs' (table expected, got "
+				.. (t == nil and "nil" or type(t))
+				.. ")",
+			2
+		)
+	end
+	local n = 0
+	while rawget(t, n + 1) ~= nil do
+		n = n + 1
+	end
+	local keys, others = nil, 0
+	for k in next, t do
+		if type(k) ~= "number" or k < 1 or k > n or k ~= floor(k) then
+			keys = keys or {}
+			others = others + 1
+			keys[others] = k
+		end
+	end
+	if others > 1 then
+		order.sort(keys)
+	end
+	return pairs_next, { table = t, count = n, keys = keys, at = 0 }, nil
+end
+
+local text = ffi.new("uint8_t[64]")
+
+--- The text that gleamflow itself writes for a number.
+local function str(v)
+	if type(v) == "number" then
+		return ffi.string(text, native.number_text(v, text))
+	elseif order.is_integer(v) then
+		return (gsub(tostring(v), "U?LL$", ""))
+	end
+	return tostring(v)
+end
+
+local libraries = {
+	string = string,
+	math = math,
+	table = table,
+	bit = bit,
+	os = os,
+	io = io,
+	coroutine = coroutine,
+}
+
+local function require(name)
+	local library = libraries[name]
+	if library == nil then
+		error(
+			format(
+				"require: no module %q in a step\n\nhint: `lua_file` brings a file of Lua code along",
+				tostring(name)
+			),
+			2
+		)
+	end
+	return library
+end
+
+-- selene: allow(global_usage)
+local G = _G
+rawset(G, "raw_pairs", G.pairs)
+for name, v in next, { emit = emit, pairs = pairs, str = str, require = require } do
+	rawset(G, name, v)
+end
+rawset(G, "null", null)
+rawset(G, "unpack_rows", rows.unpack_rows)
+for _, name in ipairs({
+	"debug",
+	"ffi",
+	"package",
+	"jit",
+	"module",
+	"getfenv",
+	"setfenv",
+	"newproxy",
+	"dofile",
+	"loadfile",
+	"arg",
+}) do
+	rawset(G, name, nil)
+end
+for name, f in next, patterns.functions do
+	string[name] = f
+end
+function os.exit()
+	error("os.exit is not available in a step", 2)
+end
+
+-- Every table that user code can reach, with its contents and metatable as they are now.
+local saved = {}
+
+local function save(t)
+	if type(t) ~= "table" or saved[t] then
+		return
+	end
+	local contents = {}
+	saved[t] = { contents = contents, meta = debug_getmetatable(t) }
+	for k, v in next, t do
+		contents[k] = v
+		save(v)
+	end
+	save(debug_getmetatable(t))
+end
+
+save(G)
+save(debug_getmetatable(""))
+save(debug_getmetatable(io.stdout))
+
+local randomseed, setlocale, collectgarbage = math.randomseed, os.setlocale, collectgarbage
+local output, input, stdout, stdin = io.output, io.input, io.stdout, io.stdin
+
+--- Makes the environment what it was when the VM was made.
+function M.restore(seed)
+	for t, was in next, saved do
+		local contents = was.contents
+		for k in next, t do
+			if contents[k] == nil then
+				rawset(t, k, nil)
+			end
+		end
+		for k, v in next, contents do
+			if rawget(t, k) ~= v then
+				rawset(t, k, v)
+			end
+		end
+		if debug_getmetatable(t) ~= was.meta then
+			debug_setmetatable(t, was.meta)
+		end
+	end
+	collectgarbage("restart")
+	collectgarbage("setpause", 200)
+	collectgarbage("setstepmul", 200)
+	setlocale("C")
+	output(stdout)
+	input(stdin)
+	randomseed(seed)
+end
+
+return M

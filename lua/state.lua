@@ -1,0 +1,24 @@
+--- state: what the parts of a VM share while a task runs.
+-- In: the addresses that Rust passes. Out: one table; `to` is where `emit` sends rows now (false
+-- outside map, flat_map and for_each), `failure` the first failure of the task.
+
+local native = require("gleamflow.native")
+local addresses = ...
+
+local M = {
+	to = false,
+	failure = nil,
+	progress = native.progress(addresses.progress),
+	key = native.key(addresses.key),
+	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
+	null = addresses.null,
+	-- Thrown when the failure is already known, so that it is not reported as another one.
+	FAILED = setmetatable({}, {
+		__tostring = function()
+			return "the task has failed"
+		end,
+		__metatable = false,
+	}),
+}
+
+return M

@@ -1,0 +1,32 @@
+--- map: replaces each row by what the user's function returns for it.
+-- In: the step's number and the continuation. Out: run(row…), and set(f) for each task.
+-- Loaded afresh for each step: a trace takes a second call of one prototype for recursion.
+
+local state = require("gleamflow.state")
+local select = select
+
+local M = {}
+
+function M.new(id, next_step)
+	local progress = state.progress
+	local f
+
+	-- No value at all drops the row; `return nil` is a row of one nil.
+	local function pass(...)
+		if select("#", ...) ~= 0 then
+			return next_step(...)
+		end
+	end
+
+	local function run(...)
+		progress.step = id
+		state.to = next_step
+		return pass(f(...))
+	end
+
+	return run, function(g)
+		f = g
+	end
+end
+
+return M

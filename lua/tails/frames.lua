@@ -1,0 +1,94 @@
+--- frames: the end of a segment that writes rows into its out buffer.
+-- In: the port, and `flush`, which hands the full buffer on. Out: run(row…) and
+-- list(values, n), which writes the row values[1..n].
+
+local native = require("gleamflow.native")
+local codec = require("gleamflow.codec")
+local state = require("gleamflow.state")
+
+local select, type = select, type
+local row_s, row_n, row_sn, row_ss = native.row_s, native.row_n, native.row_sn, native.row_ss
+local row_begin, row_end, row_drop = native.row_begin, native.row_end, native.row_drop
+local put, put_string, put_nil = codec.put, native.put_string, native.put_nil
+local POINTER, TOO_LARGE = codec.POINTER, codec.TOO_LARGE
+
+local M = {}
+
+function M.new(port, flush)
+	local progress = state.progress
+
+	-- A row that could not be written: says why. Where it is a text, the column is looked for.
+	local function refuse(status, ...)
+		row_drop(port)
+		if status == TOO_LARGE then
+			codec.too_large()
+		end
+		for i = 1, select("#", ...) do
+			local v = select(i, ...)
+			if type(v) == "string" then
+				row_begin(port)
+				local again = put_string(port, v, #v)
+				row_drop(port)
+				if again == POINTER then
+					codec.pointer_text(i, v)
+				end
+			end
+		end
+	end
+
+	local function ended(status, ...)
+		if status == 1 then
+			flush()
+		elseif status ~= 0 then
+			refuse(status, ...)
+		end
+		progress.emitted = progress.emitted + 1
+	end
+
+	local function general(n, ...)
+		row_begin(port)
+		for i = 1, n do
+			put(port, i, (select(i, ...)), 0)
+		end
+		ended(row_end(port))
+	end
+
+	local function run(...)
+		local n = select("#", ...)
+		if n == 1 then
+			local a = ...
+			if type(a) == "string" then
+				return ended(row_s(port, a, #a), a)
+			elseif type(a) == "number" then
+				return ended(row_n(port, a))
+			end
+		elseif n == 2 then
+			local a, b = ...
+			if type(a) == "string" then
+				if type(b) == "number" then
+					return ended(row_sn(port, a, #a, b), a)
+				elseif type(b) == "string" then
+					return ended(row_ss(port, a, #a, b, #b), a, b)
+				end
+			end
+		end
+		return general(n, ...)
+	end
+
+	local function list(values, n)
+		row_begin(port)
+		for i = 1, n do
+			local v = values[i]
+			if v == nil then
+				put_nil(port)
+			else
+				put(port, i, v, 0)
+			end
+		end
+		ended(row_end(port))
+	end
+
+	return run, list
+end
+
+return M

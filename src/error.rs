@@ -1,0 +1,253 @@
+//! What a caller gets when a flow fails, and the form in which a failure travels from a worker.
+//!
+//! A newcomer's trap: `Failure` knows a step only by its number; the engine, which has the plan,
+//! turns it into an `Error` that names the user's own file and line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The result of everything that can fail here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of thing went wrong; for programs, where [`Error`]'s text is for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The flow itself cannot be: a syntax error, a bad format, a column 0, a glob without a match.
+    Plan,
+    /// An input is missing, unreadable, or holds what its format forbids.
+    Input,
+    /// The user's Lua threw, or gave back what cannot be a row.
+    Lua,
+    /// A shell command failed.
+    Command,
+    /// A row does not fit what the next step or the sink asks for.
+    Row,
+    /// A step took longer for one row than `step_timeout`.
+    Timeout,
+    /// The memory of the run does not suffice.
+    Memory,
+    /// A disk, a pipe or a writer failed.
+    Io,
+    /// The reader of our output has gone (and it was not stdout).
+    OutputClosed,
+    /// A worker process died or could not be started.
+    Worker,
+}
+
+/// A step of the plan, by its number.
+pub(crate) type StepId = u32;
+
+/// Where in the user's program an operator was called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub file: String,
+    pub line: u32,
+    /// The builder method: `flat_map`.
+    pub operator: String,
+    /// Where the step's Lua text begins, where the `lua!` macro has told.
+    pub code: Option<(String, u32)>,
+}
+
+impl Origin {
+    pub(crate) fn new(operator: &str, location: &std::panic::Location<'_>) -> Origin {
+        Origin {
+            file: location.file().to_owned(),
+            line: location.line(),
+            operator: operator.to_owned(),
+            code: None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}, {}", self.file, self.line, self.operator)
+    }
+}
+
+/// Where in the input the failing row came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputPlace {
+    /// A file's path, if the row was read from a file.
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    pub line: Option<u64>,
+    /// The start of the row as a person would read it: at most 80 bytes.
+    pub row: Option<String>,
+}
+
+impl fmt::Display for InputPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        if let Some(file) = &self.file {
+            f.write_str(file)?;
+            separator = ", ";
+        }
+        if let Some(line) = self.line {
+            write!(f, "{separator}line {line}")?;
+            separator = ": ";
+        }
+        if let Some(row) = &self.row {
+            write!(f, "{separator}{row}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The next move where temporary files fail.
+pub(crate) const OTHER_TEMP_DIR: &str = "`temp_dir` or GLEAMFLOW_TMPDIR names another place";
+
+/// A failure on its way from where it happened to the caller.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub kind: ErrorKind,
+    pub message: String,
+    pub step: Option<StepId>,
+    /// The line within the step's Lua text, from 1.
+    pub code_line: Option<u32>,
+    /// Boxed: a failure travels in every `Result`, and a place only in few.
+    pub input: Option<Box<InputPlace>>,
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Failure {
+        Failure {
+            kind,
+            message: message.into(),
+            step: None,
+            code_line: None,
+            input: None,
+            hint: None,
+        }
+    }
+
+    /// Names the step, unless a place closer to the cause has named one already.
+    pub(crate) fn at_step(mut self, step: StepId) -> Failure {
+        self.step.get_or_insert(step);
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn row(mut self, row: String) -> Failure {
+        self.input.get_or_insert_default().row.get_or_insert(row);
+        self
+    }
+
+    /// A temporary file failed.
+    pub(crate) fn temporary(what: impl fmt::Display, error: &std::io::Error) -> Failure {
+        Failure::io(what, error).hint(OTHER_TEMP_DIR)
+    }
+
+    pub(crate) fn io(what: impl fmt::Display, error: &std::io::Error) -> Failure {
+        Failure::new(ErrorKind::Io, format!("{what}: {error}"))
+    }
+}
+
+/// A failure inside a block of rows: also which row it was.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub failure: Failure,
+    /// From 0 in the block that was pushed; `None` where no row of it is to blame.
+    pub row: Option<u32>,
+}
+
+impl Failed {
+    pub(crate) fn at_step(self, step: StepId) -> Failed {
+        Failed { failure: self.failure.at_step(step), ..self }
+    }
+
+    /// Names the row, unless a place closer to the cause has named one already.
+    pub(crate) fn at_row(mut self, row: u32, describe: impl FnOnce() -> String) -> Failed {
+        if self.row.is_none() {
+            self.row = Some(row);
+            self.failure = self.failure.row(describe());
+        }
+        self
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Failed {
+        Failed { failure, row: None }
+    }
+}
+
+/// Why a flow failed: what, at which of the user's own lines, on which input, and the next move
+/// where it is known.
+///
+/// `Debug` prints the same text as `Display`, because that is what `main` prints when it returns
+/// an error.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    failure: Failure,
+    origin: Option<Origin>,
+}
+
+impl Error {
+    pub(crate) fn new(failure: Failure, origin: Option<Origin>) -> Error {
+        Error(Box::new(Inner { failure, origin }))
+    }
+
+    /// The kind of failure, for programs.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.failure.kind
+    }
+
+    /// The file and line of the user's program where the failing operator was called.
+    pub fn location(&self) -> Option<(&str, u32)> {
+        self.0.origin.as_ref().map(|origin| (origin.file.as_str(), origin.line))
+    }
+
+    /// The failing operator's name, such as `flat_map`.
+    pub fn operator(&self) -> Option<&str> {
+        self.0.origin.as_ref().map(|origin| origin.operator.as_str())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        Error::new(failure, None)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { failure, origin } = &*self.0;
+        if let Some(origin) = origin {
+            match (&origin.code, failure.code_line) {
+                (Some((file, first)), Some(line)) => {
+                    write!(f, "{file}:{}, {}", first + line - 1, origin.operator)?;
+                }
+                (None, Some(line)) => write!(f, "{origin}, line {line} of its function")?,
+                (_, None) => write!(f, "{origin}")?,
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&failure.message)?;
+        if let Some(input) = &failure.input {
+            write!(f, "\n  on {input}")?;
+        }
+        if let Some(hint) = &failure.hint {
+            write!(f, "\n\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}

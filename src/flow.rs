@@ -1,0 +1,197 @@
+//! [`Flow`]: the graph under construction, and the knobs of its runs.
+//!
+//! A newcomer's trap: a `Flow` is a handle. Its clones, and the datasets made from it, all speak of
+//! the same graph; nothing runs before a terminal or [`Flow::run`].
+
+use std::io::Read;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure, Origin};
+use crate::plan::chain::Code;
+use crate::plan::graph::{Graph, Node, NodeId, Operation};
+use crate::script::Script;
+use crate::sink::Attached;
+
+/// A dataflow under construction.
+///
+/// ```
+/// use gleamflow::Flow;
+///
+/// let words: Vec<(String, u64)> = Flow::new()
+///     .lines(["to be or", "not to be"])
+///     .flat_map("function(line) return line:gmatch('%w+') end")
+///     .map("function(word) return word, 1 end")
+///     .reduce("function(x, y) return x + y end")
+///     .collect()?;
+/// assert_eq!(words[0], ("be".to_string(), 2));
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a flow does nothing until a terminal such as `save_text_to`, or `run`"]
+pub struct Flow {
+    state: Arc<Mutex<State>>,
+}
+
+/// What a flow has been told so far.
+#[derive(Default)]
+pub(crate) struct State {
+    pub graph: Graph,
+    pub settings: Settings,
+    /// The readers given to `reader`; taken by the run that reads them.
+    pub readers: Vec<Option<Box<dyn Read + Send>>>,
+    pub attached: Vec<Attached>,
+}
+
+/// The knobs of a run. `None` leaves the choice to the environment, then to the default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub workers: Option<usize>,
+    pub memory: Option<u64>,
+    pub temp_dir: Option<PathBuf>,
+    pub step_timeout: Option<Duration>,
+    pub max_row: Option<usize>,
+    pub in_process: bool,
+    pub split_bytes: Option<u64>,
+    pub block_bytes: Option<usize>,
+    pub exchange_bytes: Option<usize>,
+}
+
+impl Flow {
+    /// An empty flow.
+    pub fn new() -> Flow {
+        Flow::default()
+    }
+
+    /// How many workers run at once. Without it `GLEAMFLOW_WORKERS` says so, or else there is
+    /// one for each core that the process may use.
+    pub fn workers(self, workers: usize) -> Flow {
+        self.state().settings.workers = Some(workers);
+        self
+    }
+
+    /// How many bytes of memory a run may use, workers and their Lua heaps included. Without it
+    /// `GLEAMFLOW_MEMORY` says so (`512M`, `2G`), or else it is half of what the process may use.
+    /// The least is 64 MiB and 32 MiB for each worker.
+    pub fn memory(self, bytes: u64) -> Flow {
+        self.state().settings.memory = Some(bytes);
+        self
+    }
+
+    /// Where data that does not fit into memory goes. Without it `GLEAMFLOW_TMPDIR` says so, or
+    /// else `TMPDIR`. Files there have no name and are gone with the process, however it ends.
+    pub fn temp_dir(self, directory: impl Into<PathBuf>) -> Flow {
+        self.state().settings.temp_dir = Some(directory.into());
+        self
+    }
+
+    /// How long a step may take for one row without putting out another one. Without it there is
+    /// no limit.
+    pub fn step_timeout(self, limit: Duration) -> Flow {
+        self.state().settings.step_timeout = Some(limit);
+        self
+    }
+
+    /// The longest row in bytes, 64 MiB without this. A longer one is an error.
+    pub fn max_row(self, bytes: usize) -> Flow {
+        self.state().settings.max_row = Some(bytes);
+        self
+    }
+
+    /// Runs the same task loop on threads of this process instead of worker processes: for
+    /// sandboxes that forbid new processes. User code then shares this process's stdin, stdout
+    /// and memory, and a step without end can be reported but not stopped.
+    pub fn workers_in_process(self) -> Flow {
+        self.state().settings.in_process = true;
+        self
+    }
+
+    /// Makes splits, blocks and the exchange's memory small, so that tests on little data meet
+    /// what large data meets. Not part of the promise: splits change what a task is.
+    #[doc(hidden)]
+    pub fn test_sizes(
+        self,
+        split: Option<u64>,
+        block: Option<usize>,
+        exchange: Option<usize>,
+    ) -> Flow {
+        {
+            let settings = &mut self.state().settings;
+            settings.split_bytes = split;
+            settings.block_bytes = block;
+            settings.exchange_bytes = exchange;
+        }
+        self
+    }
+
+    /// Lua that every task runs before its steps: functions and values that they share.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows: Vec<i64> = Flow::new()
+    ///     .lua("function double(x) return 2 * x end")
+    ///     .range(1..4)
+    ///     .map("function(x) return double(x) end")
+    ///     .collect()?;
+    /// assert_eq!(rows, [2, 4, 6]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn lua(self, code: impl Into<Script>) -> Flow {
+        self.add_shared("lua", code.into(), Location::caller());
+        self
+    }
+
+    /// [`Flow::lua`] with the text of a file, which is read now and travels with the flow.
+    ///
+    /// # Errors
+    /// A file that cannot be read is reported when the flow is run.
+    #[track_caller]
+    pub fn lua_file(self, path: impl AsRef<Path>) -> Flow {
+        let path = path.as_ref();
+        let location = Location::caller();
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.add_shared("lua_file", Script::from(text), location),
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", path.display());
+                let mut state = self.state();
+                let step = state.graph.step(Origin::new("lua_file", location));
+                let problem = Failure::new(ErrorKind::Input, message).at_step(step);
+                state.graph.problem.get_or_insert(problem);
+            }
+        }
+        self
+    }
+
+    fn add_shared(&self, operator: &str, script: Script, location: &Location<'_>) {
+        let mut state = self.state();
+        let step = state.graph.step(script.origin(operator, location));
+        state.graph.shared.push(Code { step, text: script.into_text() });
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds a flow's state")
+    }
+
+    /// Adds a node and returns the handle on its rows.
+    pub(crate) fn add(
+        &self,
+        origin: Origin,
+        input: Option<NodeId>,
+        operation: impl FnOnce(NodeId) -> Result<Operation, Failure>,
+    ) -> Dataset {
+        let mut state = self.state();
+        let step = state.graph.step(origin);
+        let (operation, problem) = match operation(step) {
+            Ok(operation) => (operation, None),
+            Err(problem) => (Operation::Distinct, Some(problem)),
+        };
+        state.graph.nodes.push(Node { step, input, operation, problem });
+        drop(state);
+        Dataset::new(self.clone(), step)
+    }
+}

@@ -1,0 +1,393 @@
+//! A link: the engine's end of one worker, for as long as that worker lives.
+//!
+//! A newcomer's trap: everything that a worker writes is taken at once, whoever it is for. A
+//! worker is slowed down only by not being sent its next block.
+
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use tokio::io::{AsyncReadExt, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{ErrorKind, Failure};
+use crate::local::block::{Block, Item};
+use crate::local::spool::{Meter, Spool};
+use crate::plan::stage::RowKind;
+use crate::process::end_group;
+use crate::row::block::{HEADER_BYTES, Header, Kind};
+use crate::worker::task::{TaskResult, TaskSpec};
+
+/// Blocks of one task that may be on their way to the worker.
+const WINDOW: usize = 3;
+
+/// What waits to be sent: a block, and a file that goes with it.
+struct Message {
+    header: [u8; HEADER_BYTES],
+    payload: Bytes,
+    file: Option<OwnedFd>,
+}
+
+/// The engine's end of one worker.
+pub(crate) struct Link {
+    outgoing: mpsc::UnboundedSender<Message>,
+    tasks: Mutex<HashMap<u32, Arc<Inbox>>>,
+    next_task: AtomicU32,
+    /// Tasks that have been opened and are not done.
+    open: AtomicUsize,
+    dead: AtomicBool,
+    kill: CancellationToken,
+    gone: CancellationToken,
+    /// The last open task has ended.
+    idle: Notify,
+    /// Why the worker ended.
+    ending: Mutex<Option<String>>,
+    /// What the worker's watchdog said before it ended the worker.
+    timeout: Mutex<Option<Failure>>,
+}
+
+/// What has come back for one task.
+pub(crate) struct Inbox {
+    pub spool: Arc<Spool>,
+    window: Semaphore,
+    /// The task's own source has no more.
+    source_ended: AtomicBool,
+    finished: AtomicBool,
+}
+
+/// The process or thread behind a link.
+pub(crate) enum Body {
+    Process(tokio::process::Child),
+    Thread,
+}
+
+impl Link {
+    /// Takes over a started worker.
+    pub(crate) fn start(socket: UnixStream, output: pipe::Receiver, body: Body) -> Arc<Link> {
+        let (outgoing, messages) = mpsc::unbounded_channel();
+        let link = Arc::new(Link {
+            outgoing,
+            tasks: Mutex::default(),
+            next_task: AtomicU32::new(0),
+            open: AtomicUsize::new(0),
+            dead: AtomicBool::new(false),
+            kill: CancellationToken::new(),
+            gone: CancellationToken::new(),
+            idle: Notify::new(),
+            ending: Mutex::new(None),
+            timeout: Mutex::new(None),
+        });
+        tokio::spawn(send_all(socket, messages, link.kill.clone()));
+        tokio::spawn(link.clone().receive_all(output, body));
+        link
+    }
+
+    pub(crate) fn open_tasks(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when no task is open.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.open_tasks() == 0 || self.is_dead() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Sends a message that belongs to no task.
+    pub(crate) fn send(&self, kind: Kind, number: u32, payload: Bytes, file: Option<OwnedFd>) {
+        let header = Header::new(kind, number, 0, 0, &payload).encode();
+        // A dead worker's tasks have been told; there is nobody to send to.
+        let _ = self.outgoing.send(Message { header, payload, file });
+    }
+
+    /// Kills the worker; [`Link::gone`] resolves when it is no more.
+    pub(crate) fn kill(&self) {
+        self.kill.cancel();
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.kill.is_cancelled()
+    }
+
+    /// What a task gets when its worker has ended.
+    pub(crate) fn failure(&self) -> Failure {
+        if let Some(timeout) = &*self.timeout.lock().expect("no code panics while it holds it") {
+            return timeout.clone();
+        }
+        let ending = self.ending.lock().expect("no code panics while it holds the ending").clone();
+        let ending = ending.unwrap_or_else(|| "ended".to_owned());
+        let failure = Failure::new(ErrorKind::Worker, format!("a worker {ending}"));
+        match ending.contains("SIGKILL") {
+            true => failure.hint("the system kills processes when memory is short: see `memory`"),
+            false => failure,
+        }
+    }
+
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
+    /// Starts a task and returns the handle through which it is fed and read.
+    pub(crate) fn open_task(self: &Arc<Link>, spec: &TaskSpec, meter: &Arc<Meter>) -> Task {
+        let number = self.next_task.fetch_add(1, Ordering::Relaxed);
+        let inbox = Arc::new(Inbox {
+            spool: Spool::new(meter.clone(), Arc::new(Notify::new())),
+            window: Semaphore::new(WINDOW),
+            source_ended: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+        });
+        self.tasks().insert(number, inbox.clone());
+        self.open.fetch_add(1, Ordering::Relaxed);
+        if self.is_dead() {
+            self.fail_all();
+        }
+        let payload = rmp_serde::to_vec(spec).expect("a task is plain data");
+        self.send(Kind::Open, number, Bytes::from(payload), None);
+        Task { link: self.clone(), number, inbox }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, HashMap<u32, Arc<Inbox>>> {
+        self.tasks.lock().expect("no code panics while it holds the tasks")
+    }
+
+    async fn receive_all(self: Arc<Link>, mut output: pipe::Receiver, body: Body) {
+        let ended = tokio::select! {
+            ended = self.receive_blocks(&mut output) => ended,
+            () = self.kill.cancelled() => Ok(()),
+        };
+        self.dead.store(true, Ordering::Release);
+        self.kill.cancel();
+        let ending = end_of(body).await;
+        let ending = match ended {
+            Ok(()) => ending,
+            Err(reason) => format!("{ending} ({reason})"),
+        };
+        tracing::debug!(ending, "a worker has ended");
+        *self.ending.lock().expect("no code panics while it holds the ending") = Some(ending);
+        self.fail_all();
+        self.gone.cancel();
+    }
+
+    /// Returns at the end of what the worker writes.
+    async fn receive_blocks(&self, output: &mut pipe::Receiver) -> Result<(), String> {
+        let mut header = [0; HEADER_BYTES];
+        loop {
+            if output.read_exact(&mut header).await.is_err() {
+                return Ok(());
+            }
+            let header = Header::decode(&header).map_err(|damage| damage.to_string())?;
+            let mut payload = vec![0; header.len as usize];
+            if output.read_exact(&mut payload).await.is_err() {
+                return Ok(());
+            }
+            header.verify(&payload).map_err(|damage| damage.to_string())?;
+            self.dispatch(header, payload)?;
+        }
+    }
+
+    fn dispatch(&self, header: Header, payload: Vec<u8>) -> Result<(), String> {
+        if header.kind == Kind::Hello {
+            return match payload == crate::worker::VERSION.as_bytes() {
+                true => Ok(()),
+                false => Err("the worker is of another version of gleamflow".into()),
+            };
+        }
+        // A task that was closed may still have had something to say.
+        let Some(inbox) = self.tasks().get(&header.task).cloned() else { return Ok(()) };
+        let kind = match header.kind {
+            Kind::Frames => RowKind::Frames,
+            Kind::Lines => RowKind::Lines,
+            Kind::Columns => RowKind::Columns,
+            Kind::Text => RowKind::Text,
+            Kind::Ack => {
+                if header.rows == 1 {
+                    inbox.source_ended.store(true, Ordering::Release);
+                }
+                inbox.window.add_permits(1);
+                return Ok(());
+            }
+            Kind::Closed => {
+                self.finish(header.task, &inbox, Item::End);
+                return Ok(());
+            }
+            Kind::Done => {
+                let result: TaskResult =
+                    rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+                self.finish(header.task, &inbox, Item::Done(result));
+                return Ok(());
+            }
+            Kind::Failed => {
+                let failure: Failure =
+                    rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+                if failure.kind == ErrorKind::Timeout {
+                    // A worker that hangs serves no task any more, and earlier ones may be among
+                    // those. So it counts at once, as if the worker had been killed.
+                    let mut timeout =
+                        self.timeout.lock().expect("no code panics while it holds it");
+                    *timeout = Some(failure.clone());
+                    self.kill.cancel();
+                }
+                self.finish(header.task, &inbox, Item::Failed(failure));
+                return Ok(());
+            }
+            other => return Err(format!("unexpected block {other:?}")),
+        };
+        let block =
+            Block { kind, partition: header.partition, rows: header.rows, bytes: payload.into() };
+        if let Err(failure) = inbox.spool.push(Item::Block(block)) {
+            self.finish(header.task, &inbox, Item::Failed(failure));
+        }
+        Ok(())
+    }
+
+    fn finish(&self, number: u32, inbox: &Inbox, last: Item) {
+        if self.tasks().remove(&number).is_some() && self.open.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            self.idle.notify_waiters();
+        }
+        inbox.finished.store(true, Ordering::Release);
+        // Only blocks can fail to be queued.
+        let _ = inbox.spool.push(last);
+        inbox.window.close();
+    }
+
+    fn fail_all(&self) {
+        if self.ending.lock().expect("no code panics while it holds the ending").is_none() {
+            return;
+        }
+        let open: Vec<_> = self.tasks().drain().collect();
+        for (_, inbox) in open {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            inbox.finished.store(true, Ordering::Release);
+            let _ = inbox.spool.push(Item::Failed(self.failure()));
+            inbox.window.close();
+        }
+    }
+}
+
+async fn end_of(body: Body) -> String {
+    match body {
+        Body::Thread => "thread ended".to_owned(),
+        Body::Process(child) => {
+            // The worker has closed its output or must go; what it still did is for nobody.
+            match end_group(child, std::time::Duration::from_millis(200)).await {
+                Ok(status) => crate::process::Ending(status).to_string(),
+                Err(error) => format!("ended unseen: {error}"),
+            }
+        }
+    }
+}
+
+/// A started task.
+pub(crate) struct Task {
+    link: Arc<Link>,
+    number: u32,
+    pub inbox: Arc<Inbox>,
+}
+
+impl Task {
+    /// Sends a block of input once the worker has dealt with those before.
+    pub(crate) async fn feed(&self, block: Block) {
+        let kind = match block.kind {
+            RowKind::Lines => Kind::Lines,
+            RowKind::Columns => Kind::Columns,
+            RowKind::Frames | RowKind::Text | RowKind::Runs => Kind::Frames,
+        };
+        self.send_in_turn(kind, block.rows, block.bytes).await;
+    }
+
+    /// Asks for piece after piece of the task's own source until it ends or nobody wants more.
+    pub(crate) async fn read_source(&self) {
+        loop {
+            let ended = self.inbox.source_ended.load(Ordering::Acquire);
+            if ended || !self.send_in_turn(Kind::Read, 0, Bytes::new()).await {
+                return;
+            }
+        }
+    }
+
+    /// Tells the worker that the input is complete.
+    pub(crate) fn end_input(&self) {
+        self.link.send(Kind::End, self.number, Bytes::new(), None);
+    }
+
+    async fn send_in_turn(&self, kind: Kind, rows: u32, payload: Bytes) -> bool {
+        self.inbox.spool.room().await;
+        // The window is closed when the task has failed: then nothing is wanted any more.
+        let Ok(permit) = self.inbox.window.acquire().await else { return false };
+        permit.forget();
+        let header = Header::new(kind, self.number, 0, rows, &payload).encode();
+        self.link.outgoing.send(Message { header, payload, file: None }).is_ok()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.inbox.spool.close();
+        if !self.inbox.finished.load(Ordering::Acquire) {
+            self.link.send(Kind::Close, self.number, Bytes::new(), None);
+        }
+    }
+}
+
+/// Writes messages in order until the link goes. Neighbours are written together.
+async fn send_all(
+    socket: UnixStream,
+    mut messages: mpsc::UnboundedReceiver<Message>,
+    kill: CancellationToken,
+) {
+    let work = async {
+        while let Some(message) = messages.recv().await {
+            if send_message(&socket, message).await.is_err() {
+                // The receiving half sees the worker's end and says so.
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = kill.cancelled() => {}
+    }
+}
+
+async fn send_message(socket: &UnixStream, mut message: Message) -> std::io::Result<()> {
+    let mut sent = 0;
+    let total = HEADER_BYTES + message.payload.len();
+    while sent < total {
+        let head = &message.header[sent.min(HEADER_BYTES)..];
+        let body = &message.payload[sent.saturating_sub(HEADER_BYTES)..];
+        let file = message.file.as_ref();
+        let result = socket
+            .async_io(Interest::WRITABLE, || {
+                let slices = [IoSlice::new(head), IoSlice::new(body)];
+                let mut space =
+                    [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+                let mut ancillary = SendAncillaryBuffer::new(&mut space);
+                let descriptors = file.map(AsFd::as_fd);
+                if let Some(descriptor) = &descriptors {
+                    let rights = SendAncillaryMessage::ScmRights(std::slice::from_ref(descriptor));
+                    ancillary.push(rights);
+                }
+                Ok(sendmsg(socket, &slices, &mut ancillary, SendFlags::NOSIGNAL)?)
+            })
+            .await?;
+        message.file = None;
+        sent += result;
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Engine 1: this machine. Schedules tasks on workers and moves blocks between stages.
+//!
+//! The contract that excludes deadlock: a worker serves several open tasks and never waits for
+//! another; everything it writes is taken; the engine throttles only by not sending the next block
+//! and by not starting tasks too far ahead; a fork never stops for its slow reader; gathering is
+//! in order.
+
+pub(crate) mod block;
+mod budget;
+mod edge;
+mod exchange;
+mod link;
+mod pace;
+mod per_row;
+mod pool;
+mod run;
+mod runtime;
+mod settings;
+mod shell;
+mod spool;
+mod start;
+mod steps;
+mod tasks;
+
+pub(crate) use run::Message;
+pub(crate) use start::{Running, plan, start};

@@ -1,0 +1,230 @@
+//! `pipe_as_args`: a command for each row, some at once, their lines in the order of the rows.
+//!
+//! A newcomer's trap: columns are passed as arguments; they never become part of the command's
+//! text.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::error::{ErrorKind, Failure, StepId};
+use crate::local::block::Block;
+use crate::local::edge::{Edge, Reader, Stop, Writer};
+use crate::local::pace::Pace;
+use crate::local::run::Run;
+use crate::local::shell::{cannot_start, check_ending, take_rows};
+use crate::local::tasks::frame_bytes;
+use crate::plan::stage::{RowKind, StageId};
+use crate::process::Group;
+use crate::row::describe::{describe, describe_line};
+use crate::row::{msgpack, text};
+
+/// A command that is run for each row of one partition.
+pub(crate) struct PerRow {
+    pub run: Arc<Run>,
+    pub stage: StageId,
+    pub command: String,
+    pub partition: u32,
+}
+
+impl PerRow {
+    /// Runs the commands; returns when none of their processes is left.
+    pub(crate) async fn run(self, reader: Reader, out: Writer) {
+        let step = self.run.plan.stages[self.stage].step;
+        let this = Arc::new(self);
+        let mut commands = JoinSet::new();
+        let result = tokio::select! {
+            result = this.work(step, reader, &out, &mut commands) => result,
+            () = out.gone() => Err(Stop::Gone),
+            () = this.run.cancel.cancelled() => Err(Stop::Gone),
+        };
+        // Each one's queue has lost its reader, so each kills its command and ends.
+        while commands.join_next().await.is_some() {}
+        out.settle(result);
+    }
+
+    async fn work(
+        self: &Arc<PerRow>,
+        step: StepId,
+        mut reader: Reader,
+        out: &Writer,
+        commands: &mut JoinSet<()>,
+    ) -> Result<(), Stop> {
+        let mut running = VecDeque::new();
+        loop {
+            let next = self.next_block(&mut reader, &mut running, out).await?;
+            let Ok(Some(block)) = &next else {
+                // Rows before a failure come first, and so do their commands' failures.
+                while let Some(first) = running.pop_front() {
+                    pass_on(first, out, self.partition).await?;
+                }
+                return next.map(drop).map_err(Stop::Failed);
+            };
+            for row in Rows::new(block) {
+                if running.len() >= self.run.settings.workers {
+                    let first = running.pop_front().expect("there is at least one worker");
+                    pass_on(first, out, self.partition).await?;
+                }
+                let edge = Edge::new(1, 1, &self.run.meter, step);
+                running.push_back(edge.reader(0));
+                let (this, row) = (self.clone(), arguments(&row));
+                commands.spawn(async move {
+                    let out = edge.writer();
+                    match row {
+                        Ok(arguments) => this.run_once(step, arguments, out).await,
+                        Err(failure) => out.fail(failure),
+                    }
+                });
+                while commands.try_join_next().is_some() {}
+            }
+        }
+    }
+
+    /// The next rows. Until they come, what the first command writes is passed on: a slow source
+    /// would otherwise hold back the lines of rows that it gave long ago.
+    async fn next_block(
+        &self,
+        reader: &mut Reader,
+        running: &mut VecDeque<Reader>,
+        out: &Writer,
+    ) -> Result<Result<Option<Block>, Failure>, Stop> {
+        while let Some(first) = running.front_mut() {
+            tokio::select! {
+                next = reader.next() => return Ok(next),
+                block = first.next() => match block.map_err(Stop::Failed)? {
+                    Some(block) => out.push(Block { partition: self.partition, ..block }).await?,
+                    None => drop(running.pop_front()),
+                }
+            }
+        }
+        Ok(reader.next().await)
+    }
+
+    async fn run_once(&self, step: StepId, arguments: Vec<Vec<u8>>, out: Writer) {
+        let mut group = None;
+        let result = tokio::select! {
+            result = self.command(step, &arguments, &out, &mut group) => result,
+            () = out.gone() => Err(Stop::Gone),
+            () = self.run.cancel.cancelled() => Err(Stop::Gone),
+        };
+        if let Some(group) = &mut group {
+            group.kill().await;
+        }
+        let shown = || {
+            let columns: Vec<String> = arguments.iter().map(|text| describe_line(text)).collect();
+            columns.join(", ")
+        };
+        out.settle(result.map_err(|stop| match stop {
+            Stop::Failed(failure) => Stop::Failed(failure.row(shown())),
+            Stop::Gone => Stop::Gone,
+        }));
+    }
+
+    async fn command(
+        &self,
+        step: StepId,
+        arguments: &[Vec<u8>],
+        out: &Writer,
+        group: &mut Option<Group>,
+    ) -> Result<(), Stop> {
+        let partitions = self.run.plan.stages[self.stage].partitions;
+        let started = Group::spawn_shell(&self.command, |shell| {
+            let arguments = arguments.iter().map(|text| OsString::from_vec(text.clone()));
+            shell
+                .arg("sh")
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .env("GLEAMFLOW_PARTITION", self.partition.to_string())
+                .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
+        });
+        let group = group.insert(
+            started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
+        );
+        let stdout = group.child.stdout.take().expect("its stdout is a pipe");
+        take_rows(&self.run, stdout, out, RowKind::Columns, 0, &Pace::default()).await?;
+        check_ending(group, step, &self.command).await
+    }
+}
+
+/// Passes on what one command writes.
+async fn pass_on(mut reader: Reader, out: &Writer, partition: u32) -> Result<(), Stop> {
+    while let Some(block) = reader.next().await.map_err(Stop::Failed)? {
+        out.push(Block { partition, ..block }).await?;
+    }
+    Ok(())
+}
+
+/// The rows of a block as lists of column texts.
+struct Rows<'a> {
+    kind: RowKind,
+    rest: &'a [u8],
+}
+
+enum Row<'a> {
+    Line(&'a [u8]),
+    Columns(&'a [u8]),
+    Payload(&'a [u8]),
+}
+
+impl<'a> Rows<'a> {
+    fn new(block: &'a Block) -> Rows<'a> {
+        Rows { kind: block.kind, rest: &block.bytes }
+    }
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = Row<'a>;
+
+    fn next(&mut self) -> Option<Row<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        if self.kind == RowKind::Frames {
+            let (frame, rest) = self.rest.split_at(frame_bytes(self.rest));
+            self.rest = rest;
+            return Some(Row::Payload(&frame[4..]));
+        }
+        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let line = &self.rest[..end];
+        self.rest = &self.rest[(end + 1).min(self.rest.len())..];
+        Some(if self.kind == RowKind::Lines { Row::Line(line) } else { Row::Columns(line) })
+    }
+}
+
+fn arguments(row: &Row<'_>) -> Result<Vec<Vec<u8>>, Failure> {
+    let columns: Vec<Vec<u8>> = match row {
+        Row::Line(line) => vec![line.to_vec()],
+        Row::Columns(line) => line.split(|&byte| byte == b'\t').map(<[u8]>::to_vec).collect(),
+        Row::Payload(payload) => {
+            let mut columns = Vec::new();
+            for (index, value) in msgpack::columns(payload).enumerate() {
+                let mut column = Vec::new();
+                value
+                    .map_err(|error| error.to_string())
+                    .and_then(|value| {
+                        text::append_text(&mut column, value).map_err(|error| error.to_string())
+                    })
+                    .map_err(|error| refuse(format!("column {}: {error}", index + 1), row))?;
+                columns.push(column);
+            }
+            columns
+        }
+    };
+    match columns.iter().position(|column| column.contains(&0)) {
+        Some(at) => Err(refuse(format!("column {} has a NUL in it", at + 1), row)),
+        None => Ok(columns),
+    }
+}
+
+fn refuse(message: String, row: &Row<'_>) -> Failure {
+    let shown = match row {
+        Row::Line(line) | Row::Columns(line) => describe_line(line),
+        Row::Payload(payload) => describe(payload),
+    };
+    Failure::new(ErrorKind::Row, message).row(shown)
+}

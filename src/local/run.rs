@@ -1,0 +1,213 @@
+//! One run: what all its stages share, and its workers.
+//!
+//! A newcomer's trap: dropping the `Running` handle is what cancels. Every part of a run waits on
+//! `cancel`, and none is left when [`Run::finished`] resolves.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, ErrorKind, Failure};
+use crate::local::block::Block;
+use crate::local::link::Task;
+use crate::local::pool::Lease;
+use crate::local::settings::Resolved;
+use crate::local::spool::Meter;
+use crate::plan::stage::{Plan, StageId};
+use crate::row::block::Kind;
+use crate::worker::runs::{self, RunInput};
+use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
+
+/// How long a worker may take to drop its tasks before it is ended.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What a run tells the caller.
+pub(crate) enum Message {
+    /// The next rows of a sink.
+    Block(usize, Block),
+    /// A sink has all its rows.
+    End(usize),
+    Failed(Error),
+}
+
+/// What all stages of a run share.
+pub(crate) struct Run {
+    pub plan: Plan,
+    pub settings: Resolved,
+    pub meter: Arc<Meter>,
+    pub cancel: CancellationToken,
+    pub messages: mpsc::Sender<Message>,
+    team: tokio::sync::Mutex<Vec<Member>>,
+    /// Files of sorted runs, by number; workers append, engine and workers read.
+    run_files: Mutex<Vec<Arc<File>>>,
+}
+
+struct Member {
+    lease: Lease,
+    files_sent: HashSet<u32>,
+}
+
+impl Run {
+    pub(crate) fn new(plan: Plan, settings: Resolved, messages: mpsc::Sender<Message>) -> Arc<Run> {
+        let block_bytes = settings.limits.block_bytes;
+        let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
+        Arc::new(Run {
+            plan,
+            settings,
+            meter: Arc::new(meter),
+            cancel: CancellationToken::new(),
+            messages,
+            team: tokio::sync::Mutex::default(),
+            run_files: Mutex::default(),
+        })
+    }
+
+    /// Names the user's own line for a failure.
+    pub(crate) fn error(&self, failure: Failure) -> Error {
+        // A worker's end is nobody's line: which of its tasks says so first is chance.
+        let step = failure.step.filter(|_| failure.kind != ErrorKind::Worker);
+        let origin = step.and_then(|step| self.plan.origins.get(step as usize)).cloned();
+        Error::new(failure, origin)
+    }
+
+    /// Ends the run with a failure that has no place in the order of rows.
+    pub(crate) async fn fail_at_once(&self, failure: Failure) {
+        let error = self.error(failure);
+        // A caller that has gone needs no error.
+        let _ = self.messages.send(Message::Failed(error)).await;
+    }
+
+    /// Starts a task on the worker that has least to do.
+    pub(crate) async fn open_task(self: &Arc<Run>, spec: &TaskSpec) -> Result<Task, Failure> {
+        let mut team = self.team.lock().await;
+        let all_busy = team.iter().all(|member| member.lease.link.open_tasks() > 0);
+        if all_busy && team.len() < self.settings.workers {
+            self.hire(&mut team)?;
+        }
+        let member = team
+            .iter_mut()
+            .min_by_key(|member| member.lease.link.open_tasks())
+            .expect("a run can always have its first worker");
+        if let TaskInput::Merge { runs, .. } | TaskInput::MergeRuns { runs, .. } = &spec.input {
+            self.send_run_files(member, runs)?;
+        }
+        Ok(member.lease.link.open_task(spec, &self.meter))
+    }
+
+    fn hire(self: &Arc<Run>, team: &mut Vec<Member>) -> Result<(), Failure> {
+        let first = team.is_empty();
+        let most = self.settings.workers.max(self.settings.cores);
+        let Some(lease) = Lease::take(first, most, self.settings.in_process)? else {
+            return Ok(());
+        };
+        let mut member = Member { lease, files_sent: HashSet::new() };
+        let run_file = u32::try_from(team.len()).expect("fewer than 2^32 workers");
+        let setup = self.setup(run_file);
+        let payload = rmp_serde::to_vec(&setup).expect("a plan is plain data");
+        member.lease.link.send(Kind::Setup, 0, Bytes::from(payload), None);
+        if self.plan.has_exchange() {
+            let file = Arc::new(self.meter.temp_file()?);
+            self.run_files.lock().expect("no code panics while it holds the files").push(file);
+            self.send_run_file(&mut member, run_file)?;
+        }
+        let (run, link) = (self.clone(), member.lease.link.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = run.cancel.cancelled() => {}
+                () = link.gone() => run.fail_at_once(link.failure()).await,
+            }
+        });
+        team.push(member);
+        Ok(())
+    }
+
+    fn setup(&self, run_file: u32) -> Setup {
+        let stages = self.plan.stages.iter().enumerate();
+        Setup {
+            shared: self.plan.shared.clone(),
+            stages: stages
+                .filter_map(|(id, stage)| {
+                    let (chain, merge) = stage.work.chain()?;
+                    Some((id, StageWork { chain: chain.clone(), merge: merge.cloned() }))
+                })
+                .collect(),
+            limits: self.settings.limits.clone(),
+            run_file,
+        }
+    }
+
+    fn send_run_files(&self, member: &mut Member, runs: &[RunInput]) -> Result<(), Failure> {
+        for run in runs {
+            if let runs::Run::File(file) = &run.run
+                && !member.files_sent.contains(&file.file)
+            {
+                self.send_run_file(member, file.file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_run_file(&self, member: &mut Member, number: u32) -> Result<(), Failure> {
+        let file = self.run_files.lock().expect("no code panics while it holds the files")
+            [number as usize]
+            .clone();
+        let descriptor: OwnedFd = file
+            .try_clone()
+            .map_err(|error| Failure::io("cannot share a temporary file", &error))?
+            .into();
+        member.lease.link.send(Kind::File, number, Bytes::new(), Some(descriptor));
+        member.files_sent.insert(number);
+        Ok(())
+    }
+
+    /// Gives the workers back, ends those that are still at work, and waits for their end.
+    pub(crate) async fn dismiss(&self) {
+        let mut team = self.team.lock().await;
+        for member in team.iter() {
+            // A worker that only has to drop what a `limit` has left over is worth keeping.
+            let _ = tokio::time::timeout(PATIENCE, member.lease.link.idle()).await;
+            member.lease.release(self.settings.workers.max(self.settings.cores));
+        }
+        for member in team.drain(..) {
+            if member.lease.link.is_killed() {
+                member.lease.link.gone().await;
+            }
+        }
+    }
+
+    /// A number for `math.random`, of the flow, the step and the piece of input.
+    pub(crate) fn seed(&self, stage: StageId, partition: u32, task: u32) -> u64 {
+        let step = self.plan.stages[stage].step;
+        let mut bytes = [0; 12];
+        for (place, part) in bytes.chunks_exact_mut(4).zip([step, partition, task]) {
+            place.copy_from_slice(&part.to_le_bytes());
+        }
+        xxhash_rust::xxh3::xxh3_64(&bytes)
+    }
+
+    /// How a task's input ends at most after so many bytes of a stream, of which `offset` have
+    /// passed: the same steps as for files, whose size is known.
+    pub(crate) fn stream_task_bytes(&self, offset: u64) -> u64 {
+        self.settings.split_bytes.unwrap_or((offset / 64).clamp(1 << 20, 8 << 20))
+    }
+}
+
+/// Finds where a run may put temporary files.
+pub(crate) fn check_temp_dir(directory: &PathBuf) -> Result<(), Failure> {
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(format!("{} is not a directory", directory.display())),
+        Err(error) => Err(format!("{}: {error}", directory.display())),
+    }
+    .map_err(|problem| {
+        Failure::new(ErrorKind::Io, format!("the directory for temporary files: {problem}"))
+            .hint("`temp_dir` or GLEAMFLOW_TMPDIR names it")
+    })
+}

@@ -1,0 +1,210 @@
+//! Stages that the engine runs by itself: reading a source without steps, `limit`, `round_robin`.
+//!
+//! A newcomer's trap: rows are not looked into here, only counted and cut.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use crate::error::{ErrorKind, Failure};
+use crate::local::block::Block;
+use crate::local::edge::{Reader, Stop, Writer};
+use crate::local::run::Run;
+use crate::local::tasks::{count_rows, frame_bytes};
+use crate::plan::stage::RowKind;
+use crate::row::{frame, msgpack};
+use crate::source::lines::LineReader;
+use crate::source::memory::frame_blocks;
+use crate::source::paths::InputFile;
+use crate::source::split::Piece;
+use crate::source::stream::{SequentialLines, Stream};
+
+/// A source as the engine reads it.
+pub(crate) enum Feed {
+    Pieces(Vec<Vec<Piece>>),
+    Files(Vec<InputFile>),
+    Reader(Box<dyn Read + Send>),
+    Lines(Bytes),
+    Frames(Bytes),
+    Range(i64, i64),
+    UsedUp,
+}
+
+/// Reads a source on a thread of its own and passes its rows on.
+pub(crate) async fn run_feed(run: &Arc<Run>, feed: Feed, out: Writer) {
+    let (max_row, block_bytes) = (run.settings.limits.max_row, run.settings.limits.block_bytes);
+    let out = Arc::new(out);
+    let writer = out.clone();
+    let handle = Handle::current();
+    let reading = tokio::task::spawn_blocking(move || {
+        let push = |kind, rows, bytes: Bytes| {
+            let block = Block { kind, partition: 0, rows, bytes };
+            handle.block_on(writer.push(block)).map_err(Stop::from)
+        };
+        read_feed(feed, max_row, block_bytes, push)
+    });
+    let result = tokio::select! {
+        result = reading => result.unwrap_or(Err(Stop::Gone)),
+        // The thread finds out at its next block; one that waits for a read is left behind.
+        () = out.gone() => return,
+    };
+    out.settle(result);
+}
+
+fn read_feed(
+    feed: Feed,
+    max_row: usize,
+    block_bytes: usize,
+    mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    match feed {
+        Feed::UsedUp => {
+            let failure =
+                Failure::new(ErrorKind::Input, "the reader has been read by an earlier run");
+            Err(Stop::Failed(
+                failure.hint("a `reader` can be read once; use `text_file` for a file"),
+            ))
+        }
+        Feed::Lines(text) => {
+            let mut rest = text;
+            while !rest.is_empty() {
+                let end = match rest.len() > block_bytes {
+                    true => memchr::memchr(b'\n', &rest[block_bytes - 1..])
+                        .map_or(rest.len(), |at| block_bytes + at),
+                    false => rest.len(),
+                };
+                let lines = rest.split_to(end);
+                push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+            }
+            Ok(())
+        }
+        Feed::Frames(frames) => {
+            for (block, rows) in frame_blocks(&frames, block_bytes) {
+                push(RowKind::Frames, rows, block)?;
+            }
+            Ok(())
+        }
+        Feed::Range(first, end) => {
+            let mut next = first;
+            while next < end {
+                let (mut block, mut rows) = (Vec::with_capacity(block_bytes + 16), 0);
+                while next < end && block.len() < block_bytes {
+                    let start = frame::begin(&mut block);
+                    msgpack::put_int(&mut block, next);
+                    frame::end(&mut block, start).expect("nine bytes fit into a frame");
+                    rows += 1;
+                    next += 1;
+                }
+                push(RowKind::Frames, rows, Bytes::from(block))?;
+            }
+            Ok(())
+        }
+        Feed::Pieces(splits) => {
+            for pieces in splits {
+                let mut reader = LineReader::new(pieces, max_row);
+                let mut block = Vec::new();
+                while reader.next_block(&mut block, block_bytes).map_err(Stop::Failed)? {
+                    let lines = Bytes::from(std::mem::take(&mut block));
+                    push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+                }
+            }
+            Ok(())
+        }
+        Feed::Files(files) => {
+            let streams = files.into_iter().map(|file| Stream::open(&file));
+            read_streams(SequentialLines::new(streams, max_row), block_bytes, push)
+        }
+        Feed::Reader(reader) => {
+            let stream = std::iter::once(Ok(Stream { name: "reader".to_owned(), reader }));
+            read_streams(SequentialLines::new(stream, max_row), block_bytes, push)
+        }
+    }
+}
+
+fn read_streams(
+    mut lines: SequentialLines,
+    block_bytes: usize,
+    mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut block = Vec::new();
+    while lines.next_block(&mut block, block_bytes).map_err(Stop::Failed)? {
+        let lines = Bytes::from(std::mem::take(&mut block));
+        push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+    }
+    Ok(())
+}
+
+/// Passes the first rows on and then stops reading.
+pub(crate) async fn run_limit(rows: u64, mut reader: Reader, out: Writer) {
+    let mut left = rows;
+    let result = async {
+        while left > 0 {
+            let Some(mut block) = reader.next().await.map_err(Stop::Failed)? else { break };
+            if u64::from(block.rows) > left {
+                let first = u32::try_from(left).expect("it is less than the block's rows");
+                block.bytes.truncate(rows_end(&block, first));
+                block.rows = first;
+            }
+            left -= u64::from(block.rows);
+            block.partition = 0;
+            out.push(block).await?;
+        }
+        Ok(())
+    };
+    let result = tokio::select! {
+        result = result => result,
+        () = out.gone() => return,
+    };
+    out.settle(result);
+}
+
+/// Where the first `rows` rows of a block end.
+fn rows_end(block: &Block, rows: u32) -> usize {
+    let mut end = 0;
+    for _ in 0..rows {
+        end += row_bytes(block.kind, &block.bytes[end..]);
+    }
+    end
+}
+
+fn row_bytes(kind: RowKind, bytes: &[u8]) -> usize {
+    match kind {
+        RowKind::Lines | RowKind::Columns => {
+            memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+        }
+        _ => frame_bytes(bytes),
+    }
+}
+
+/// Deals rows out in turn.
+pub(crate) async fn run_round_robin(count: u32, mut reader: Reader, out: Writer) {
+    let mut turn = 0;
+    let result = async {
+        while let Some(block) = reader.next().await.map_err(Stop::Failed)? {
+            let mut hands = vec![(Vec::new(), 0); count as usize];
+            let mut rest = &block.bytes[..];
+            while !rest.is_empty() {
+                let (row, behind) = rest.split_at(row_bytes(block.kind, rest));
+                let (bytes, rows) = &mut hands[turn as usize];
+                bytes.extend_from_slice(row);
+                *rows += 1;
+                turn = (turn + 1) % count;
+                rest = behind;
+            }
+            for (partition, (bytes, rows)) in (0..).zip(hands) {
+                if rows > 0 {
+                    let bytes = Bytes::from(bytes);
+                    out.push(Block { kind: block.kind, partition, rows, bytes }).await?;
+                }
+            }
+        }
+        Ok::<(), Stop>(())
+    };
+    let result = tokio::select! {
+        result = result => result,
+        () = out.gone() => return,
+    };
+    out.settle(result);
+}

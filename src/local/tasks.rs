@@ -1,0 +1,356 @@
+//! Tasks of one stage: started ahead, fed, and gathered in order.
+//!
+//! A newcomer's trap: a task's rows are passed on only when all tasks before it have ended. What
+//! it writes until then waits in its own queue; that is bounded by not feeding it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::error::Failure;
+use crate::local::block::{Block, Item};
+use crate::local::edge::{Gone, Reader, Stop, Writer};
+use crate::local::link::Task;
+use crate::local::run::Run;
+use crate::local::spool::Spool;
+use crate::plan::stage::{RowKind, StageId};
+use crate::worker::task::{TaskInput, TaskResult, TaskSpec};
+
+/// Where the tasks of a stage get their rows.
+pub(crate) enum TaskSource {
+    /// Each task reads its own part. They are made when their turn comes: each merge of a range
+    /// names all runs.
+    Inputs(Box<dyn Iterator<Item = TaskInput> + Send>),
+    /// The engine cuts a stream into tasks.
+    Blocks(Reader),
+}
+
+/// What becomes of the tasks' blocks and results, which come in order.
+pub(crate) trait TakeInOrder: Send {
+    fn block(&mut self, block: Block) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn done(&mut self, result: TaskResult) -> impl Future<Output = Result<(), Gone>> + Send;
+}
+
+/// What comes next in the order of tasks.
+enum Started {
+    Task(Arc<Task>, OwnedSemaphorePermit),
+    /// The input failed here.
+    Failed(Failure),
+}
+
+/// Runs all tasks of a stage and hands over their blocks and results in order.
+pub(crate) async fn run_tasks(
+    run: &Arc<Run>,
+    stage: StageId,
+    source: TaskSource,
+    take: &mut impl TakeInOrder,
+) -> Result<(), Stop> {
+    let ahead = Arc::new(Semaphore::new(tasks_ahead(run)));
+    run_tasks_ahead(run, stage, 0, source, ahead, take).await
+}
+
+/// A worker's share of the memory with which it can have two tasks of a stage open.
+const ROOMY_BYTES: usize = 64 << 20;
+
+/// Tasks of one stage that may be open at once. Each has a Lua heap, so where there is little
+/// memory, each worker has one.
+fn tasks_ahead(run: &Run) -> usize {
+    let roomy = run.settings.limits.lua_bytes >= ROOMY_BYTES;
+    run.settings.workers * if roomy { 2 } else { 1 }
+}
+
+async fn run_tasks_ahead(
+    run: &Arc<Run>,
+    stage: StageId,
+    partition: u32,
+    source: TaskSource,
+    ahead: Arc<Semaphore>,
+    take: &mut impl TakeInOrder,
+) -> Result<(), Stop> {
+    let (started, mut in_order) = mpsc::unbounded_channel();
+    let mut opener =
+        Opener { run, stage, partition, ahead, started, feeders: JoinSet::new(), opened: 0 };
+    let open_all = async {
+        let opened = match source {
+            TaskSource::Inputs(inputs) => opener.open_inputs(inputs).await,
+            TaskSource::Blocks(reader) => opener.open_blocks(reader).await,
+        };
+        if let Err(failure) = opened {
+            // A closed channel means that the gathering has stopped for a reason of its own.
+            let _ = opener.started.send(Started::Failed(failure));
+        }
+        let Opener { started, mut feeders, .. } = opener;
+        drop(started);
+        while feeders.join_next().await.is_some() {}
+    };
+    let gather = async {
+        while let Some(started) = in_order.recv().await {
+            let (task, _permit) = match started {
+                Started::Task(task, permit) => (task, permit),
+                Started::Failed(failure) => return Err(Stop::Failed(failure)),
+            };
+            gather_task(&task, take).await?;
+        }
+        Ok(())
+    };
+    tokio::pin!(open_all);
+    tokio::pin!(gather);
+    tokio::select! {
+        result = &mut gather => result,
+        () = &mut open_all => gather.await,
+    }
+}
+
+async fn gather_task(task: &Task, take: &mut impl TakeInOrder) -> Result<(), Stop> {
+    loop {
+        match task.inbox.spool.pop().await {
+            Item::Failed(failure) => return Err(Stop::Failed(failure)),
+            Item::Block(block) => take.block(block).await?,
+            Item::Done(result) => return Ok(take.done(result).await?),
+            Item::End => return Ok(()),
+        }
+    }
+}
+
+struct Opener<'a> {
+    run: &'a Arc<Run>,
+    stage: StageId,
+    partition: u32,
+    /// Tasks that may be ahead of the one whose rows are being passed on.
+    ahead: Arc<Semaphore>,
+    started: mpsc::UnboundedSender<Started>,
+    feeders: JoinSet<()>,
+    opened: u32,
+}
+
+impl Opener<'_> {
+    async fn open(&mut self, input: TaskInput) -> Result<Arc<Task>, Failure> {
+        let permit = self.ahead.clone().acquire_owned().await.expect("it is never closed");
+        let spec = TaskSpec {
+            stage: self.stage,
+            seed: self.run.seed(self.stage, self.partition, self.opened),
+            input,
+        };
+        self.opened += 1;
+        let task = Arc::new(self.run.open_task(&spec).await?);
+        let _ = self.started.send(Started::Task(task.clone(), permit));
+        Ok(task)
+    }
+
+    async fn open_inputs(
+        &mut self,
+        inputs: impl Iterator<Item = TaskInput>,
+    ) -> Result<(), Failure> {
+        for input in inputs {
+            let task = self.open(input).await?;
+            self.feeders.spawn(async move {
+                task.read_source().await;
+                task.end_input();
+            });
+            while self.feeders.try_join_next().is_some() {}
+        }
+        Ok(())
+    }
+
+    async fn open_blocks(&mut self, mut reader: Reader) -> Result<(), Failure> {
+        let mut offset = 0;
+        let mut current: Option<(Arc<Spool>, u64)> = None;
+        loop {
+            let next = reader.next().await;
+            let Ok(Some(mut block)) = next else {
+                if let Some((feed, _)) = current.take() {
+                    feed.push(Item::End)?;
+                }
+                return next.map(drop);
+            };
+            while !block.bytes.is_empty() {
+                let (feed, left) = match current.take() {
+                    Some(current) => current,
+                    None => (self.open_fed().await?, self.run.stream_task_bytes(offset)),
+                };
+                let piece = cut_front(&mut block, left);
+                let len = piece.bytes.len() as u64;
+                offset += len;
+                feed.push(Item::Block(piece))?;
+                if len < left {
+                    current = Some((feed, left - len));
+                } else {
+                    feed.push(Item::End)?;
+                }
+            }
+        }
+    }
+
+    /// Opens a task that is fed from a queue.
+    async fn open_fed(&mut self) -> Result<Arc<Spool>, Failure> {
+        let task = self.open(TaskInput::Blocks).await?;
+        let feed = Spool::new(self.run.meter.clone(), Arc::new(Notify::new()));
+        let queue = feed.clone();
+        self.feeders.spawn(async move {
+            while let Item::Block(block) = queue.pop().await {
+                task.feed(block).await;
+            }
+            task.end_input();
+        });
+        while self.feeders.try_join_next().is_some() {}
+        Ok(feed)
+    }
+}
+
+/// Takes the first rows of a block: all that begin before byte `limit`.
+///
+/// Where it cuts depends on the rows alone, not on how they were cut into blocks before.
+fn cut_front(block: &mut Block, limit: u64) -> Block {
+    let whole = block.bytes.len() as u64;
+    let end = if whole < limit { block.bytes.len() } else { row_end(block, limit) };
+    if end == block.bytes.len() {
+        let rest = Block { bytes: block.bytes.split_off(end), rows: 0, ..*block };
+        return std::mem::replace(block, rest);
+    }
+    let bytes = block.bytes.split_to(end);
+    let rows = count_rows(block.kind, &bytes);
+    block.rows -= rows;
+    Block { bytes, rows, ..*block }
+}
+
+/// The end of the row in which byte `limit - 1` lies.
+fn row_end(block: &Block, limit: u64) -> usize {
+    let limit = usize::try_from(limit).expect("it is within the block");
+    match block.kind {
+        RowKind::Lines | RowKind::Columns => {
+            let tail = &block.bytes[limit - 1..];
+            memchr::memchr(b'\n', tail).map_or(block.bytes.len(), |at| limit + at)
+        }
+        _ => {
+            let mut end = 0;
+            while end < limit {
+                end += frame_bytes(&block.bytes[end..]);
+            }
+            end
+        }
+    }
+}
+
+/// Bytes of the first frame of a block that the engine or a worker has made.
+pub(crate) fn frame_bytes(bytes: &[u8]) -> usize {
+    let length = bytes[..4].try_into().expect("four bytes were taken");
+    4 + u32::from_le_bytes(length) as usize
+}
+
+/// Rows of whole-row bytes.
+pub(crate) fn count_rows(kind: RowKind, bytes: &[u8]) -> u32 {
+    let rows = match kind {
+        RowKind::Lines | RowKind::Columns => memchr::memchr_iter(b'\n', bytes).count(),
+        _ => {
+            let (mut rows, mut at) = (0, 0);
+            while at < bytes.len() {
+                at += frame_bytes(&bytes[at..]);
+                rows += 1;
+            }
+            rows
+        }
+    };
+    u32::try_from(rows).expect("a block is far below 4 GiB")
+}
+
+/// Puts the rows of a stage's tasks where its readers find them.
+pub(crate) async fn run_rows(
+    run: &Arc<Run>,
+    stage: StageId,
+    source: TaskSource,
+    out: Writer,
+    routed: bool,
+) {
+    let ahead = Arc::new(Semaphore::new(tasks_ahead(run)));
+    run_rows_ahead(run, stage, 0, source, ahead, out, routed).await;
+}
+
+async fn run_rows_ahead(
+    run: &Arc<Run>,
+    stage: StageId,
+    partition: u32,
+    source: TaskSource,
+    ahead: Arc<Semaphore>,
+    out: Writer,
+    routed: bool,
+) {
+    let counts = run.plan.stages[stage].work.only_counts();
+    let mut rows = RowsOut { out: &out, partition: (!routed).then_some(partition), counts };
+    let result = tokio::select! {
+        result = run_tasks_ahead(run, stage, partition, source, ahead, &mut rows) => result,
+        () = out.gone() => return,
+    };
+    out.settle(result);
+}
+
+/// Partitions of one stage that have open tasks at once. Each open task has a Lua state.
+const OPEN_PARTITIONS: usize = 64;
+
+/// Runs a stage that keeps partitions apart. One task of each partition is open at a time, and
+/// those ahead are of the first partition that has not ended, since that is the one waited for.
+///
+/// Partitions are begun in order: whoever reads one after another must not wait for one that
+/// waits behind those it reads later. The rows of those not begun yet wait in their queues.
+pub(crate) async fn run_partitions(
+    run: &Arc<Run>,
+    stage: StageId,
+    partitions: Vec<(Reader, Writer)>,
+) {
+    let one_each: Vec<_> = partitions.iter().map(|_| Arc::new(Semaphore::new(1))).collect();
+    let mut ended = vec![false; partitions.len()];
+    let mut first = 0;
+    let most = OPEN_PARTITIONS.max(tasks_ahead(run));
+    let mut to_begin = partitions.into_iter().enumerate();
+    let mut running = JoinSet::new();
+    if let Some(ahead) = one_each.first() {
+        ahead.add_permits(tasks_ahead(run) - 1);
+    }
+    loop {
+        while running.len() < most
+            && let Some((number, (reader, out))) = to_begin.next()
+        {
+            let (run, ahead) = (run.clone(), one_each[number].clone());
+            running.spawn(async move {
+                let partition = u32::try_from(number).expect("partitions are counted in 32 bits");
+                let source = TaskSource::Blocks(reader);
+                run_rows_ahead(&run, stage, partition, source, ahead, out, false).await;
+                number
+            });
+        }
+        let Some(joined) = running.join_next().await else { return };
+        ended[joined.expect("a partition's driver ends by itself")] = true;
+        while ended.get(first).is_some_and(|&ended| ended) {
+            first += 1;
+            if let Some(ahead) = one_each.get(first) {
+                ahead.add_permits(tasks_ahead(run) - 1);
+            }
+        }
+    }
+}
+
+struct RowsOut<'a> {
+    out: &'a Writer,
+    /// Where all blocks go; `None` if each says so itself.
+    partition: Option<u32>,
+    /// A chain that only counts has no blocks; its numbers travel as blocks without bytes.
+    counts: bool,
+}
+
+impl TakeInOrder for RowsOut<'_> {
+    async fn block(&mut self, block: Block) -> Result<(), Gone> {
+        let partition = self.partition.unwrap_or(block.partition);
+        self.out.push(Block { partition, ..block }).await
+    }
+
+    async fn done(&mut self, result: TaskResult) -> Result<(), Gone> {
+        let mut left = if self.counts { result.rows } else { 0 };
+        while left > 0 {
+            let rows = u32::try_from(left).unwrap_or(u32::MAX);
+            left -= u64::from(rows);
+            let bytes = bytes::Bytes::new();
+            self.out.push(Block { kind: RowKind::Text, partition: 0, rows, bytes }).await?;
+        }
+        Ok(())
+    }
+}

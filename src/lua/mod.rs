@@ -1,0 +1,25 @@
+//! Lua: one LuaJIT state per stage, its environment, the compiling of user code, and its errors.
+//!
+//! Invariants: this is the only folder that names mlua; the loops themselves are Lua files under
+//! `lua/`; a row is decoded and encoded there, through FFI, and never by mlua.
+
+mod failure;
+mod keys;
+mod native;
+mod natives;
+mod pattern;
+mod port;
+mod progress;
+mod replace;
+mod scripts;
+mod segment;
+mod setup;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod vm;
+
+pub(crate) use progress::Progress;
+pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};
+pub(crate) use syntax::check_syntax;
+pub(crate) use vm::Vm;

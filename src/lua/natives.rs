@@ -1,0 +1,316 @@
+//! The functions that Lua loops call through FFI: writing rows, reading numbers, key bytes.
+//!
+//! A newcomer's trap: the table's layout is repeated in `lua/native.lua`; change both. The
+//! functions must not panic and cannot call Lua, because FFI calls are part of compiled traces.
+//!
+//! # Safety
+//!
+//! All of them have one contract, kept by `lua/`: a port or key pointer comes from
+//! `Shared::address` and is used on its own thread while the `Vm` lives; a byte pointer is valid
+//! for the length that goes with it (8 bytes for `read_*`, 64 for `number_text`). A pattern is one
+//! that `pattern_compile` has filled; `places` has room for 66 numbers, `tokens` for
+//! `most * (2 + 2 * captures)`, and `from` is at most the subject's length.
+#![allow(unsafe_code)]
+
+use std::slice;
+
+use super::keys::KeyBytes;
+use super::pattern::{MOST_CAPTURES, Pattern, Places};
+use super::port::{FLUSH_BYTES, Port};
+use super::replace::replace;
+use crate::row::{msgpack, text};
+
+const OK: u32 = 0;
+const FLUSH: u32 = 1;
+const POINTER: u32 = 2;
+const TOO_LARGE: u32 = 3;
+
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+macro_rules! natives {
+    ($(fn $name:ident($($arg:ident: $kind:ty),*) $(-> $ret:ty)? $body:block)*) => {
+        #[repr(C)]
+        pub(super) struct Natives {
+            $($name: unsafe extern "C" fn($($kind),*) $(-> $ret)?,)*
+        }
+
+        /// The table whose address Lua gets.
+        pub(super) static NATIVES: Natives = Natives { $($name,)* };
+
+        $(unsafe extern "C" fn $name($($arg: $kind),*) $(-> $ret)? $body)*
+    };
+}
+
+// SAFETY of each block below: the module's contract.
+natives! {
+    fn row_s(port: *mut Port, s: *const u8, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
+        port.begin();
+        let status = port.string(s);
+        port.end(status)
+    }
+    fn row_n(port: *mut Port, x: f64) -> u32 {
+        // SAFETY: see the module's contract.
+        let port = unsafe { &mut *port };
+        port.begin();
+        port.number(x);
+        port.end(OK)
+    }
+    fn row_sn(port: *mut Port, s: *const u8, n: u32, x: f64) -> u32 {
+        // SAFETY: see the module's contract.
+        let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
+        port.begin();
+        let status = port.string(s);
+        port.number(x);
+        port.end(status)
+    }
+    fn row_ss(port: *mut Port, s: *const u8, n: u32, t: *const u8, m: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (port, s, t) = unsafe {
+            (&mut *port, slice::from_raw_parts(s, n as usize), slice::from_raw_parts(t, m as usize))
+        };
+        port.begin();
+        let first = port.string(s);
+        let second = port.string(t);
+        port.end(first.max(second))
+    }
+    fn row_begin(port: *mut Port) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *port }.begin();
+    }
+    fn row_end(port: *mut Port) -> u32 {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *port }.end(OK)
+    }
+    fn row_drop(port: *mut Port) {
+        // SAFETY: see the module's contract.
+        let port = unsafe { &mut *port };
+        port.out.truncate(port.mark);
+    }
+    fn put_string(port: *mut Port, s: *const u8, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        unsafe { (*port).string(slice::from_raw_parts(s, n as usize)) }
+    }
+    fn put_number(port: *mut Port, x: f64) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *port }.number(x);
+    }
+    fn put_int(port: *mut Port, x: i64) {
+        // SAFETY: see the module's contract.
+        msgpack::put_int(&mut unsafe { &mut *port }.out, x);
+    }
+    fn put_uint(port: *mut Port, x: u64) {
+        // SAFETY: see the module's contract.
+        msgpack::put_uint(&mut unsafe { &mut *port }.out, x);
+    }
+    fn put_nil(port: *mut Port) {
+        // SAFETY: see the module's contract.
+        msgpack::put_nil(&mut unsafe { &mut *port }.out);
+    }
+    fn put_bool(port: *mut Port, x: u32) {
+        // SAFETY: see the module's contract.
+        msgpack::put_bool(&mut unsafe { &mut *port }.out, x != 0);
+    }
+    fn put_array(port: *mut Port, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let port = unsafe { &mut *port };
+        msgpack::put_array_len(&mut port.out, n);
+        // Checked here too: a table that holds another one twice, and so on, has no end in time.
+        if port.has_room(0) { OK } else { TOO_LARGE }
+    }
+    fn put_map(port: *mut Port, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let port = unsafe { &mut *port };
+        msgpack::put_map_len(&mut port.out, n);
+        // Checked here too: a table that holds another one twice, and so on, has no end in time.
+        if port.has_room(0) { OK } else { TOO_LARGE }
+    }
+    fn read_float(p: *const u8) -> f64 {
+        // SAFETY: see the module's contract.
+        f64::from(f32::from_be_bytes(unsafe { *p.cast::<[u8; 4]>() }))
+    }
+    fn read_double(p: *const u8) -> f64 {
+        // SAFETY: see the module's contract.
+        f64::from_be_bytes(unsafe { *p.cast::<[u8; 8]>() })
+    }
+    fn read_int(p: *const u8) -> i64 {
+        // SAFETY: see the module's contract.
+        i64::from_be_bytes(unsafe { *p.cast::<[u8; 8]>() })
+    }
+    fn read_uint(p: *const u8) -> u64 {
+        // SAFETY: see the module's contract.
+        u64::from_be_bytes(unsafe { *p.cast::<[u8; 8]>() })
+    }
+    fn key_clear(key: *mut KeyBytes) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.clear();
+    }
+    fn key_tag(key: *mut KeyBytes, tag: u32) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.tag(tag as u8);
+    }
+    fn key_number(key: *mut KeyBytes, x: f64) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.number(x);
+    }
+    fn key_int(key: *mut KeyBytes, x: i64) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.integer(i128::from(x));
+    }
+    fn key_uint(key: *mut KeyBytes, x: u64) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.integer(i128::from(x));
+    }
+    fn key_string(key: *mut KeyBytes, s: *const u8, n: u32) {
+        // SAFETY: see the module's contract.
+        unsafe { (*key).string(slice::from_raw_parts(s, n as usize)) }
+    }
+    fn key_size(key: *mut KeyBytes, n: u32) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *key }.size(n);
+    }
+    fn key_bytes(key: *mut KeyBytes) -> *const u8 {
+        // SAFETY: see the module's contract.
+        unsafe { &*key }.bytes().as_ptr()
+    }
+    fn key_count(key: *mut KeyBytes) -> u32 {
+        // SAFETY: see the module's contract.
+        unsafe { &*key }.bytes().len() as u32
+    }
+    fn number_text(x: f64, into: *mut u8) -> u32 {
+        // SAFETY: see the module's contract.
+        let into = unsafe { slice::from_raw_parts_mut(into, 64) };
+        let mut number = Vec::with_capacity(64);
+        text::append_float(&mut number, x);
+        into[..number.len()].copy_from_slice(&number);
+        number.len() as u32
+    }
+    fn pattern_compile(s: *const u8, n: u32, literal_caret: u32, into: *mut Pattern) -> u32 {
+        // SAFETY: see the module's contract.
+        let text = unsafe { slice::from_raw_parts(s, n as usize) };
+        let Some(pattern) = Pattern::compile(text, literal_caret != 0) else {
+            return 0;
+        };
+        let captures = u32::from(pattern.captures);
+        // SAFETY: see the module's contract.
+        unsafe { into.write(pattern) };
+        1 + captures
+    }
+    fn pattern_find(pattern: *const Pattern, s: *const u8, n: u32, from: u32, places: *mut u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (pattern, s) = unsafe { (&*pattern, slice::from_raw_parts(s, n as usize)) };
+        // SAFETY: see the module's contract.
+        let into = unsafe { slice::from_raw_parts_mut(places, 2 + 2 * MOST_CAPTURES) };
+        let (whole, captures) = into.split_at_mut(2);
+        let Ok(captures) = <&mut Places>::try_from(captures) else {
+            return 0;
+        };
+        let Some((start, end)) = pattern.find(s, from as usize, captures) else {
+            return 0;
+        };
+        (whole[0], whole[1]) = (start as u32, end as u32);
+        1
+    }
+    fn pattern_fill(pattern: *const Pattern, s: *const u8, n: u32, from: u32, tokens: *mut u32, most: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (pattern, s) = unsafe { (&*pattern, slice::from_raw_parts(s, n as usize)) };
+        let width = 2 + 2 * usize::from(pattern.captures);
+        // SAFETY: see the module's contract.
+        let tokens = unsafe { slice::from_raw_parts_mut(tokens, width * most as usize) };
+        let mut places: Places = [0; 2 * MOST_CAPTURES];
+        let (mut count, mut from) = (0, from as usize);
+        for token in tokens.chunks_exact_mut(width) {
+            if from > s.len() {
+                break;
+            }
+            let Some((start, end)) = pattern.find(s, from, &mut places) else {
+                break;
+            };
+            (token[0], token[1]) = (start as u32, end as u32);
+            token[2..].copy_from_slice(&places[..width - 2]);
+            count += 1;
+            from = end.max(start + 1);
+        }
+        count
+    }
+    fn pattern_replace(pattern: *const Pattern, s: *const u8, n: u32, with: *const u8, m: u32, most: u32, out: *mut KeyBytes) -> i32 {
+        // SAFETY: see the module's contract.
+        let (pattern, s) = unsafe { (&*pattern, slice::from_raw_parts(s, n as usize)) };
+        // SAFETY: see the module's contract.
+        let (with, out) = unsafe { (slice::from_raw_parts(with, m as usize), &mut *out) };
+        replace(pattern, s, with, most, out.text()).map_or(-1, |count| count as i32)
+    }
+}
+
+impl Port {
+    fn begin(&mut self) {
+        self.mark = self.out.len();
+        self.out.extend_from_slice(&[0; 4]);
+    }
+
+    fn has_room(&self, more: usize) -> bool {
+        self.out.len() - self.mark + more <= self.max_row + 4
+    }
+
+    fn string(&mut self, s: &[u8]) -> u32 {
+        if !self.has_room(s.len()) {
+            return TOO_LARGE;
+        }
+        if is_address(s) {
+            return POINTER;
+        }
+        msgpack::put_text(&mut self.out, s);
+        OK
+    }
+
+    fn number(&mut self, x: f64) {
+        if x.fract() == 0.0 && x.abs() <= EXACT {
+            msgpack::put_int(&mut self.out, x as i64);
+        } else {
+            msgpack::put_float(&mut self.out, x);
+        }
+    }
+
+    fn end(&mut self, status: u32) -> u32 {
+        if status != OK {
+            return status;
+        }
+        let len = self.out.len() - self.mark - 4;
+        if len > self.max_row {
+            return TOO_LARGE;
+        }
+        self.out[self.mark..self.mark + 4].copy_from_slice(&(len as u32).to_le_bytes());
+        self.pending += 1;
+        if self.out.len() >= FLUSH_BYTES { FLUSH } else { OK }
+    }
+}
+
+/// Whether a text is what `tostring` gives for a table, a function and the like.
+pub(super) fn is_address(s: &[u8]) -> bool {
+    if !matches!(s.first(), Some(b't' | b'f' | b'u' | b'c')) {
+        return false;
+    }
+    if let Some(file) = s.strip_prefix(b"file (") {
+        let hex = file.strip_suffix(b")").and_then(|file| file.strip_prefix(b"0x"));
+        return hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit));
+    }
+    let number = match s.iter().position(|&b| b == b':') {
+        Some(at @ 5..) if s[..at] == *b"table" => &s[at..],
+        Some(at) if matches!(&s[..at], b"function" | b"userdata" | b"thread") => &s[at..],
+        Some(at) if s.starts_with(b"cdata<") && s[..at].ends_with(b">") => &s[at..],
+        _ => return false,
+    };
+    let Some(number) = number.strip_prefix(b": ") else {
+        return false;
+    };
+    if s.starts_with(b"function") && number.strip_prefix(b"builtin#").is_some_and(digits) {
+        return true;
+    }
+    let hex = number.strip_prefix(b"0x");
+    hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn digits(s: &[u8]) -> bool {
+    !s.is_empty() && s.iter().all(u8::is_ascii_digit)
+}

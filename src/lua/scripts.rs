@@ -1,0 +1,57 @@
+//! The Lua files under `lua/`, built in.
+//!
+//! A newcomer's trap: debug builds read the files from disk, so that an edit needs no compiling;
+//! release builds never do.
+
+use std::borrow::Cow;
+
+macro_rules! scripts {
+    ($($name:literal),* $(,)?) => {
+        const BUILT_IN: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/lua/", $name, ".lua")))),*
+        ];
+    };
+}
+
+scripts!(
+    "chain",
+    "codec",
+    "failure",
+    "fold",
+    "frame",
+    "heads/columns",
+    "heads/frames",
+    "heads/lines",
+    "heads/lines_flat_map",
+    "heads/reduce",
+    "keys",
+    "native",
+    "order",
+    "patterns",
+    "prelude",
+    "rows",
+    "state",
+    "steps/filter",
+    "steps/flat_map",
+    "steps/for_each",
+    "steps/map",
+    "tails/combine",
+    "tails/frames",
+);
+
+/// The modules in the order in which they load, after `native` and `state`, which take addresses;
+/// the other files are templates.
+pub(super) const MODULES: &[&str] =
+    &["order", "codec", "keys", "frame", "rows", "failure", "patterns", "prelude", "chain"];
+
+/// The text of `lua/NAME.lua`.
+pub(super) fn text(name: &str) -> Option<Cow<'static, str>> {
+    let built_in = BUILT_IN.iter().find(|(known, _)| *known == name)?.1;
+    if cfg!(debug_assertions) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/lua/").to_owned() + name + ".lua";
+        if let Ok(text) = std::fs::read_to_string(path) {
+            return Some(Cow::Owned(text));
+        }
+    }
+    Some(Cow::Borrowed(built_in))
+}

@@ -1,0 +1,72 @@
+//! A segment: neighbouring Lua steps of a chain, run in one loop without encoding between them.
+//!
+//! A newcomer's trap: the head says how rows reach the segment, not where the chain begins; behind
+//! a native step it is always frames or lines of that step.
+
+use crate::plan::chain::Code;
+
+/// How rows reach a segment.
+#[derive(Clone, Debug)]
+pub(crate) enum LuaHead {
+    /// Each line is one string column.
+    Lines,
+    /// Each line is string columns separated by TAB.
+    Columns,
+    /// Encoded rows.
+    Frames,
+    /// Encoded rows sorted by their first `keys` columns, folded where those are equal.
+    Reduce { keys: u32, code: Code },
+}
+
+/// One step of user code.
+#[derive(Clone, Debug)]
+pub(crate) enum LuaStep {
+    Map(Code),
+    FlatMap(Code),
+    Filter(Code),
+    ForEach(Code),
+}
+
+impl LuaStep {
+    /// The Lua file of the step's loop part, and its code.
+    pub(super) fn parts(&self) -> (&'static str, &Code) {
+        match self {
+            LuaStep::Map(code) => ("map", code),
+            LuaStep::FlatMap(code) => ("flat_map", code),
+            LuaStep::Filter(code) => ("filter", code),
+            LuaStep::ForEach(code) => ("for_each", code),
+        }
+    }
+}
+
+/// Where the rows of a segment go: always into frames.
+#[derive(Clone, Debug)]
+pub(crate) enum LuaTail {
+    /// As they come.
+    Frames,
+    /// Folded where the columns `keys` (from 1) are equal, with the keys first.
+    Combine { keys: Vec<u32>, code: Code },
+}
+
+/// What one loop does.
+#[derive(Clone, Debug)]
+pub(crate) struct LuaSegment {
+    pub head: LuaHead,
+    pub steps: Vec<LuaStep>,
+    pub tail: LuaTail,
+}
+
+/// Rows on their way into a segment; the kind must fit the segment's head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows<'a> {
+    /// Each line is ended by LF.
+    Lines(&'a [u8]),
+    /// Each line is ended by LF; columns are separated by TAB.
+    Columns(&'a [u8]),
+    Frames(&'a [u8]),
+    /// Frames sorted by key, and a byte per row: 1 for the first row of its key.
+    Groups {
+        frames: &'a [u8],
+        starts: &'a [u8],
+    },
+}

@@ -1,0 +1,139 @@
+//! What happens once for a VM: our Lua files are loaded, user code is compiled, loops are built.
+//!
+//! A newcomer's trap: our files run in an environment of their own, a copy of the globals made
+//! before the prelude takes `require`, `debug` and others away from user code.
+
+use mlua::{Function, Lua, Table, Value};
+
+use super::failure::internal;
+use super::native::{Key, Ports, natives_address, progress_address};
+use super::scripts::{self, MODULES};
+use super::syntax::{compile_chunk, compile_expression};
+use super::{LuaHead, LuaSegment, LuaTail, Progress};
+use crate::error::Failure;
+use crate::plan::chain::Code;
+
+/// Our own Lua files, loaded into a state.
+pub(super) struct Modules {
+    pub(super) environment: Table,
+    pub chain: Table,
+}
+
+impl Modules {
+    pub fn load(lua: &Lua, key: &Key, progress: &Progress) -> mlua::Result<Modules> {
+        let globals = lua.globals();
+        let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
+        let tune: Function = lua.load(r#"return require("jit.opt").start"#).eval()?;
+        tune.call::<()>(("maxtrace=4000", "maxmcode=16384", "maxrecord=8000", "maxsnap=1000"))?;
+        let environment = lua.create_table()?;
+        for pair in globals.pairs::<Value, Value>() {
+            let (name, value) = pair?;
+            environment.set(name, value)?;
+        }
+        let native = load(lua, "native", &environment)?.call::<Table>(natives_address())?;
+        loaded.set("gleamflow.native", native)?;
+        let addresses = lua.create_table()?;
+        addresses.set("progress", progress_address(progress))?;
+        addresses.set("key", key.address())?;
+        addresses.set("null", Value::NULL)?;
+        let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
+        loaded.set("gleamflow.state", state)?;
+        let mut last = None;
+        for name in MODULES {
+            let module = load(lua, name, &environment)?.call::<Table>(())?;
+            loaded.set(format!("gleamflow.{name}"), &module)?;
+            last = Some(module);
+        }
+        let chain = last.ok_or_else(|| mlua::Error::RuntimeError("no modules".to_owned()))?;
+        Ok(Modules { environment, chain })
+    }
+
+    /// A file loaded afresh, with prototypes and traces of its own.
+    pub fn template(&self, lua: &Lua, name: &str) -> mlua::Result<Table> {
+        load(lua, name, &self.environment)?.call(())
+    }
+}
+
+fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
+    let text = scripts::text(name)
+        .ok_or_else(|| mlua::Error::RuntimeError(format!("no file lua/{name}.lua")))?;
+    let place = format!("=lua/{name}.lua");
+    if name == "patterns" {
+        // Without line numbers, as stock functions are: nothing then counts it as a place.
+        let code = lua.load(&*text).set_name(&place).into_function()?.dump(true);
+        let chunk = lua.load(code).set_name(place).set_mode(mlua::chunk::ChunkMode::Binary);
+        return chunk.set_environment(environment.clone()).into_function();
+    }
+    let chunk = lua.load(&*text).set_name(place);
+    chunk.set_environment(environment.clone()).into_function()
+}
+
+/// The tables that `chain.build` takes, with the user's code compiled.
+pub(super) fn setup(
+    lua: &Lua,
+    shared: &[Code],
+    segments: &[LuaSegment],
+    ports: &Ports,
+) -> Result<Table, Failure> {
+    let table = || lua.create_table().map_err(internal);
+    let codes = table()?;
+    for code in shared {
+        let entry = entry(lua, code, compile_chunk(lua, code)?).map_err(internal)?;
+        codes.push(entry).map_err(internal)?;
+    }
+    let list = table()?;
+    for (segment, port) in segments.iter().zip(ports) {
+        let entry = segment_table(lua, segment)?;
+        entry.set("port", port.address()).map_err(internal)?;
+        list.push(entry).map_err(internal)?;
+    }
+    let setup = table()?;
+    setup.set("shared", codes).map_err(internal)?;
+    setup.set("segments", list).map_err(internal)?;
+    Ok(setup)
+}
+
+fn entry(lua: &Lua, code: &Code, chunk: Function) -> mlua::Result<Table> {
+    let table = lua.create_table()?;
+    table.set("id", code.step)?;
+    table.set("chunk", chunk)?;
+    Ok(table)
+}
+
+fn step(lua: &Lua, code: &Code) -> Result<Table, Failure> {
+    entry(lua, code, compile_expression(lua, code)?).map_err(internal)
+}
+
+fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
+    let (kind, head) = match &segment.head {
+        LuaHead::Lines => ("lines", None),
+        LuaHead::Columns => ("columns", None),
+        LuaHead::Frames => ("frames", None),
+        LuaHead::Reduce { keys, code } => ("reduce", Some((keys, code))),
+    };
+    let head = match head {
+        None => lua.create_table().map_err(internal)?,
+        Some((keys, code)) => {
+            let table = step(lua, code)?;
+            table.set("keys", *keys).map_err(internal)?;
+            table
+        }
+    };
+    head.set("kind", kind).map_err(internal)?;
+    let steps = lua.create_table().map_err(internal)?;
+    for of_segment in &segment.steps {
+        let (kind, code) = of_segment.parts();
+        let table = step(lua, code)?;
+        table.set("kind", kind).map_err(internal)?;
+        steps.push(table).map_err(internal)?;
+    }
+    let table = lua.create_table().map_err(internal)?;
+    table.set("head", head).map_err(internal)?;
+    table.set("steps", steps).map_err(internal)?;
+    if let LuaTail::Combine { keys, code } = &segment.tail {
+        let tail = step(lua, code)?;
+        tail.set("keys", keys.as_slice()).map_err(internal)?;
+        table.set("tail", tail).map_err(internal)?;
+    }
+    Ok(table)
+}

@@ -1,0 +1,148 @@
+//! Streaming, nesting, and that the loops are compiled.
+
+use super::*;
+
+#[test]
+fn one_row_may_become_a_million() {
+    let text = "function() local n = 0 return function() n = n + 1 if n <= 1000000 then return n, 'some text' end end end";
+    let vm = vm(lines(vec![flat_map(1, text)]));
+    vm.begin_task(0).expect("begins");
+    let (mut count, mut most) = (0, 0);
+    vm.push(0, &Rows::Lines(b"x\n"), &mut |_, frames, rows| {
+        count += rows;
+        most = most.max(frames.len());
+        Ok(())
+    })
+    .expect("runs");
+    assert_eq!(count, 1_000_000);
+    assert!(most < (256 << 10) + 100, "{most}");
+}
+
+#[test]
+fn nothing_is_kept_back_after_a_push() {
+    let vm = vm(lines(vec![map(1, "function(x) return x end")]));
+    vm.begin_task(0).expect("begins");
+    for _ in 0..3 {
+        let mut count = 0;
+        vm.push(0, &Rows::Lines(b"a\nb\n"), &mut |_, _, rows| {
+            count += rows;
+            Ok(())
+        })
+        .expect("runs");
+        assert_eq!(count, 2);
+    }
+}
+
+#[test]
+fn a_later_segment_runs_inside_an_earlier_ones_flush() {
+    let vm = vm_with(
+        &[code(9, "seen = 0")],
+        vec![
+            lines(vec![map(1, "function(x) for i = 1, 50000 do emit(x, i) end emit(seen) end")]),
+            segment(
+                LuaHead::Frames,
+                vec![map(2, "function(x, i) seen = seen + 1 return x, i end")],
+            ),
+        ],
+    );
+    vm.begin_task(0).expect("begins");
+    let (mut count, mut last) = (0, String::new());
+    vm.push(0, &Rows::Lines(b"some text\n"), &mut |at, frames, _| {
+        assert_eq!(at, 0);
+        let frames = std::mem::take(frames);
+        vm.push(1, &Rows::Frames(&frames), &mut |at, frames, rows| {
+            assert_eq!(at, 1);
+            count += rows;
+            last = show(frames).pop().expect("a row");
+            Ok(())
+        })
+        .map_err(|failed| failed.failure)
+    })
+    .expect("runs");
+    assert_eq!(count, 50_001);
+    let last = last.trim_end_matches("|nil");
+    assert!(last.parse::<u32>().expect("a number") > 10_000, "globals are shared: {last}");
+}
+
+/// Asserts that the loop over rows becomes a trace, and that later tasks have no more aborts.
+fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
+    let vm = vm(segment);
+    let count = vm.watch_traces().expect("jit.attach works");
+    let mut counts: Vec<(u32, u32, String)> = Vec::new();
+    for _ in 0..6 {
+        task(&vm, rows).expect("runs");
+        counts.push(count.call(()).expect("counts"));
+    }
+    assert!(counts[0].0 > 0, "no trace of the loop: {counts:?}");
+    assert_eq!((counts[5].0, counts[5].1), (0, 0), "not steady: {counts:?}");
+    assert!(counts.iter().map(|count| count.1).sum::<u32>() < 6, "given up: {counts:?}");
+}
+
+#[test]
+fn the_loops_are_compiled() {
+    let text: String = (0..20_000).map(|n| format!("line\t{n}\n")).collect();
+    let map_lines = lines(vec![map(1, "function(l) return l, #l end")]);
+    assert_compiled(map_lines, &Rows::Lines(text.as_bytes()));
+    let columns = segment(LuaHead::Columns, vec![map(1, "function(l, n) return n, l end")]);
+    assert_compiled(columns, &Rows::Columns(text.as_bytes()));
+    let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
+    let decode = segment(LuaHead::Frames, vec![map(1, "function(k, n) return k, n + 1 end")]);
+    assert_compiled(decode, &Rows::Frames(&frames));
+    let key = map(2, "function(l) return l:sub(1, 6), 1 end");
+    let counting = combine(vec![key], &[1], "function(a, b) return a + b end");
+    assert_compiled(counting, &Rows::Lines(text.as_bytes()));
+    for words in [
+        "function(l) return l:gmatch('%w+') end",
+        "function(l) local it = l:gmatch('%w+') return it end",
+    ] {
+        let steps = vec![flat_map(1, words), map(2, "function(w) return w, 1 end")];
+        let counting = combine(steps, &[1], "function(a, b) return a + b end");
+        assert_compiled(counting, &Rows::Lines(text.as_bytes()));
+    }
+}
+
+/// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let text: String =
+        (0..200_000).map(|n| format!("the quick{} fox {}\n", n % 1000, n % 77)).collect();
+    let words = 4 * 200_000;
+    let measure = |name: &str, per: usize, segment: LuaSegment| {
+        let vm = vm(segment);
+        for round in 0..4 {
+            vm.begin_task(0).expect("begins");
+            let start = std::time::Instant::now();
+            for block in text.as_bytes().chunks(1 << 18) {
+                let Some(end) = memchr::memrchr(b'\n', block) else {
+                    continue;
+                };
+                let from = memchr::memchr(b'\n', block).map_or(0, |at| at + 1);
+                vm.push(0, &Rows::Lines(&block[from..=end]), &mut |_, _, _| Ok(())).expect("runs");
+            }
+            vm.finish(0, &mut |_, _, _| Ok(())).expect("runs");
+            println!("{name} {round}: {} ns", start.elapsed().as_nanos() / per as u128);
+        }
+    };
+    measure("map over lines, per row", 200_000, lines(vec![map(1, "function(l) return l, 1 end")]));
+    measure(
+        "two maps over lines, per row",
+        200_000,
+        lines(vec![
+            map(1, "function(l) return l, 1 end"),
+            map(2, "function(l, n) return n, l end"),
+        ]),
+    );
+    measure(
+        "word count, per word",
+        words,
+        combine(
+            vec![
+                flat_map(1, "function(l) return l:gmatch('%w+') end"),
+                map(2, "function(w) return w, 1 end"),
+            ],
+            &[1],
+            "function(a, b) return a + b end",
+        ),
+    );
+}

@@ -1,0 +1,117 @@
+//! Golden tests of what user code may rely on; the expected rows stand in the tests as text.
+//!
+//! A newcomer's trap: a row is shown as its columns joined by `|`, each as rmpv shows it, so that
+//! text is in quotes and 1 is not 1.0.
+
+mod environment;
+mod errors;
+mod loops;
+mod patterns;
+mod reduce;
+mod steps;
+
+use crate::error::Failed;
+use std::sync::Arc;
+
+use super::*;
+use crate::error::Failure;
+use crate::plan::chain::Code;
+
+const MEMORY: usize = 64 << 20;
+const MAX_ROW: usize = 1 << 20;
+
+fn code(step: u32, text: &str) -> Code {
+    Code { step, text: text.to_owned() }
+}
+
+fn map(step: u32, text: &str) -> LuaStep {
+    LuaStep::Map(code(step, text))
+}
+
+fn flat_map(step: u32, text: &str) -> LuaStep {
+    LuaStep::FlatMap(code(step, text))
+}
+
+fn segment(head: LuaHead, steps: Vec<LuaStep>) -> LuaSegment {
+    LuaSegment { head, steps, tail: LuaTail::Frames }
+}
+
+fn lines(steps: Vec<LuaStep>) -> LuaSegment {
+    segment(LuaHead::Lines, steps)
+}
+
+fn combine(steps: Vec<LuaStep>, keys: &[u32], text: &str) -> LuaSegment {
+    let tail = LuaTail::Combine { keys: keys.to_vec(), code: code(90, text) };
+    LuaSegment { head: LuaHead::Lines, steps, tail }
+}
+
+fn vm_with(shared: &[Code], segments: Vec<LuaSegment>) -> Vm {
+    Vm::new(shared, segments, MEMORY, MAX_ROW, Arc::new(Progress::default())).expect("compiles")
+}
+
+fn vm(segment: LuaSegment) -> Vm {
+    vm_with(&[], vec![segment])
+}
+
+/// The rows of some frames as text.
+fn show(frames: &[u8]) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut rest = frames;
+    while let Some((mut payload, after)) = port::next_frame(rest) {
+        let mut columns = Vec::new();
+        while !payload.is_empty() {
+            columns.push(rmpv::decode::read_value(&mut payload).expect("a value").to_string());
+        }
+        rows.push(columns.join("|"));
+        rest = after;
+    }
+    assert!(rest.is_empty(), "whole frames");
+    rows
+}
+
+/// A frame of values.
+fn frame(values: &[rmpv::Value]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for value in values {
+        rmpv::encode::write_value(&mut payload, value).expect("a vector takes all");
+    }
+    let mut frame = (payload.len() as u32).to_le_bytes().to_vec();
+    frame.extend(payload);
+    frame
+}
+
+/// One task over some rows: begin, push, finish.
+fn task(vm: &Vm, rows: &Rows<'_>) -> Result<Vec<String>, Failed> {
+    vm.begin_task(7).map_err(|failure| Failed { failure, row: None })?;
+    let mut all = Vec::new();
+    let mut out = |_: usize, frames: &mut Vec<u8>, rows: u32| -> Result<(), Failure> {
+        let shown = show(frames);
+        assert_eq!(shown.len(), rows as usize);
+        all.extend(shown);
+        Ok(())
+    };
+    vm.push(0, rows, &mut out)?;
+    vm.finish(0, &mut out)?;
+    Ok(all)
+}
+
+/// The rows that come of lines, a row per line of text.
+fn rows_of(segment: LuaSegment, input: &str) -> String {
+    match task(&vm(segment), &Rows::Lines(input.as_bytes())) {
+        Ok(rows) => rows.join("\n"),
+        Err(failed) => format!("error: {}", failed.failure.message),
+    }
+}
+
+/// What a map over one line `x` gives.
+fn mapped(text: &str) -> String {
+    rows_of(lines(vec![map(1, text)]), "x\n")
+}
+
+fn flat_mapped(text: &str) -> String {
+    rows_of(lines(vec![flat_map(1, text)]), "x\n")
+}
+
+fn fails(segment: LuaSegment, input: &str) -> Failed {
+    task(&vm(segment), &Rows::Lines(input.as_bytes())).expect_err("the task must fail")
+}

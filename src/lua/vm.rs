@@ -1,0 +1,316 @@
+//! A VM: one LuaJIT state with the loops of all Lua segments of a chain.
+//!
+//! A newcomer's trap: the loops and their traces live as long as the VM, the user's functions and
+//! globals only as long as a task: `begin_task` makes them again.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use mlua::state::{GcIncParams, GcMode};
+use mlua::{Function, Lua, Table};
+
+use super::failure::{self, internal};
+use super::keys::KeyBytes;
+use super::native::{Key, Ports, Shared, new_state};
+use super::port::{Port, next_frame};
+use super::setup::{Modules, setup};
+use super::{LuaHead, LuaSegment, Progress, Rows};
+use crate::error::Failed;
+use crate::error::Failure;
+use crate::plan::chain::Code;
+
+/// Takes the rows that a segment has put out: its number, the frames (which may be taken away or
+/// left), and how many they are.
+pub(crate) type Out<'a> = dyn FnMut(usize, &mut Vec<u8>, u32) -> Result<(), Failure> + 'a;
+
+/// A state that waits for its next task holds about this much at most.
+const RESTING_BYTES: usize = 2 << 20;
+
+pub(crate) struct Vm {
+    // Dropped first: the state points into what follows.
+    lua: Lua,
+    release: Function,
+    begin: Function,
+    push: Function,
+    finish: Function,
+    failure: Function,
+    ports: Ports,
+    segments: Vec<LuaSegment>,
+    progress: Arc<Progress>,
+    _key: Key,
+    memory_limit: usize,
+    #[cfg(test)]
+    environment: Table,
+    /// Why the open task has failed, if it has.
+    failed: RefCell<Option<Failed>>,
+}
+
+impl Vm {
+    /// Makes the state, its environment and its loops, and compiles the user's code. `shared` are
+    /// the texts given to `lua(code)`.
+    pub fn new(
+        shared: &[Code],
+        segments: Vec<LuaSegment>,
+        memory_limit: usize,
+        max_row: usize,
+        progress: Arc<Progress>,
+    ) -> Result<Vm, Failure> {
+        let lua = new_state();
+        lua.set_memory_limit(memory_limit).map_err(internal)?;
+        let key = Key::new(KeyBytes::default());
+        let ports: Ports = segments.iter().map(|_| Shared::new(Port::new(max_row))).collect();
+        let modules = Modules::load(&lua, &key, &progress).map_err(internal)?;
+        let setup = setup(&lua, shared, &segments, &ports)?;
+        #[cfg(test)]
+        let environment = modules.environment.clone();
+        let chain = modules.chain.clone();
+        let wire = || {
+            let template =
+                lua.create_function(move |lua, name: String| modules.template(lua, &name))?;
+            chain.get::<Function>("build")?.call::<()>((setup, template))
+        };
+        wire().map_err(internal)?;
+        let part = |name: &str| chain.get::<Function>(name).map_err(internal);
+        let (begin, release) = (part("begin")?, part("release")?);
+        let (push, finish, failure) = (part("push")?, part("finish")?, part("failure")?);
+        Ok(Vm {
+            lua,
+            release,
+            begin,
+            push,
+            finish,
+            failure,
+            ports,
+            segments,
+            progress,
+            _key: key,
+            memory_limit,
+            #[cfg(test)]
+            environment,
+            failed: RefCell::new(None),
+        })
+    }
+
+    /// Starts a task: fresh globals, the shared code, and each step's outer function again.
+    pub fn begin_task(&self, seed: u64) -> Result<(), Failure> {
+        self.failed.replace(None);
+        for port in &self.ports {
+            port.with(Port::reset);
+        }
+        self.release();
+        let _busy = self.progress.enter();
+        // A double's 53 bits are what LuaJIT's generator takes.
+        let result = self.begin.call::<bool>((seed >> 11) as f64);
+        self.settle(result, None, None).map_err(|failed| failed.failure)
+    }
+
+    /// The task is over, and the next one may be long in coming: lets go of a large heap. A small
+    /// one is left for the next task to clear.
+    pub fn rest(&self) {
+        if self.lua.used_memory() > RESTING_BYTES {
+            self.release();
+            let _ = self.lua.gc_collect();
+        }
+    }
+
+    /// Runs a segment over rows. All rows that come of them are out when this returns, except what
+    /// a reduce or a combine holds. `out` may push into later segments.
+    pub fn push(&self, segment: usize, rows: &Rows<'_>, out: &mut Out<'_>) -> Result<(), Failed> {
+        if !fits(&self.segments[segment].head, rows) {
+            return Err(Failed::from(internal("rows of another kind than the segment's head")));
+        }
+        self.ports[segment]
+            .with(|port| port.load(rows))
+            .map_err(|what| Failed::from(internal(what)))?;
+        let result = self.run(&self.push, segment, Some(rows), out);
+        self.ports[segment].with(Port::unload);
+        result
+    }
+
+    /// Ends a segment's input: the last group of a reduce, and what a combine holds.
+    pub fn finish(&self, segment: usize, out: &mut Out<'_>) -> Result<(), Failed> {
+        self.run(&self.finish, segment, None, out)
+    }
+
+    fn run(
+        &self,
+        function: &Function,
+        segment: usize,
+        rows: Option<&Rows<'_>>,
+        out: &mut Out<'_>,
+    ) -> Result<(), Failed> {
+        if let Some(failed) = &*self.failed.borrow() {
+            return Err(failed.clone());
+        }
+        self.mind_memory();
+        let _busy = self.progress.enter();
+        let mut elsewhere = None;
+        let result = self.call(function, segment, out, &mut elsewhere);
+        let failed_here = elsewhere.is_none();
+        let settled = self.settle(result, elsewhere, rows);
+        match settled {
+            Err(failed) if failed_here => Err(self.after_rows_before(failed, segment, out)),
+            settled => settled,
+        }
+    }
+
+    fn call(
+        &self,
+        function: &Function,
+        segment: usize,
+        out: &mut Out<'_>,
+        elsewhere: &mut Option<Failure>,
+    ) -> mlua::Result<bool> {
+        let port = &self.ports[segment];
+        self.lua.scope(|scope| {
+            let flush = scope.create_function_mut(|_, ()| {
+                let (mut frames, rows) = port.with(|port| {
+                    (std::mem::take(&mut port.out), std::mem::take(&mut port.pending))
+                });
+                let result = out(segment, &mut frames, rows);
+                frames.clear();
+                port.with(|port| port.out = frames);
+                Ok(match result {
+                    Ok(()) => true,
+                    Err(failure) => {
+                        elsewhere.get_or_insert(failure);
+                        false
+                    }
+                })
+            })?;
+            function.call::<bool>((segment + 1, flush))
+        })
+    }
+
+    /// The rows before a failing one come first: whoever takes them may have enough of them, or
+    /// fail at one of them, which is then the task's failure.
+    fn after_rows_before(&self, failed: Failed, segment: usize, out: &mut Out<'_>) -> Failed {
+        let (mut frames, rows) = self.ports[segment]
+            .with(|port| (std::mem::take(&mut port.out), std::mem::take(&mut port.pending)));
+        // The failing row itself may have been half written.
+        let whole = (0..rows).fold(0, |at, _| {
+            next_frame(&frames[at..]).map_or(at, |(payload, _)| at + 4 + payload.len())
+        });
+        frames.truncate(whole);
+        if frames.is_empty() {
+            return failed;
+        }
+        // Segments behind this one have not failed.
+        self.failed.replace(None);
+        let failed = match out(segment, &mut frames, rows) {
+            Ok(()) => failed,
+            Err(earlier) => Failed::from(earlier),
+        };
+        self.failed.replace(Some(failed.clone()));
+        failed
+    }
+
+    /// What came of a call: the first failure of the task, whatever user code made of it.
+    fn settle(
+        &self,
+        result: mlua::Result<bool>,
+        elsewhere: Option<Failure>,
+        rows: Option<&Rows<'_>>,
+    ) -> Result<(), Failed> {
+        let failed = match (elsewhere, result) {
+            (Some(failure), _) => Failed::from(failure),
+            (None, Ok(true)) => match &*self.failed.borrow() {
+                Some(failed) => Failed::from(failed.failure.clone()),
+                None => return Ok(()),
+            },
+            (None, Ok(false)) => match &*self.failed.borrow() {
+                Some(failed) => Failed::from(failed.failure.clone()),
+                None => self
+                    .failure
+                    .call::<Table>(())
+                    .and_then(|table| failure::read(&table, rows))
+                    .unwrap_or_else(|error| Failed::from(internal(error))),
+            },
+            // Not even the handler had memory left; the loop's own note says where it was.
+            (None, Err(mlua::Error::MemoryError(_))) => {
+                let step = self.progress.step.load(Ordering::Relaxed);
+                let row = self.progress.row.load(Ordering::Relaxed);
+                failure::at_row(failure::out_of_memory().at_step(step), row, rows)
+            }
+            (None, Err(error)) => Failed::from(internal(error)),
+        };
+        self.failed.borrow_mut().get_or_insert_with(|| failed.clone());
+        Err(failed)
+    }
+
+    /// Lets go of what the last task held. A little more memory than allowed, since that task may
+    /// have ended for want of it.
+    fn release(&self) {
+        let _ = self.lua.set_memory_limit(self.memory_limit.saturating_add(1 << 20));
+        // An error here would come again, and be reported, when the task begins.
+        let _ = self.release.call::<()>(());
+        self.mind_memory();
+        let _ = self.lua.set_memory_limit(self.memory_limit);
+    }
+
+    /// LuaJIT doesn't collect garbage when the limit is reached, so its pause must leave room: near
+    /// the limit a new cycle begins at once. This costs time, and no result depends on it.
+    fn mind_memory(&self) {
+        let used = self.lua.used_memory();
+        if used > self.memory_limit / 8 * 7 {
+            let _ = self.lua.gc_collect();
+        }
+        let live = self.lua.used_memory().max(1);
+        let room = self.memory_limit.saturating_sub(live) / 2;
+        let pause = 100 + (room.saturating_mul(100) / live).min(100);
+        self.lua.gc_set_mode(GcMode::Incremental(
+            GcIncParams::default().pause(pause as i32).step_multiplier(400),
+        ));
+    }
+}
+
+fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {
+    matches!(
+        (head, rows),
+        (LuaHead::Lines, Rows::Lines(_))
+            | (LuaHead::Columns, Rows::Columns(_))
+            | (LuaHead::Frames, Rows::Frames(_))
+            | (LuaHead::Reduce { .. }, Rows::Groups { .. })
+    )
+}
+
+#[cfg(test)]
+impl Vm {
+    /// Starts to count: the function gives how many traces of row loops were compiled since it was
+    /// last called, and how many recordings of them were given up.
+    pub(super) fn watch_traces(&self) -> mlua::Result<Function> {
+        let watch = include_str!("tests/watch.lua");
+        self.lua.load(watch).set_environment(self.environment.clone()).eval()
+    }
+
+    /// The `string` library as LuaJIT has it, and as user code sees it.
+    pub(super) fn string_libraries(&self) -> mlua::Result<(Table, Table)> {
+        self.load_for_test("return ({...})[1].stock, string")?
+            .call(self.environment.get::<Function>("require")?.call::<Table>("gleamflow.patterns")?)
+    }
+
+    pub(super) fn load_for_test(&self, text: &str) -> mlua::Result<Function> {
+        let chunk = self.lua.load(text).set_name("=gleamflow:1");
+        chunk.set_environment(self.environment.clone()).into_function()
+    }
+
+    pub(super) fn args_for_test(
+        &self,
+        texts: &[Option<&[u8]>],
+        numbers: &[i64],
+    ) -> mlua::Result<Table> {
+        let args = self.lua.create_table()?;
+        for (i, text) in texts.iter().enumerate() {
+            if let Some(text) = text {
+                args.set(i + 1, self.lua.create_string(text)?)?;
+            }
+        }
+        if let [init, most] = numbers {
+            args.set(3, *init)?;
+            args.set(5, *most)?;
+        }
+        args.set("n", 5)?;
+        Ok(args)
+    }
+}

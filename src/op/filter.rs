@@ -1,0 +1,29 @@
+//! `filter`: keeps some of the rows.
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::plan::graph::Operation;
+use crate::script::Script;
+
+impl Dataset {
+    /// Keeps the rows for which a Lua function returns neither `nil` nor `false`, in their order.
+    /// Numbers that have been to Lua are Lua's: a double of 1.0 comes back as the integer 1.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let odd: Vec<i64> = Flow::new()
+    ///     .range(0..6)
+    ///     .filter("function(x) return x % 2 == 1 end")
+    ///     .collect()?;
+    /// assert_eq!(odd, [1, 3, 5]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn filter(&self, function: impl Into<Script>) -> Dataset {
+        self.add_lua("filter", Location::caller(), function.into(), |code| {
+            Ok(Operation::Filter(code))
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! `for_each`: looks at each row and passes it on.
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::plan::graph::Operation;
+use crate::script::Script;
+
+impl Dataset {
+    /// Calls a Lua function with the columns of each row and passes the row on. What the function
+    /// returns is ignored; rows given to `emit(…)` come before the row.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows: Vec<i64> = Flow::new()
+    ///     .range(1..3)
+    ///     .for_each("function(x) emit(-x) end")
+    ///     .collect()?;
+    /// assert_eq!(rows, [-1, 1, -2, 2]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn for_each(&self, function: impl Into<Script>) -> Dataset {
+        self.add_lua("for_each", Location::caller(), function.into(), |code| {
+            Ok(Operation::ForEach(code))
+        })
+    }
+}

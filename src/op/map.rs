@@ -1,0 +1,33 @@
+//! `map`: one row in, at most one row out.
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::plan::graph::Operation;
+use crate::script::Script;
+
+impl Dataset {
+    /// Calls a Lua function with the columns of each row; what it returns is the new row.
+    ///
+    /// Order is kept. Returning nothing drops the row; `return nil` is a row of one nil. Rows
+    /// given to `emit(…)` come before the returned one.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows: Vec<(String, usize)> = Flow::new()
+    ///     .lines(["ab", "c"])
+    ///     .map("function(line) return line:upper(), #line end")
+    ///     .collect()?;
+    /// assert_eq!(rows, [("AB".to_string(), 2), ("C".to_string(), 1)]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: what the function throws, and a column that no row can hold (a function, a
+    /// coroutine, a table deeper than 100).
+    #[track_caller]
+    pub fn map(&self, function: impl Into<Script>) -> Dataset {
+        self.add_lua("map", Location::caller(), function.into(), |code| Ok(Operation::Map(code)))
+    }
+}

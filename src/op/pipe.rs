@@ -1,0 +1,72 @@
+//! `pipe`, `pipe_as_args`, `pipe_rows`: shell commands as steps.
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::plan::graph::Operation;
+
+impl Dataset {
+    /// Sends the rows as lines, columns joined by TAB, to `sh -c command`, and takes the lines
+    /// that it writes as rows, cut at TAB. All columns are then text: see [`Dataset::numbers`].
+    ///
+    /// The command runs once and sees all rows in order; behind [`Dataset::partition`] it runs
+    /// once for each partition, which it finds in `GLEAMFLOW_PARTITION` of
+    /// `GLEAMFLOW_PARTITIONS`. Neighbouring commands pass bytes straight on.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let lines: Vec<String> =
+    ///     Flow::new().lines(["b", "a"]).pipe("sort").pipe("tr a-z A-Z").collect()?;
+    /// assert_eq!(lines, ["A", "B"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a non-zero exit code, a signal, a missing command (with the end of what it
+    /// wrote to stderr); a text column with a TAB or a line feed in it. A command that stops
+    /// reading early, as `head` does, is no error.
+    #[track_caller]
+    pub fn pipe(&self, command: impl Into<String>) -> Dataset {
+        self.add("pipe", Location::caller(), Operation::Pipe(command.into()))
+    }
+
+    /// Runs `sh -c command` for each row with its columns as `$1`, `$2` and so on, and takes the
+    /// lines that it writes as rows, in the order of the rows that caused them. Columns are
+    /// arguments; they are never pasted into the command.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let lines: Vec<String> =
+    ///     Flow::new().lines(["a b", "$(c)"]).pipe_as_args("echo \"<$1>\"").collect()?;
+    /// assert_eq!(lines, ["<a b>", "<$(c)>"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::pipe`]; and a column with a NUL in it.
+    #[track_caller]
+    pub fn pipe_as_args(&self, command: impl Into<String>) -> Dataset {
+        self.add("pipe_as_args", Location::caller(), Operation::PipeAsArgs(command.into()))
+    }
+
+    /// Sends the rows as frames to `sh -c command`, which writes frames: a 32-bit little-endian
+    /// length, then that many bytes: the columns' MessagePack values one after another.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows: Vec<(i64, bool)> =
+    ///     Flow::new().rows([(1, true), (2, false)]).pipe_rows("cat").collect()?;
+    /// assert_eq!(rows, [(1, true), (2, false)]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::pipe`]; and output that is not frames.
+    #[track_caller]
+    pub fn pipe_rows(&self, command: impl Into<String>) -> Dataset {
+        self.add("pipe_rows", Location::caller(), Operation::PipeRows(command.into()))
+    }
+}

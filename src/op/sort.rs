@@ -1,0 +1,90 @@
+//! `sort`, and the order it takes.
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure};
+use crate::plan::chain::KeyColumn;
+use crate::plan::graph::Operation;
+
+impl Dataset {
+    /// The rows in the order of one column, `sort(1)`, or of several: [`Sort`]. Rows that the
+    /// order does not tell apart keep their order.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Sort};
+    ///
+    /// let rows = Flow::new().rows([("b", 1), ("a", 2), ("b", 0)]);
+    /// let by_name: Vec<(String, i64)> = rows.sort(1).collect()?;
+    /// assert_eq!(by_name[1], ("b".to_string(), 1));
+    /// let order = Sort::by(1).descending().then(2);
+    /// let both: Vec<(String, i64)> = rows.sort(order).collect()?;
+    /// assert_eq!(both[0], ("b".to_string(), 0));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn sort(&self, order: impl Into<Sort>) -> Dataset {
+        let operation = order.into().columns().map(Operation::Sort);
+        self.try_add("sort", Location::caller(), operation)
+    }
+}
+
+/// An order of rows: columns, each ascending unless told otherwise.
+///
+/// Values are ordered nil, false, true, numbers by value, NaN, strings by bytes, arrays, maps; a
+/// missing column is nil.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    columns: Vec<KeyColumn>,
+}
+
+impl Sort {
+    /// By one column, counted from 1.
+    pub fn by(column: u32) -> Sort {
+        Sort { columns: Vec::new() }.then(column)
+    }
+
+    /// Rows that are equal so far go by this column.
+    pub fn then(mut self, column: u32) -> Sort {
+        self.columns.push(KeyColumn { column, descending: false, numeric: false });
+        self
+    }
+
+    /// The column named last goes from the greatest to the least.
+    pub fn descending(mut self) -> Sort {
+        self.last().descending = true;
+        self
+    }
+
+    /// Text of the column named last that reads as a number is ordered as that number, before all
+    /// other text.
+    pub fn numeric(mut self) -> Sort {
+        self.last().numeric = true;
+        self
+    }
+
+    fn last(&mut self) -> &mut KeyColumn {
+        self.columns.last_mut().expect("`by` has named a column")
+    }
+
+    fn columns(self) -> Result<Vec<KeyColumn>, Failure> {
+        if self.columns.iter().any(|key| key.column == 0) {
+            let failure = Failure::new(ErrorKind::Plan, "sort by a column that cannot be");
+            return Err(failure.hint("columns are counted from 1"));
+        }
+        Ok(self.columns)
+    }
+}
+
+impl From<u32> for Sort {
+    fn from(column: u32) -> Sort {
+        Sort::by(column)
+    }
+}
+
+impl From<i32> for Sort {
+    /// A negative number is no column; the flow says so when it is run.
+    fn from(column: i32) -> Sort {
+        Sort::by(u32::try_from(column).unwrap_or(0))
+    }
+}

@@ -1,0 +1,91 @@
+//! A chain: the fused steps that one worker runs between two exchanges.
+//!
+//! A newcomer's trap: a reduce stands in two chains. The first ends in [`Tail::Runs`], which
+//! combines and sorts what one task has; the second begins with [`Head::Reduce`], which folds the
+//! merged runs of all tasks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::StepId;
+pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
+
+/// A piece of the user's Lua: one function expression, or the text given to `lua(code)`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Code {
+    pub step: StepId,
+    pub text: String,
+}
+
+/// Everything a worker needs to run the tasks of one stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chain {
+    pub head: Head,
+    pub steps: Vec<Step>,
+    pub tail: Tail,
+}
+
+/// How the rows of a task arrive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Head {
+    /// Text lines: each line is one string column.
+    Lines,
+    /// Text lines from a command: columns separated by TAB.
+    Columns,
+    /// Encoded rows.
+    Frames,
+    /// Encoded rows sorted by their first `keys` columns, to be folded where those are equal.
+    Reduce { keys: u32, code: Code },
+}
+
+/// One map-like step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Step {
+    Map(Code),
+    FlatMap(Code),
+    Filter(Code),
+    ForEach(Code),
+    /// Keeps the named columns, counted from 1, in the order given.
+    Select {
+        step: StepId,
+        columns: Vec<u32>,
+    },
+    /// Cuts a row of one text column at each separator.
+    Split {
+        step: StepId,
+        separator: Vec<u8>,
+    },
+    /// Reads the named text columns as numbers.
+    Numbers {
+        step: StepId,
+        columns: Vec<u32>,
+    },
+}
+
+/// Where the rows of a task go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tail {
+    /// Encoded rows.
+    Frames,
+    /// Columns joined by TAB, a line per row: for commands and line sinks.
+    Lines { step: StepId },
+    /// Formatted text, a line per row.
+    Text { step: StepId, format: String },
+    /// Nothing: only the number of rows counts.
+    Count,
+    /// Encoded rows, routed by the hash of their key columns (from 1) to one of `count` partitions.
+    Partition { step: StepId, keys: Vec<u32>, count: u32 },
+    /// Sorted runs for a keyed exchange.
+    Runs { step: StepId, order: Vec<KeyColumn>, combine: Combine },
+}
+
+/// What a task may do to rows of equal keys before the exchange.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Combine {
+    /// Every row is kept, in order.
+    None,
+    /// The first row of each key is kept.
+    First,
+    /// Rows are folded with the user's function. `keys` are the key columns (from 1) of the
+    /// arriving rows; combined rows have the keys first, so that `order` names columns 1..=n.
+    Reduce { keys: Vec<u32>, code: Code },
+}

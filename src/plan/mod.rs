@@ -1,0 +1,9 @@
+//! The meaning of a flow: chains of steps, stages, exchanges. Pure, serialisable, printable.
+//!
+//! Invariant: a plan needs nothing from the program that made it.
+
+pub(crate) mod chain;
+pub(crate) mod compile;
+pub(crate) mod explain;
+pub(crate) mod graph;
+pub(crate) mod stage;

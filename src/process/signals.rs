@@ -1,0 +1,80 @@
+//! The few signal settings that the library makes: none in the user's own threads.
+//!
+//! A newcomer's trap: the library installs no handler. The engine's threads block SIGXFSZ
+//! and SIGPIPE, so that a file-size limit is a write error; a worker, which is ours alone, ignores what is meant for
+//! the program.
+#![allow(unsafe_code)]
+
+/// Makes a write past RLIMIT_FSIZE, or into a pipe that nobody reads, an error in this thread
+/// instead of the process's death.
+pub(crate) fn block_write_signals() {
+    // SAFETY: the set is initialised by sigemptyset before it is used, and the mask of the calling
+    // thread alone is changed.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGXFSZ);
+        libc::sigaddset(&mut set, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+/// In a worker process: Ctrl-C is the engine's to act on, and a broken pipe or a full disk is an
+/// error of the write.
+pub(crate) fn ignore_signals_in_worker() {
+    for signal in [libc::SIGINT, libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: SIG_IGN is a valid disposition for these signals; no handler is installed.
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+}
+
+/// Ends a worker process with all that user code has started in it, and without running exit
+/// handlers, which belong to a program that never started.
+pub(crate) fn end_worker() -> ! {
+    // SAFETY: these calls have no preconditions. The group is ours alone if we lead it.
+    unsafe {
+        if libc::getpgrp() == libc::getpid() {
+            libc::kill(0, libc::SIGKILL);
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Writes what Lua's `print` and `io.write` have left in C's buffers, which die with a worker.
+pub(crate) fn flush_c_streams() {
+    // SAFETY: a null pointer means all streams.
+    unsafe {
+        libc::fflush(std::ptr::null_mut());
+    }
+}
+
+/// Whether this program has been started with more rights than its user has (setuid, file
+/// capabilities).
+pub(crate) fn has_raised_privileges() -> bool {
+    // SAFETY: getauxval only reads what the kernel has passed to this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Calls `write` with a write past RLIMIT_FSIZE being an error in this thread instead of the
+/// process's death, and leaves the thread's signals as they were.
+pub(crate) fn with_file_size_as_error<T>(write: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are initialised before they are used; only the calling thread's mask is
+    // changed, and it is put back. The signal is directed at the thread whose write causes it, so
+    // what is taken here is our own.
+    unsafe {
+        let mut blocked = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut blocked);
+        libc::sigaddset(&mut blocked, libc::SIGXFSZ);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &blocked, &mut before);
+        let result = write();
+        let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        if libc::sigismember(&before, libc::SIGXFSZ) == 0 {
+            libc::sigtimedwait(&blocked, std::ptr::null_mut(), &at_once);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        result
+    }
+}

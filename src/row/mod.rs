@@ -1,0 +1,16 @@
+//! Rows as bytes: values and their order, MessagePack, frames, blocks, keys, text and formats.
+//!
+//! Invariants: nothing here does I/O or knows Lua; whatever reads bytes returns an error for
+//! malformed ones and never panics.
+
+pub(crate) mod block;
+pub(crate) mod describe;
+pub(crate) mod format;
+pub(crate) mod frame;
+pub(crate) mod key;
+#[cfg(test)]
+pub(crate) mod model;
+pub(crate) mod msgpack;
+pub(crate) mod printf;
+pub(crate) mod text;
+pub(crate) mod typed;

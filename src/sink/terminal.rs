@@ -1,0 +1,160 @@
+//! Running a flow for one or more sinks, on the calling thread or in the caller's async code.
+//!
+//! A newcomer's trap: writers and callbacks run here, on the caller's side; the engine's threads
+//! only bring blocks.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::dataset::Dataset;
+use crate::error::{Error, ErrorKind, Failure, Origin, Result};
+use crate::flow::Flow;
+use crate::local::block::Block;
+use crate::local::{self, Message, Running};
+use crate::plan::compile::{SinkNode, SinkRows};
+use crate::process::with_file_size_as_error;
+use crate::sink::stdout_is_closed;
+
+/// What takes the rows of one sink.
+pub(crate) trait Consume {
+    /// Takes a block; `Break` when no more rows are wanted.
+    fn block(&mut self, block: &Block) -> Result<ControlFlow<()>, Failure>;
+
+    /// All rows have come.
+    fn end(&mut self) -> Result<(), Failure>;
+}
+
+/// Runs a flow for these sinks and returns when all of them have their rows.
+pub(crate) fn run(
+    flow: &Flow,
+    sinks: &[SinkNode],
+    consumers: &mut [&mut dyn Consume],
+) -> Result<()> {
+    let running = local::start(flow, sinks)?;
+    block_on(drive(flow, running, sinks, consumers))
+}
+
+/// The same in the caller's async code.
+pub(crate) async fn run_async(
+    flow: &Flow,
+    sinks: &[SinkNode],
+    consumers: &mut [&mut (dyn Consume + Send)],
+) -> Result<()> {
+    let running = local::start(flow, sinks)?;
+    drive(flow, running, sinks, consumers).await
+}
+
+async fn drive<C: Consume + ?Sized>(
+    flow: &Flow,
+    mut running: Running,
+    sinks: &[SinkNode],
+    consumers: &mut [&mut C],
+) -> Result<()> {
+    let mut open = vec![true; sinks.len()];
+    let mut result = Ok(());
+    while open.contains(&true) {
+        let (sink, told) = match running.next().await {
+            Some(Message::Block(sink, _) | Message::End(sink)) if !open[sink] => continue,
+            Some(Message::Block(sink, block)) => (sink, consumers[sink].block(&block)),
+            Some(Message::End(sink)) => {
+                (sink, consumers[sink].end().map(|()| ControlFlow::Break(())))
+            }
+            Some(Message::Failed(error)) => {
+                result = Err(error);
+                break;
+            }
+            None => {
+                let failure = Failure::new(ErrorKind::Worker, "the run ended without its end");
+                result = Err(failure.into());
+                break;
+            }
+        };
+        match told {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => {
+                open[sink] = false;
+                running.close(sink);
+            }
+            Err(failure) => {
+                result = Err(named(flow, failure.at_step(sinks[sink].step)));
+                break;
+            }
+        }
+    }
+    running.finish().await;
+    result
+}
+
+/// Names the user's own line for a failure of a sink.
+pub(crate) fn named(flow: &Flow, failure: Failure) -> Error {
+    let state = flow.state();
+    let origin = failure.step.and_then(|step| state.graph.origins.get(step as usize)).cloned();
+    Error::new(failure, origin)
+}
+
+impl Dataset {
+    /// A sink on these rows.
+    pub(crate) fn sink(
+        &self,
+        operator: &str,
+        caller: &std::panic::Location<'_>,
+        rows: SinkRows,
+    ) -> SinkNode {
+        let step = self.flow.state().graph.step(Origin::new(operator, caller));
+        SinkNode { input: self.node, step, rows }
+    }
+}
+
+/// Writes blocks to a writer as they are.
+pub(crate) struct WriteBlocks<W> {
+    pub writer: W,
+}
+
+impl<W: Write> Consume for WriteBlocks<W> {
+    fn block(&mut self, block: &Block) -> Result<ControlFlow<()>, Failure> {
+        closed_is_success(with_file_size_as_error(|| {
+            // What is there should be seen now, not when the next megabyte is.
+            self.writer.write_all(&block.bytes).and_then(|()| self.writer.flush())
+        }))
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        closed_is_success(with_file_size_as_error(|| self.writer.flush())).map(drop)
+    }
+}
+
+/// A closed stdout ends a flow well; any other closed writer is an error.
+fn closed_is_success(written: std::io::Result<()>) -> Result<ControlFlow<()>, Failure> {
+    match written {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => match stdout_is_closed() {
+            true => Ok(ControlFlow::Break(())),
+            false => Err(Failure::new(ErrorKind::OutputClosed, "the writer's reader has gone")),
+        },
+        Err(error) => Err(Failure::io("cannot write the output", &error)),
+    }
+}
+
+/// Waits on this thread, also inside somebody's runtime, where blocking through that runtime
+/// would panic.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

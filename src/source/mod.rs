@@ -1,0 +1,21 @@
+//! Where rows come from: files found by pattern, cut into splits and read as whole lines;
+//! streams that can only be read once; rows that are already in memory.
+//!
+//! Invariants: which bytes belong to which split is a function of the inputs' sizes alone; every
+//! line is in exactly one split; the size of a block changes nothing but the block.
+
+pub(crate) mod lines;
+mod long_row;
+pub(crate) mod memory;
+pub(crate) mod paths;
+mod pattern;
+pub(crate) mod place;
+mod rows;
+pub(crate) mod split;
+pub(crate) mod stream;
+mod text_file;
+
+#[cfg(test)]
+mod tests;
+
+pub use text_file::Paths;

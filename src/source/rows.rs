@@ -1,0 +1,123 @@
+//! `lines`, `rows`, `range`, `reader`: sources that are no files.
+
+use std::io::Read;
+use std::ops::Range;
+use std::panic::Location;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure, Origin};
+use crate::flow::Flow;
+use crate::plan::graph::Operation;
+use crate::row::{frame, typed};
+
+impl Flow {
+    /// Lines from the program itself, one row of one text column each.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// assert_eq!(Flow::new().lines(["a", ""]).collect::<String>()?, ["a", ""]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a line with a line feed in it.
+    #[track_caller]
+    pub fn lines<L: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = L>) -> Dataset {
+        let mut text = Vec::new();
+        let mut rows = 0;
+        let mut problem = None;
+        for line in lines {
+            let line = line.as_ref();
+            rows += 1;
+            if memchr::memchr(b'\n', line).is_some() && problem.is_none() {
+                problem = Some(
+                    Failure::new(ErrorKind::Input, format!("line {rows} contains a line feed"))
+                        .hint("`rows` takes any text as a column"),
+                );
+            }
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        let origin = Origin::new("lines", Location::caller());
+        self.add(origin, None, |_| match problem {
+            Some(problem) => Err(problem),
+            None => Ok(Operation::Lines { text: Bytes::from(text), rows }),
+        })
+    }
+
+    /// Rows from the program itself: a tuple, a struct or a sequence is a row of its elements,
+    /// anything else that serde serialises is a row of one column.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows = Flow::new().rows([("a", 1), ("b", 2)]);
+    /// assert_eq!(rows.select([2]).collect::<i64>()?, [1, 2]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: an empty tuple, and a value that its type refuses to serialise.
+    #[track_caller]
+    pub fn rows<R: Serialize>(&self, rows: impl IntoIterator<Item = R>) -> Dataset {
+        let origin = Origin::new("rows", Location::caller());
+        let encoded = encode_rows(rows);
+        self.add(origin, None, |_| {
+            let (frames, rows) = encoded?;
+            Ok(Operation::Rows { frames: Bytes::from(frames), rows })
+        })
+    }
+
+    /// The integers of a range, one column each.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// assert_eq!(Flow::new().range(3..6).collect::<i64>()?, [3, 4, 5]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn range(&self, range: Range<i64>) -> Dataset {
+        let origin = Origin::new("range", Location::caller());
+        let Range { start: first, end } = range;
+        self.add(origin, None, |_| Ok(Operation::Range { first, end }))
+    }
+
+    /// The lines of a reader, such as stdin or a socket, in order and as they come. It is read on
+    /// a thread of the engine, once: a second run of the flow finds it used up.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let text = std::io::Cursor::new("a\nb");
+    /// assert_eq!(Flow::new().reader(text).collect::<String>()?, ["a", "b"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn reader(&self, reader: impl Read + Send + 'static) -> Dataset {
+        let origin = Origin::new("reader", Location::caller());
+        let slot = {
+            let mut state = self.state();
+            state.readers.push(Some(Box::new(reader)));
+            state.readers.len() - 1
+        };
+        self.add(origin, None, |_| Ok(Operation::Reader { slot }))
+    }
+}
+
+fn encode_rows<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Result<(Vec<u8>, u64), Failure> {
+    let mut frames = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let refused = |error: String| Failure::new(ErrorKind::Row, format!("row {count}: {error}"));
+        let start = frame::begin(&mut frames);
+        typed::to_payload(&mut frames, &row).map_err(|error| refused(error.to_string()))?;
+        frame::end(&mut frames, start).map_err(|error| refused(error.to_string()))?;
+    }
+    Ok((frames, count))
+}

@@ -1,0 +1,87 @@
+//! `text_file`: the lines of files.
+
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+
+use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure, Origin};
+use crate::flow::Flow;
+use crate::plan::graph::Operation;
+
+impl Flow {
+    /// The lines of a file, of the files that a pattern (`logs/*.txt`) matches, in the order of
+    /// their names' bytes, or of several of either, in the order given. Columns out: the line,
+    /// without its line feed.
+    ///
+    /// Bytes pass as they are: CR, NUL and invalid UTF-8 too. The last line needs no line feed.
+    /// FIFOs and other files without a size are read as they come.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// assert!(Flow::new().text_file("/etc/passwd").count()? > 0);
+    /// assert!(Flow::new().text_file(["/etc/pass*", "/etc/group"]).count()? > 0);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a missing or unreadable file, a directory, a pattern without a match, a line
+    /// longer than [`Flow::max_row`].
+    #[track_caller]
+    pub fn text_file(&self, paths: impl Paths) -> Dataset {
+        let patterns = paths.into_paths();
+        let origin = Origin::new("text_file", Location::caller());
+        self.add(origin, None, |_| match patterns.is_empty() {
+            true => Err(Failure::new(ErrorKind::Plan, "no path was given")),
+            false => Ok(Operation::TextFile { patterns }),
+        })
+    }
+}
+
+/// What [`Flow::text_file`] takes: a path or pattern, or several.
+pub trait Paths {
+    /// The paths and patterns, in order.
+    fn into_paths(self) -> Vec<PathBuf>;
+}
+
+macro_rules! one_path {
+    ($($kind:ty),*) => {$(
+        impl Paths for $kind {
+            fn into_paths(self) -> Vec<PathBuf> {
+                vec![PathBuf::from(self)]
+            }
+        }
+    )*};
+}
+
+one_path!(&str, String, &String, &Path, PathBuf, std::ffi::OsString);
+
+impl Paths for &PathBuf {
+    fn into_paths(self) -> Vec<PathBuf> {
+        vec![self.clone()]
+    }
+}
+
+impl<P: AsRef<Path>, const N: usize> Paths for [P; N] {
+    fn into_paths(self) -> Vec<PathBuf> {
+        self.iter().map(|path| path.as_ref().to_owned()).collect()
+    }
+}
+
+impl<P: AsRef<Path>> Paths for &[P] {
+    fn into_paths(self) -> Vec<PathBuf> {
+        self.iter().map(|path| path.as_ref().to_owned()).collect()
+    }
+}
+
+impl<P: AsRef<Path>> Paths for Vec<P> {
+    fn into_paths(self) -> Vec<PathBuf> {
+        self.as_slice().into_paths()
+    }
+}
+
+impl<P: AsRef<Path>> Paths for &Vec<P> {
+    fn into_paths(self) -> Vec<PathBuf> {
+        self.as_slice().into_paths()
+    }
+}

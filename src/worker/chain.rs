@@ -1,0 +1,157 @@
+//! A chain at work: native and Lua segments in turn, then the tail.
+//!
+//! A newcomer's trap: a Lua segment hands its rows on from inside its loop, into the segments
+//! behind it. All Lua segments of a chain share one state, so that they share globals.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::error::{Failed, Failure};
+use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
+use crate::plan::chain::{Chain, Code, Combine, Head, Step, Tail};
+use crate::worker::native;
+use crate::worker::tail::TailSink;
+use crate::worker::task::Limits;
+
+/// The compiled steps of a chain; serves one task at a time.
+pub(crate) struct ChainRunner {
+    segments: Vec<Segment>,
+    vm: Option<Vm>,
+    max_row: usize,
+    /// The chain begins with folding rows of equal keys.
+    reduces: bool,
+}
+
+enum Segment {
+    Native(Step, RefCell<Vec<u8>>),
+    /// The number of a segment of the Lua state.
+    Lua(usize),
+}
+
+impl ChainRunner {
+    pub(crate) fn new(
+        chain: &Chain,
+        shared: &[Code],
+        limits: &Limits,
+        progress: Arc<Progress>,
+    ) -> Result<ChainRunner, Failure> {
+        let mut segments = Vec::new();
+        let mut lua: Vec<LuaSegment> = Vec::new();
+        let mut head = Some(lua_head(&chain.head));
+        if let Head::Reduce { .. } = chain.head {
+            segments.push(Segment::Lua(0));
+            let head = head.take().expect("it has just been made");
+            lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+        }
+        for step in &chain.steps {
+            match lua_step(step) {
+                None => {
+                    segments.push(Segment::Native(step.clone(), RefCell::default()));
+                    head = Some(LuaHead::Frames);
+                }
+                Some(step) => {
+                    if !matches!(segments.last(), Some(Segment::Lua(_))) {
+                        segments.push(Segment::Lua(lua.len()));
+                        let head = head.take().unwrap_or(LuaHead::Frames);
+                        lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+                    }
+                    lua.last_mut().expect("there is one now").steps.push(step);
+                }
+            }
+        }
+        if let Tail::Runs { combine: Combine::Reduce { keys, code }, .. } = &chain.tail {
+            if !matches!(segments.last(), Some(Segment::Lua(_))) {
+                segments.push(Segment::Lua(lua.len()));
+                let head = head.take().unwrap_or(LuaHead::Frames);
+                lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+            }
+            lua.last_mut().expect("there is one now").tail =
+                LuaTail::Combine { keys: keys.clone(), code: code.clone() };
+        }
+        let vm = match lua.is_empty() {
+            true => None,
+            false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
+        };
+        let reduces = matches!(chain.head, Head::Reduce { .. });
+        Ok(ChainRunner { segments, vm, max_row: limits.max_row, reduces })
+    }
+
+    /// Makes everything that user code could have left behind fresh.
+    pub(crate) fn begin_task(&self, seed: u64) -> Result<(), Failure> {
+        self.vm.as_ref().map_or(Ok(()), |vm| vm.begin_task(seed))
+    }
+
+    /// Takes a block of a task's rows.
+    pub(crate) fn push(&self, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+        match rows {
+            // Only a reduce at the head asks where keys begin.
+            Rows::Groups { frames, .. } if !self.reduces => {
+                self.run(0, &Rows::Frames(frames), tail)
+            }
+            rows => self.run(0, rows, tail),
+        }
+    }
+
+    /// The task's input is complete: passes on what steps have kept.
+    pub(crate) fn finish(&self, tail: &mut TailSink) -> Result<(), Failed> {
+        let Some(vm) = &self.vm else { return Ok(()) };
+        for (at, segment) in self.segments.iter().enumerate() {
+            if let Segment::Lua(number) = segment {
+                vm.finish(*number, &mut |_, frames, _rows| {
+                    self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The task is over; see [`Vm::rest`].
+    pub(crate) fn rest(&self) {
+        if let Some(vm) = &self.vm {
+            vm.rest();
+        }
+    }
+
+    fn run(&self, at: usize, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+        match self.segments.get(at) {
+            None => tail.push(rows),
+            Some(Segment::Native(step, buffer)) => {
+                let mut buffer = buffer.borrow_mut();
+                buffer.clear();
+                let applied = native::apply(step, rows, self.max_row, &mut buffer);
+                // Rows before a failing one are right, and come first.
+                let whole = match &applied {
+                    Ok(()) => buffer.len(),
+                    Err(_) => native::whole_frames(&buffer),
+                };
+                self.run(at + 1, &Rows::Frames(&buffer[..whole]), tail)?;
+                applied
+            }
+            Some(Segment::Lua(number)) => {
+                let vm = self.vm.as_ref().expect("a chain with Lua segments has a state");
+                vm.push(*number, rows, &mut |_, frames, _rows| {
+                    self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
+                })
+            }
+        }
+    }
+}
+
+fn lua_head(head: &Head) -> LuaHead {
+    match head {
+        Head::Lines => LuaHead::Lines,
+        Head::Columns => LuaHead::Columns,
+        Head::Frames => LuaHead::Frames,
+        Head::Reduce { keys, code } => LuaHead::Reduce { keys: *keys, code: code.clone() },
+    }
+}
+
+fn lua_step(step: &Step) -> Option<LuaStep> {
+    Some(match step {
+        Step::Map(code) => LuaStep::Map(code.clone()),
+        Step::FlatMap(code) => LuaStep::FlatMap(code.clone()),
+        Step::Filter(code) => LuaStep::Filter(code.clone()),
+        Step::ForEach(code) => LuaStep::ForEach(code.clone()),
+        Step::Select { .. } | Step::Split { .. } | Step::Numbers { .. } => return None,
+    })
+}

@@ -1,0 +1,109 @@
+//! The worker's end of its link: blocks in, with files; blocks out.
+//!
+//! A newcomer's trap: the output is shared with the watchdog, which reports a step without end
+//! while the main thread is still inside it.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+
+use crate::row::block::{HEADER_BYTES, Header, Kind};
+
+/// Where blocks come from.
+pub(crate) struct Input {
+    socket: File,
+}
+
+/// A block as it arrived.
+pub(crate) struct Received {
+    pub header: Header,
+    pub payload: Vec<u8>,
+    pub file: Option<OwnedFd>,
+}
+
+impl Input {
+    pub(crate) fn new(socket: OwnedFd) -> Input {
+        Input { socket: File::from(socket) }
+    }
+
+    /// Whether something has come, or the engine has gone.
+    pub(crate) fn is_ready(&self) -> bool {
+        let mut watched = [PollFd::new(&self.socket, PollFlags::IN)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut watched, Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// The next block; `None` when the engine has gone.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Received>> {
+        let mut bytes = [0; HEADER_BYTES];
+        let (mut filled, mut file) = (0, None);
+        while filled < HEADER_BYTES {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let mut slices = [IoSliceMut::new(&mut bytes[filled..])];
+            let flags = RecvFlags::CMSG_CLOEXEC;
+            let received = match recvmsg(&self.socket, &mut slices, &mut ancillary, flags) {
+                Err(rustix::io::Errno::INTR) => continue,
+                received => received?,
+            };
+            if received.bytes == 0 {
+                return Ok(None);
+            }
+            filled += received.bytes;
+            for message in ancillary.drain() {
+                if let RecvAncillaryMessage::ScmRights(files) = message {
+                    file = files.last().or(file);
+                }
+            }
+        }
+        let header = Header::decode(&bytes).map_err(io::Error::other)?;
+        let mut payload = vec![0; header.len as usize];
+        self.socket.read_exact(&mut payload)?;
+        header.verify(&payload).map_err(io::Error::other)?;
+        Ok(Some(Received { header, payload, file }))
+    }
+}
+
+/// Where blocks go.
+#[derive(Clone)]
+pub(crate) struct Output {
+    pipe: Arc<Mutex<File>>,
+}
+
+impl Output {
+    pub(crate) fn new(pipe: OwnedFd) -> Output {
+        Output { pipe: Arc::new(Mutex::new(File::from(pipe))) }
+    }
+
+    /// Writes one block whole.
+    pub(crate) fn send(
+        &self,
+        kind: Kind,
+        task: u32,
+        partition: u32,
+        rows: u32,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        let header = Header::new(kind, task, partition, rows, payload).encode();
+        let mut pipe = self.pipe.lock().map_err(|_| io::Error::other("a writer has panicked"))?;
+        let mut slices = [IoSlice::new(&header), IoSlice::new(payload)];
+        let mut left = &mut slices[..];
+        while !left.is_empty() {
+            match pipe.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            while left.first().is_some_and(|slice| slice.is_empty()) {
+                left = &mut std::mem::take(&mut left)[1..];
+            }
+        }
+        Ok(())
+    }
+}

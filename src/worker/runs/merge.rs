@@ -1,0 +1,163 @@
+//! A merge: the rows of many runs between two cuts, in the order of (key, task, row).
+//!
+//! A newcomer's trap: `starts` marks where a key differs from the row before within this merge.
+//! A range that begins inside a divided key starts with a 1 all the same, so only sorts may divide
+//! keys.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::sync::Arc;
+
+use super::cut::Cut;
+use super::entry::{self, MAX_HEAD_BYTES, common_prefix};
+use super::read::RunReader;
+use super::store::{RunOutput, RunStore};
+use super::tree::{Contender, LoserTree};
+use super::{CHUNK_BYTES, KEY_BYTES, Run, RunInput};
+use crate::error::Failure;
+
+/// More inputs than this are merged in several passes, each of them over neighbours in the order
+/// of (task, sequence).
+pub(crate) const MAX_FAN_IN: usize = 512;
+
+/// Reads larger than this gain nothing.
+const MAX_READ_BYTES: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Merge {
+    readers: Vec<RunReader>,
+    /// Nothing for a merge without inputs.
+    tree: Option<LoserTree>,
+    high: Option<Cut>,
+    /// All keys of the range begin with this many bytes alike.
+    shared: usize,
+    first_only: bool,
+    last_key: Vec<u8>,
+    begun: bool,
+}
+
+impl Merge {
+    /// The rows from `low` on that are before `high`. The buffers of all inputs together take
+    /// `buffer_bytes`, or 8 KiB for each; a row that is larger takes more while it is read.
+    pub(crate) fn open(
+        mut inputs: Vec<RunInput>,
+        files: &dyn Fn(u32) -> Result<Arc<File>, Failure>,
+        low: Option<&Cut>,
+        high: Option<&Cut>,
+        buffer_bytes: usize,
+        first_only: bool,
+    ) -> Result<Merge, Failure> {
+        let is_short = |cut: &Cut| cut.key.len() <= KEY_BYTES;
+        assert!(low.is_none_or(is_short) && high.is_none_or(is_short), "cuts have short keys");
+        inputs.sort_by_key(|input| (input.task, input.sequence));
+        let in_files = inputs.iter().filter(|input| matches!(input.run, Run::File(_))).count();
+        let each = (buffer_bytes / in_files.max(1)).clamp(CHUNK_BYTES, MAX_READ_BYTES);
+        let readers = inputs
+            .into_iter()
+            .map(|input| RunReader::open(input, files, low, high, each))
+            .filter(|reader| !reader.as_ref().is_ok_and(RunReader::is_done))
+            .collect::<Result<Vec<_>, _>>()?;
+        let shared = match (low, high) {
+            (Some(low), Some(high)) => common_prefix(&low.key, &high.key),
+            _ => 0,
+        };
+        let contenders: Vec<_> = (0_u32..)
+            .zip(&readers)
+            .map(|(input, reader)| Contender { prefix: entry::prefix(reader.key(), shared), input })
+            .collect();
+        let tree = (!readers.is_empty())
+            .then(|| LoserTree::new(&contenders, |left, right| by_key(&readers, left, right)));
+        let high = high.cloned();
+        Ok(Merge { readers, tree, high, shared, first_only, last_key: Vec::new(), begun: false })
+    }
+
+    /// Appends rows to `frames`, until it has `block_bytes`, and a byte for each row to `starts`:
+    /// 1 where the key differs from the row before. False when no rows are left.
+    pub(crate) fn next_block(
+        &mut self,
+        frames: &mut Vec<u8>,
+        starts: &mut Vec<u8>,
+        block_bytes: usize,
+    ) -> Result<bool, Failure> {
+        while frames.len() < block_bytes {
+            let Some(input) = self.next_input() else {
+                return Ok(false);
+            };
+            let is_start = self.note_key(input);
+            if is_start || !self.first_only {
+                let payload = self.readers[input].payload();
+                let len = u32::try_from(payload.len()).expect("it was read from 32 bits");
+                frames.extend_from_slice(&len.to_le_bytes());
+                frames.extend_from_slice(payload);
+                starts.push(u8::from(is_start));
+            }
+            self.advance(input)?;
+        }
+        Ok(self.next_input().is_some())
+    }
+
+    /// Writes what is left as one longer run: a pass for when there are more inputs than a merge
+    /// should have. As an input it has the task and sequence of the first of its inputs.
+    pub(crate) fn write_run(mut self, store: &mut RunStore) -> Result<Run, Failure> {
+        let mut out = RunOutput::new(store, true);
+        while let Some(input) = self.next_input() {
+            let is_start = self.note_key(input);
+            if is_start || !self.first_only {
+                let reader = &self.readers[input];
+                let (key, payload, place) = (reader.key(), reader.payload(), reader.place());
+                let bytes = reader.key_and_payload();
+                let room = out.room(MAX_HEAD_BYTES + bytes.len(), || (key, place))?;
+                let task = Some(place.task);
+                entry::append_head(room, key.len(), payload.len(), place.row, task);
+                room.extend_from_slice(bytes);
+            }
+            self.advance(input)?;
+        }
+        out.finish(false)
+    }
+
+    /// The input whose row is next.
+    #[inline]
+    fn next_input(&self) -> Option<usize> {
+        let input = self.tree.as_ref()?.winner().input as usize;
+        (!self.readers[input].is_done()).then_some(input)
+    }
+
+    /// Whether the input's key differs from that of the row before; it is now the one before.
+    #[inline]
+    fn note_key(&mut self, input: usize) -> bool {
+        let key = self.readers[input].key();
+        let is_start = !self.begun || key != self.last_key;
+        if is_start {
+            self.begun = true;
+            self.last_key.clear();
+            self.last_key.extend_from_slice(key);
+        }
+        is_start
+    }
+
+    #[inline]
+    fn advance(&mut self, input: usize) -> Result<(), Failure> {
+        let reader = &mut self.readers[input];
+        reader.advance(self.high.as_ref())?;
+        let prefix =
+            if reader.is_done() { u64::MAX } else { entry::prefix(reader.key(), self.shared) };
+        let readers = &self.readers;
+        if let Some(tree) = &mut self.tree {
+            tree.replay(prefix, |left, right| by_key(readers, left, right));
+        }
+        Ok(())
+    }
+}
+
+/// The order of inputs whose keys have the same prefix: ended ones are last; equal rows, which
+/// only saturated row numbers make, stay in the order of the inputs.
+fn by_key(readers: &[RunReader], left: u32, right: u32) -> Ordering {
+    let (one, other) = (&readers[left as usize], &readers[right as usize]);
+    let ended = one.is_done().cmp(&other.is_done());
+    if one.is_done() || other.is_done() {
+        return ended.then(left.cmp(&right));
+    }
+    let keys = one.key().cmp(other.key());
+    keys.then_with(|| one.place().cmp(&other.place())).then(left.cmp(&right))
+}

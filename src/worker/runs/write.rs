@@ -1,0 +1,102 @@
+//! The writing side: the rows of one task become sorted runs.
+//!
+//! A newcomer's trap: `push` takes rows in the order of the task; their numbers are counted here,
+//! and are what keeps equal keys in order.
+
+use super::arena::Arena;
+use super::cut::Sampler;
+use super::entry::{Entry, Place};
+use super::store::{RunOutput, RunStore};
+use super::{Run, TaskRuns};
+use crate::error::Failure;
+
+/// Collects the rows of one task and writes a run each time the arena is full.
+///
+/// `K` appends the key of a payload: bytes whose order is the order of the rows.
+pub(crate) struct RunWriter<K> {
+    key_of: K,
+    first_only: bool,
+    arena: Arena,
+    sampler: Sampler,
+    store: RunStore,
+    runs: Vec<Run>,
+    pub(super) rows: u64,
+    key: Vec<u8>,
+}
+
+impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
+    /// `first_only` keeps the first row of each key. Memory is `arena_bytes` or one row, and
+    /// 256 KiB to write from.
+    pub(crate) fn new(
+        key_of: K,
+        first_only: bool,
+        arena_bytes: usize,
+        store: RunStore,
+    ) -> RunWriter<K> {
+        RunWriter {
+            key_of,
+            first_only,
+            arena: Arena::new(arena_bytes),
+            sampler: Sampler::new(),
+            store,
+            runs: Vec::new(),
+            rows: 0,
+            key: Vec::new(),
+        }
+    }
+
+    /// Takes whole frames.
+    pub(crate) fn push(&mut self, frames: &[u8]) -> Result<(), Failure> {
+        let mut rest = frames;
+        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
+            let (payload, behind) = behind
+                .split_at_checked(u32::from_le_bytes(*len) as usize)
+                .expect("blocks hold whole frames");
+            rest = behind;
+            self.push_row(payload)?;
+        }
+        assert!(rest.is_empty(), "blocks hold whole frames");
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> Result<TaskRuns, Failure> {
+        self.write_run(self.runs.is_empty())?;
+        let (samples, bytes) = self.sampler.finish();
+        Ok(TaskRuns { runs: self.runs, samples, rows: self.rows, bytes })
+    }
+
+    fn push_row(&mut self, payload: &[u8]) -> Result<(), Failure> {
+        self.key.clear();
+        (self.key_of)(&mut self.key, payload)?;
+        let row = u32::try_from(self.rows).unwrap_or(u32::MAX);
+        self.rows += 1;
+        let row_bytes = self.key.len() + payload.len();
+        self.sampler.see(&self.key, row, row_bytes);
+        if self.arena.is_full_for(row_bytes) {
+            self.write_run(false)?;
+        }
+        self.arena.push(&self.key, payload, row);
+        Ok(())
+    }
+
+    fn write_run(&mut self, may_be_inline: bool) -> Result<(), Failure> {
+        if self.arena.is_empty() {
+            return Ok(());
+        }
+        self.arena.sort();
+        let mut out = RunOutput::new(&self.store, false);
+        for entry in self.arena.entries(self.first_only) {
+            out.room(entry.len(), || key_and_place(entry))?.extend_from_slice(entry);
+        }
+        self.runs.push(out.finish(may_be_inline)?);
+        self.arena.clear();
+        Ok(())
+    }
+}
+
+/// The task is not known here, and not needed: it is the same for all entries of the run. Seeking
+/// takes it from the input.
+fn key_and_place(bytes: &[u8]) -> (&[u8], Place) {
+    let entry = Entry::parse(bytes, false).expect("entries of the arena are whole");
+    (&bytes[entry.key..entry.payload], Place { task: 0, row: entry.row })
+}

@@ -1,0 +1,387 @@
+//! The task loop: a block in, blocks out, and back to waiting.
+//!
+//! A newcomer's trap: several tasks are open at once and their blocks come mixed. A task that puts
+//! out rows lets others work in between, from inside its own loop: with one worker, a row that
+//! makes rows without end would otherwise keep all that read them waiting.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, mpsc};
+use std::time::Duration;
+
+use crate::error::{ErrorKind, Failed, Failure};
+use crate::lua::{Progress, Rows};
+use crate::plan::stage::StageId;
+use crate::process::flush_c_streams;
+use crate::row::block::Kind;
+use crate::worker::VERSION;
+use crate::worker::chain::ChainRunner;
+use crate::worker::channel::{Input, Output, Received};
+use crate::worker::runs::RunStore;
+use crate::worker::source::{RunFiles, TaskSource, find_file};
+use crate::worker::tail::{Sending, TailSink, lost};
+use crate::worker::task::{Setup, StageWork, TaskResult, TaskSpec};
+use crate::worker::watchdog::{Watched, watch_engine, watch_steps};
+
+/// Tasks that may be at work inside each other; each takes its part of the stack.
+const MOST_NESTED: usize = 16;
+
+/// What a worker lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// A process of its own.
+    Process,
+    /// A thread of the user's process.
+    Thread,
+}
+
+/// Serves tasks until the engine goes.
+pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
+    if home == Home::Process
+        && let Ok(socket) = input.try_clone()
+    {
+        watch_engine(socket);
+    }
+    let worker = Rc::new_cyclic(|this| Worker {
+        this: this.clone(),
+        inbound: RefCell::new(Inbound { input: Input::new(input), waiting: VecDeque::new() }),
+        output: Output::new(output),
+        home,
+        run: RefCell::default(),
+        files: RunFiles::default(),
+        tasks: RefCell::default(),
+        running: RefCell::default(),
+        watched: Arc::new(Watched {
+            progress: Arc::new(Progress::default()),
+            task: AtomicU32::new(0),
+            turn: AtomicU32::new(0),
+        }),
+    });
+    if worker.output.send(Kind::Hello, 0, 0, 0, VERSION.as_bytes()).is_err() {
+        return;
+    }
+    // A damaged block or a broken pipe means that the engine is no more, or not what we think.
+    while let Ok(Some(received)) = worker.next_message()
+        && worker.receive(received).is_ok()
+    {}
+}
+
+struct Worker {
+    this: Weak<Worker>,
+    inbound: RefCell<Inbound>,
+    output: Output,
+    home: Home,
+    run: RefCell<Option<Rc<ServedRun>>>,
+    files: RunFiles,
+    /// Open tasks that are not at work right now.
+    tasks: RefCell<HashMap<u32, OpenTask>>,
+    /// Tasks at work, each inside the one before it.
+    running: RefCell<Vec<RunningTask>>,
+    watched: Arc<Watched>,
+}
+
+/// Messages from the engine.
+struct Inbound {
+    input: Input,
+    /// For tasks that are at work: their messages wait until they are not.
+    waiting: VecDeque<Received>,
+}
+
+struct RunningTask {
+    number: u32,
+    /// The engine wants no more of it.
+    closed: bool,
+}
+
+/// The run that this worker serves.
+struct ServedRun {
+    setup: Setup,
+    stages: HashMap<StageId, StageWork>,
+    /// Chains that serve no task right now.
+    idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
+    /// This worker's place for runs; its file comes before the first task that may need it.
+    store: RunStore,
+    /// Dropped with the run: ends its watchdog.
+    _watchdog: Option<mpsc::Sender<()>>,
+}
+
+struct OpenTask {
+    stage: StageId,
+    chain: ChainRunner,
+    tail: TailSink,
+    source: TaskSource,
+    block: Vec<u8>,
+    starts: Vec<u8>,
+}
+
+impl Worker {
+    /// The next message that can be dealt with; waits for one if there is none.
+    fn next_message(&self) -> io::Result<Option<Received>> {
+        match self.take_waiting() {
+            Some(received) => Ok(Some(received)),
+            None => self.inbound.borrow_mut().input.next(),
+        }
+    }
+
+    /// A message that had to wait and no longer has to. They come before what is still to be
+    /// read, so that each task's messages keep their order.
+    fn take_waiting(&self) -> Option<Received> {
+        let waiting = &mut self.inbound.borrow_mut().waiting;
+        let ready = waiting.iter().position(|received| !self.is_running(received.header.task))?;
+        waiting.remove(ready)
+    }
+
+    fn is_running(&self, task: u32) -> bool {
+        self.running.borrow().iter().any(|running| running.number == task)
+    }
+
+    /// Deals with what has come meanwhile, from inside a task that is putting out rows: a single
+    /// row may make rows without end, and other tasks must not wait for that one.
+    ///
+    /// An error means that the task is to end: the engine wants no more of it, or has gone.
+    fn look_up(&self) -> Result<(), Failure> {
+        let task = self.watched.task.load(Ordering::Relaxed);
+        let result = self.receive_all_ready();
+        self.watched.task.store(task, Ordering::Relaxed);
+        result.map_err(|error| lost(&error))?;
+        match self.running.borrow().last() {
+            Some(running) if running.closed => Err(dropped()),
+            _ => Ok(()),
+        }
+    }
+
+    fn receive_all_ready(&self) -> io::Result<()> {
+        loop {
+            let received = match self.take_waiting() {
+                Some(received) => received,
+                None if !self.inbound.borrow().input.is_ready() => return Ok(()),
+                None => match self.inbound.borrow_mut().input.next()? {
+                    Some(received) => received,
+                    None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                },
+            };
+            let number = received.header.task;
+            let deep = self.running.borrow().len() >= MOST_NESTED;
+            if received.header.kind == Kind::Close && self.is_running(number) {
+                let mut running = self.running.borrow_mut();
+                running
+                    .iter_mut()
+                    .filter(|task| task.number == number)
+                    .for_each(|task| task.closed = true);
+            } else if self.is_running(number) || deep {
+                self.inbound.borrow_mut().waiting.push_back(received);
+                if deep {
+                    return Ok(());
+                }
+            } else {
+                self.receive(received)?;
+            }
+        }
+    }
+
+    fn receive(&self, received: Received) -> io::Result<()> {
+        let Received { header, payload, file } = received;
+        let number = header.task;
+        match header.kind {
+            Kind::Setup => self.set_up(rmp_serde::from_slice(&payload).map_err(io::Error::other)?),
+            Kind::File => {
+                let file = file.ok_or_else(|| io::Error::other("a file was to come"))?;
+                self.files().insert(number, Arc::new(file.into()));
+            }
+            Kind::Release => {
+                self.tasks.borrow_mut().clear();
+                self.run.take();
+                self.files().clear();
+            }
+            Kind::Close => {
+                drop(self.tasks.borrow_mut().remove(&number));
+                self.output.send(Kind::Closed, number, 0, 0, &[])?;
+            }
+            Kind::Open => {
+                let spec = rmp_serde::from_slice(&payload).map_err(io::Error::other)?;
+                match self.open(number, spec) {
+                    Ok(task) => drop(self.tasks.borrow_mut().insert(number, task)),
+                    Err(failure) => self.report(number, &failure)?,
+                }
+            }
+            Kind::Frames => self.work_on(number, Work::Rows(Rows::Frames(&payload)))?,
+            Kind::Lines => self.work_on(number, Work::Rows(Rows::Lines(&payload)))?,
+            Kind::Columns => self.work_on(number, Work::Rows(Rows::Columns(&payload)))?,
+            Kind::Read => self.work_on(number, Work::Read)?,
+            Kind::End => self.work_on(number, Work::End)?,
+            kind => return Err(io::Error::other(format!("the engine does not send {kind:?}"))),
+        }
+        Ok(())
+    }
+
+    fn set_up(&self, setup: Setup) {
+        let watchdog = setup.limits.step_timeout_ms.map(|limit| {
+            let (sender, over) = mpsc::channel();
+            let limit = Duration::from_millis(limit);
+            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over);
+            sender
+        });
+        self.run.replace(Some(Rc::new(ServedRun {
+            stages: setup.stages.iter().cloned().collect(),
+            store: self.run_store(setup.run_file),
+            setup,
+            idle: RefCell::default(),
+            _watchdog: watchdog,
+        })));
+    }
+
+    fn run(&self) -> Rc<ServedRun> {
+        self.run.borrow().clone().expect("tasks are opened after the set-up")
+    }
+
+    fn open(&self, number: u32, spec: TaskSpec) -> Result<OpenTask, Failure> {
+        let run = self.run();
+        let limits = &run.setup.limits;
+        let work = run.stages.get(&spec.stage).expect("the set-up names all stages with chains");
+        let idle = run.idle.borrow_mut().get_mut(&spec.stage).and_then(Vec::pop);
+        let chain = match idle {
+            Some(chain) => chain,
+            None => {
+                let progress = self.watched.progress.clone();
+                ChainRunner::new(&work.chain, &run.setup.shared, limits, progress)?
+            }
+        };
+        self.turn_to(number);
+        chain.begin_task(spec.seed)?;
+        let source = TaskSource::open(spec.input, work.merge.as_ref(), limits, &self.files)?;
+        let this = self.this.clone();
+        let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());
+        let sending =
+            Sending { task: number, output: self.output.clone(), look_up: Box::new(look_up) };
+        let tail = TailSink::new(&work.chain.tail, sending, limits, &run.store)?;
+        let (block, starts) = (Vec::new(), Vec::new());
+        Ok(OpenTask { stage: spec.stage, chain, tail, source, block, starts })
+    }
+
+    fn run_store(&self, number: u32) -> RunStore {
+        let files = self.files.clone();
+        RunStore::new(Box::new(move || {
+            let file = find_file(&files, number)?.try_clone();
+            let file =
+                file.map_err(|error| Failure::io("cannot share a temporary file", &error))?;
+            Ok((number, file))
+        }))
+    }
+
+    fn files(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<std::fs::File>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the watchdog whose rows come next.
+    fn turn_to(&self, number: u32) {
+        self.watched.task.store(number, Ordering::Relaxed);
+        self.watched.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn work_on(&self, number: u32, work: Work<'_>) -> io::Result<()> {
+        // A task that has failed is gone, but blocks for it may still have been on their way.
+        let Some(mut task) = self.tasks.borrow_mut().remove(&number) else { return Ok(()) };
+        self.turn_to(number);
+        self.running.borrow_mut().push(RunningTask { number, closed: false });
+        let run = self.run();
+        let done = match work {
+            Work::Rows(rows) => task.push(&rows).map(|()| Worked::Taken { ended: false }),
+            Work::Read => task.read(&run),
+            Work::End => task.end(&run, &self.files),
+        };
+        let closed = self.running.borrow_mut().pop().is_some_and(|running| running.closed);
+        if closed {
+            return self.output.send(Kind::Closed, number, 0, 0, &[]);
+        }
+        match done {
+            Ok(Worked::Taken { ended }) => {
+                self.tasks.borrow_mut().insert(number, task);
+                self.output.send(Kind::Ack, number, 0, u32::from(ended), &[])
+            }
+            Ok(Worked::Done(result)) => {
+                flush_user_output(self.home);
+                let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
+                self.output.send(Kind::Done, number, 0, 0, &payload)?;
+                task.chain.rest();
+                run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
+                Ok(())
+            }
+            Err(failed) => self.report(number, &with_place(failed, &task.source)),
+        }
+    }
+
+    fn report(&self, number: u32, failure: &Failure) -> io::Result<()> {
+        flush_user_output(self.home);
+        let payload = rmp_serde::to_vec(failure).expect("a failure is plain data");
+        self.output.send(Kind::Failed, number, 0, 0, &payload)
+    }
+}
+
+/// What a task is to do.
+enum Work<'a> {
+    /// Take a block.
+    Rows(Rows<'a>),
+    /// Read the next block of its own source.
+    Read,
+    /// Finish: there are no more rows.
+    End,
+}
+
+/// What a task has done.
+enum Worked {
+    /// A block, or the end of the task's own source.
+    Taken {
+        ended: bool,
+    },
+    Done(TaskResult),
+}
+
+impl OpenTask {
+    fn push(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
+        self.chain.push(rows, &mut self.tail)
+    }
+
+    fn read(&mut self, run: &ServedRun) -> Result<Worked, Failed> {
+        let limits = &run.setup.limits;
+        let Some(rows) = self.source.next(&mut self.block, &mut self.starts, limits)? else {
+            return Ok(Worked::Taken { ended: true });
+        };
+        self.chain.push(&rows, &mut self.tail)?;
+        Ok(Worked::Taken { ended: false })
+    }
+
+    fn end(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
+        if let Some(result) = self.source.finish(&run.setup.limits, files, &run.store)? {
+            return Ok(Worked::Done(result));
+        }
+        self.chain.finish(&mut self.tail)?;
+        Ok(Worked::Done(self.tail.finish()?))
+    }
+}
+
+/// A task that was ended because nobody wants its rows; nobody is told.
+fn dropped() -> Failure {
+    Failure::new(ErrorKind::Worker, "the task was dropped")
+}
+
+/// What user code has printed should be seen before the task is known to have ended.
+fn flush_user_output(home: Home) {
+    if home == Home::Process {
+        flush_c_streams();
+    }
+}
+
+/// Adds file and line to a failure whose row is known.
+fn with_place(failed: Failed, source: &TaskSource) -> Failure {
+    let Failed { mut failure, row } = failed;
+    if let Some(place) = row.and_then(|row| source.place(row)) {
+        let shown = failure.input.take().and_then(|input| input.row);
+        let place = crate::error::InputPlace { row: shown.or(place.row), ..place };
+        failure.input = Some(Box::new(place));
+    }
+    failure
+}

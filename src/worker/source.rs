@@ -1,0 +1,133 @@
+//! Where a task's rows come from, piece by piece.
+//!
+//! A newcomer's trap: each `next` gives one block. The engine asks for the next one only when it
+//! wants it; that is how it keeps a source from running ahead.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{ErrorKind, Failure, InputPlace};
+use crate::lua::Rows;
+use crate::plan::stage::MergeOrder;
+use crate::row::{frame, msgpack};
+use crate::source::lines::LineReader;
+use crate::worker::runs::{Merge, RunInput, RunStore};
+use crate::worker::task::{Limits, TaskInput, TaskResult};
+
+/// Files of sorted runs, by number.
+pub(crate) type RunFiles = Arc<Mutex<HashMap<u32, Arc<File>>>>;
+
+/// A task's input at work.
+pub(crate) enum TaskSource {
+    /// The engine sends blocks.
+    Blocks,
+    Text(Box<LineReader>),
+    Range {
+        next: i64,
+        end: i64,
+    },
+    Merge(Box<Merge>),
+    /// Runs to be made one: done when the input ends.
+    MergeRuns {
+        runs: Vec<RunInput>,
+        first_only: bool,
+    },
+}
+
+impl TaskSource {
+    pub(crate) fn open(
+        input: TaskInput,
+        merge: Option<&MergeOrder>,
+        limits: &Limits,
+        files: &RunFiles,
+    ) -> Result<TaskSource, Failure> {
+        Ok(match input {
+            TaskInput::Blocks => TaskSource::Blocks,
+            TaskInput::Text(pieces) => {
+                TaskSource::Text(Box::new(LineReader::new(pieces, limits.max_row)))
+            }
+            TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
+            TaskInput::Merge { runs, from, to } => {
+                let first_only = merge.is_some_and(|order| order.first_only);
+                let find = |number| find_file(files, number);
+                let merge = Merge::open(
+                    runs,
+                    &find,
+                    from.as_ref(),
+                    to.as_ref(),
+                    limits.merge_bytes,
+                    first_only,
+                )?;
+                TaskSource::Merge(Box::new(merge))
+            }
+            TaskInput::MergeRuns { runs, first_only } => TaskSource::MergeRuns { runs, first_only },
+        })
+    }
+
+    /// Fills the next block; `None` at the end.
+    pub(crate) fn next<'a>(
+        &mut self,
+        block: &'a mut Vec<u8>,
+        starts: &'a mut Vec<u8>,
+        limits: &Limits,
+    ) -> Result<Option<Rows<'a>>, Failure> {
+        block.clear();
+        match self {
+            TaskSource::Blocks | TaskSource::MergeRuns { .. } => Ok(None),
+            TaskSource::Text(reader) => {
+                let more = reader.next_block(block, limits.block_bytes)?;
+                Ok(more.then_some(Rows::Lines(block)))
+            }
+            TaskSource::Range { next, end } => {
+                if *next >= *end {
+                    return Ok(None);
+                }
+                while *next < *end && block.len() < limits.block_bytes {
+                    let start = frame::begin(block);
+                    msgpack::put_int(block, *next);
+                    frame::end(block, start).expect("nine bytes fit into a frame");
+                    *next += 1;
+                }
+                Ok(Some(Rows::Frames(block)))
+            }
+            TaskSource::Merge(merge) => {
+                starts.clear();
+                match merge.next_block(block, starts, limits.block_bytes)? || !block.is_empty() {
+                    true => Ok(Some(Rows::Groups { frames: block, starts })),
+                    false => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Where a row of the last block came from.
+    pub(crate) fn place(&self, row: u32) -> Option<InputPlace> {
+        match self {
+            TaskSource::Text(reader) => Some(reader.place(row)),
+            _ => None,
+        }
+    }
+
+    /// What a task makes that has no rows of its own.
+    pub(crate) fn finish(
+        &mut self,
+        limits: &Limits,
+        files: &RunFiles,
+        store: &RunStore,
+    ) -> Result<Option<TaskResult>, Failure> {
+        let TaskSource::MergeRuns { runs, first_only } = self else { return Ok(None) };
+        let runs = std::mem::take(runs);
+        let find = |number| find_file(files, number);
+        let merge = Merge::open(runs, &find, None, None, limits.merge_bytes, *first_only)?;
+        let merged = Some(merge.write_run(&mut store.clone())?);
+        Ok(Some(TaskResult { merged, ..TaskResult::default() }))
+    }
+}
+
+pub(crate) fn find_file(files: &RunFiles, number: u32) -> Result<Arc<File>, Failure> {
+    let files = files.lock().unwrap_or_else(PoisonError::into_inner);
+    files.get(&number).cloned().ok_or_else(|| {
+        Failure::new(ErrorKind::Worker, format!("the engine has sent no file {number} of runs"))
+    })
+}

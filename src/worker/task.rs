@@ -1,0 +1,71 @@
+//! What engine and worker tell each other about a run's stages and tasks.
+//!
+//! A newcomer's trap: a task says nothing about workers, budgets or blocks; what it computes is a
+//! function of the plan and its input alone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::chain::{Chain, Code};
+use crate::plan::stage::{MergeOrder, StageId};
+use crate::source::split::Piece;
+use crate::worker::runs::{Cut, Run, RunInput, TaskRuns};
+
+/// The stages of a run, sent once to each worker that serves it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    pub shared: Vec<Code>,
+    pub stages: Vec<(StageId, StageWork)>,
+    pub limits: Limits,
+    /// The number of the file into which this worker appends runs.
+    pub run_file: u32,
+}
+
+/// What tasks of a stage do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StageWork {
+    pub chain: Chain,
+    pub merge: Option<MergeOrder>,
+}
+
+/// The sizes a worker keeps to. They move bytes, never results.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    pub lua_bytes: usize,
+    pub arena_bytes: usize,
+    pub merge_bytes: usize,
+    pub max_row: usize,
+    pub block_bytes: usize,
+    pub step_timeout_ms: Option<u64>,
+}
+
+/// A stage over one piece of its input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TaskSpec {
+    pub stage: StageId,
+    /// Seeds `math.random`.
+    pub seed: u64,
+    pub input: TaskInput,
+}
+
+/// Where a task's rows come from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum TaskInput {
+    /// Blocks that the engine sends.
+    Blocks,
+    /// Parts of text files, which the worker reads.
+    Text(Vec<Piece>),
+    /// Integers.
+    Range { first: i64, end: i64 },
+    /// A key range of sorted runs.
+    Merge { runs: Vec<RunInput>, from: Option<Cut>, to: Option<Cut> },
+    /// Sorted runs to be made one.
+    MergeRuns { runs: Vec<RunInput>, first_only: bool },
+}
+
+/// What came of a task, besides its blocks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TaskResult {
+    pub rows: u64,
+    pub runs: Option<TaskRuns>,
+    pub merged: Option<Run>,
+}

@@ -1,0 +1,148 @@
+//! Workers that are killed, and an engine that is.
+
+use std::time::Duration;
+
+use crate::program::{Place, lines};
+
+const SLOW: &str = "function(x) if x == 'line 100' then os.execute('sleep 1000') end return x end";
+
+#[test]
+fn a_killed_worker_is_an_error_that_says_how_it_ended() {
+    let place = Place::with_input(lines(1000));
+    for workers in [1, 2] {
+        let running = place.program(["map", &place.input(), SLOW]).workers(workers).start();
+        let worker = running.until("worker", |running| {
+            let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
+            let mut workers = running.workers();
+            if asleep { workers.pop() } else { None }
+        });
+        crate::program::send_signal(worker.pid, 9);
+        running.wait().fails(
+            "a worker was killed by signal 9 (SIGKILL)\n\n\
+             hint: the system kills processes when memory is short: see `memory`",
+        );
+    }
+}
+
+#[test]
+fn a_worker_killed_before_an_exchange_is_an_error_at_once() {
+    let place = Place::with_input(lines(1000));
+    let lua = "function(x) if x == 'line 1000' then os.execute('sleep 1000') end return x, 1 end";
+    let running = place
+        .program(["reduce", &place.input(), lua, "function(a, b) return a end"])
+        .workers(2)
+        .split(1000)
+        .start();
+    running.until("sleep", |running| {
+        running.processes().iter().any(|p| p.arguments.contains(&"1000".into())).then_some(())
+    });
+    for worker in running.workers() {
+        crate::program::send_signal(worker.pid, 9);
+    }
+    let outcome = running.wait();
+    outcome.fails(
+        "a worker was killed by signal 9 (SIGKILL)\n\n\
+         hint: the system kills processes when memory is short: see `memory`",
+    );
+    assert_eq!(outcome.text(), "");
+}
+
+#[test]
+fn a_stopped_worker_goes_on_when_it_is_continued() {
+    let place = Place::with_input(lines(300_000));
+    let running =
+        place.program(["map", &place.input(), "function(x) return x end"]).workers(1).start();
+    let worker = running.until("worker", |running| running.workers().pop());
+    crate::program::send_signal(worker.pid, 19);
+    std::thread::sleep(Duration::from_millis(300));
+    crate::program::send_signal(worker.pid, 18);
+    running.wait().prints(&lines(300_000));
+}
+
+#[test]
+fn when_the_program_is_killed_its_workers_end() {
+    let place = Place::with_input(lines(1000));
+    let busy = "function(x) if x == 'line 100' then while true do end end return x end";
+    let to = place.path("out.txt");
+    let running = place.program(["save_mapped", &place.input(), busy, &to]).workers(2).start();
+    running.until("worker", |running| running.workers().pop());
+    std::thread::sleep(Duration::from_millis(200));
+    running.signal(9);
+    let outcome = running.wait();
+    assert_eq!(outcome.signal, Some(9));
+    assert_eq!(place.names(), ["in.txt"]);
+}
+
+#[test]
+fn when_the_program_is_killed_its_commands_end() {
+    let place = Place::with_input(lines(1000));
+    for (scenario, command) in [
+        // A shell that becomes its command, one that waits for it, and one that heeds nothing.
+        ("pipe", "sleep 1000"),
+        ("pipe", "sleep 1000; cat"),
+        ("pipe", "trap '' TERM INT HUP PIPE; sleep 1000; sleep 1000; cat"),
+        ("pipe_as_args", "sleep 1000; echo $1"),
+    ] {
+        let running = place.program([scenario, &place.input(), command]).workers(2).start();
+        running.until("command", |running| {
+            let found = running.processes();
+            found.iter().any(|p| p.arguments == ["sleep", "1000"]).then_some(())
+        });
+        // We may have seen the command before the program has had time for its next system call.
+        std::thread::sleep(Duration::from_millis(200));
+        running.signal(9);
+        assert_eq!(running.wait().signal, Some(9), "{command}");
+    }
+}
+
+#[test]
+fn when_the_program_is_killed_while_it_spills_no_file_stays() {
+    let place = Place::with_input(lines(1_500_000));
+    let running = place.program(["sort", &place.input()]).least_memory(1).start();
+    running.until("temporary file", |running| {
+        let worker = running.workers().pop()?;
+        let files = std::fs::read_dir(format!("/proc/{}/fd", worker.pid)).ok()?;
+        let mut names = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        names.any(|name| name.to_string_lossy().contains("/temporary/")).then_some(())
+    });
+    running.signal(9);
+    assert_eq!(running.wait().signal, Some(9));
+}
+
+#[test]
+fn ctrl_c_ends_the_program_with_all_that_it_has_started() {
+    let place = Place::with_input(lines(1000));
+    let busy = "function(x) if x == 'line 900' then while true do end end return x end";
+    for command in ["cat", "sleep 1000", "sleep 1000; cat"] {
+        // Where the tests run in the background, Ctrl-C is ignored from the start.
+        let running = place
+            .shell(
+                r#"exec env --default-signal=INT "$@""#,
+                ["map_pipe", &place.input(), busy, command],
+            )
+            .workers(2)
+            .split(2000)
+            .start();
+        running.until("worker", |running| running.workers().pop());
+        std::thread::sleep(Duration::from_millis(300));
+        running.signal_group(2);
+        let outcome = running.wait();
+        // What a shell shows as 130.
+        assert_eq!((outcome.signal, outcome.stderr.as_str()), (Some(2), ""), "{command}");
+    }
+}
+
+#[test]
+fn a_worker_that_comes_too_late_does_not_run_the_programs_main() {
+    let place = Place::with_input("a\n");
+    // The first row is enough, and more workers are being started for the others.
+    place.write("in.txt", lines(50));
+    for _ in 0..30 {
+        place
+            .program(["map_limit", &place.input(), "function(x) return x end", "1"])
+            .workers(8)
+            .split(10)
+            .run()
+            .prints("line 1\n");
+    }
+}

@@ -1,0 +1,18 @@
+//! What flows promise: the same rows, in the same order, whatever runs them.
+//!
+//! A newcomer's trap: a body handed to `harness::same` runs many times, so whatever it reads must
+//! be there each time.
+
+mod determinism;
+mod embedding;
+mod graphs;
+mod harness;
+mod keyed;
+mod partitions;
+mod plans;
+mod shell;
+mod sinks;
+mod sources;
+mod steps;
+mod streams;
+mod values;

@@ -1,0 +1,203 @@
+//! Shell commands as steps: what they see, what they may do, and how they fail.
+
+use gleamflow::ErrorKind;
+
+use crate::harness::{assert_says, lines, many_words, same, same_error, values};
+
+#[test]
+fn a_command_sees_all_rows_in_order() {
+    let text = same(|flow| {
+        lines(&flow.lines(many_words(300, 3)).pipe("LC_ALL=C sort").pipe("uniq -c | sed 's/^ *//'"))
+    });
+    assert_eq!(text, "100 w0\n100 w1\n100 w2\n");
+}
+
+#[test]
+fn neighbouring_commands_pass_bytes_straight_on() {
+    let text = same(|flow| {
+        lines(&flow.lines(["b", "a", "c"]).pipe("sort").pipe("tr a-z A-Z").pipe("nl -w1 -s:"))
+    });
+    assert_eq!(text, "1:A\n2:B\n3:C\n");
+    // A single TAB-free byte stream: even what is no whole line at its end arrives.
+    let bytes = same(|flow| values(&flow.lines(["x"]).pipe("printf 'no end'").pipe("cat -A")));
+    assert_eq!(bytes, "\"no end\"\n");
+}
+
+#[test]
+fn commands_and_lua_steps_take_turns() {
+    let text = same(|flow| {
+        let rows = flow
+            .lines(["3 c", "1 a", "2 b"])
+            .split(" ")
+            .pipe("sort -k1,1n")
+            .map("function(n, s) return s, n end")
+            .pipe("tac")
+            .numbers([2])
+            .filter("function(s, n) return n > 1 end");
+        values(&rows)
+    });
+    assert_eq!(text, "\"c\" 3\n\"b\" 2\n");
+}
+
+#[test]
+fn a_command_that_stops_reading_is_no_error() {
+    let text = same(|flow| lines(&flow.range(0..100_000).pipe("head -n 2")));
+    assert_eq!(text, "0\n1\n");
+    assert_eq!(same(|flow| lines(&flow.range(0..100_000).pipe("true"))), "");
+    assert_eq!(same(|flow| lines(&flow.range(0..100_000).pipe("exec <&-; echo done"))), "done\n");
+    let chain =
+        same(|flow| lines(&flow.range(0..100_000).pipe("cat").pipe("head -n 1").pipe("cat")));
+    assert_eq!(chain, "0\n");
+}
+
+#[test]
+fn a_command_that_reads_all_before_it_writes_and_one_that_writes_much_both_end() {
+    let text = same(|flow| {
+        let many = flow.range(0..3).pipe("while read n; do seq 20000; done").pipe("sort -n");
+        lines(&many.fold("function(x, y) return tonumber(x) + tonumber(y) end"))
+    });
+    assert_eq!(text, "600030000\n");
+}
+
+#[test]
+fn a_command_that_fills_stderr_does_not_stop() {
+    let text = same(|flow| lines(&flow.range(0..3).pipe("seq 100000 >&2; cat")));
+    assert_eq!(text, "0\n1\n2\n");
+}
+
+#[test]
+fn a_command_runs_also_without_rows() {
+    assert_eq!(same(|flow| lines(&flow.range(0..0).pipe("echo alone"))), "alone\n");
+    assert_eq!(same(|flow| lines(&flow.range(0..0).pipe("wc -l"))), "0\n");
+    assert_eq!(same(|flow| lines(&flow.range(0..0).pipe_as_args("echo never"))), "");
+}
+
+#[test]
+fn a_failing_command_is_named_with_its_exit_code_and_stderr() {
+    let message = same_error(|flow| {
+        flow.range(0..10).pipe("cat >/dev/null; echo the reason >&2; exit 3").count()
+    });
+    assert_says(&message, &["shell.rs:", "pipe", "exit 3", "the reason", "3"]);
+    let error = gleamflow::Flow::new().range(0..1).pipe("exit 3").count().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Command);
+    assert_eq!(error.operator(), Some("pipe"));
+}
+
+#[test]
+fn a_command_that_fails_in_the_midst_of_a_chain_is_the_one_named() {
+    let message = same_error(|flow| {
+        flow.range(0..10)
+            .pipe("cat")
+            .pipe("cat >/dev/null; echo mid >&2; exit 4")
+            .pipe("cat")
+            .count()
+    });
+    assert_says(&message, &["exit 4", "mid"]);
+}
+
+#[test]
+fn a_missing_command_and_a_signal_are_errors() {
+    let message = same_error(|flow| flow.range(0..1).pipe("no-such-command-here").count());
+    assert_says(&message, &["no-such-command-here", "not found"]);
+    let message = same_error(|flow| flow.range(0..1).pipe("kill -TERM $$").count());
+    assert_says(&message, &["kill -TERM $$", "signal"]);
+}
+
+#[test]
+fn arguments_are_never_pasted_into_the_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let canary = directory.path().join("canary");
+    let hostile = [
+        format!("$(touch {})", canary.display()),
+        format!("`touch {}`", canary.display()),
+        format!("; touch {}", canary.display()),
+        format!("\"; touch {}; \"", canary.display()),
+        "' \" \\ $1 $@ *".to_string(),
+        "-n".to_string(),
+        "".to_string(),
+        "  two  blanks ".to_string(),
+    ];
+    let text = same(|flow| lines(&flow.lines(&hostile).pipe_as_args("printf '<%s>\\n' \"$1\"")));
+    let expected: String = hostile.iter().map(|word| format!("<{word}>\n")).collect();
+    assert_eq!(text, expected);
+    assert!(!canary.exists());
+}
+
+#[test]
+fn each_column_is_an_argument_of_its_own() {
+    let text = same(|flow| {
+        let rows = [("a b", Some(1), true), ("", None, false)];
+        lines(&flow.rows(rows).pipe_as_args("echo \"$#:$1:$2:$3\""))
+    });
+    assert_eq!(text, "3:a b:1:true\n3:::false\n");
+    let feeds =
+        same(|flow| lines(&flow.rows([("a\nb\tc", 1)]).pipe_as_args("printf %s \"$1\" | wc -c")));
+    assert_eq!(feeds, "5\n");
+}
+
+#[test]
+fn lines_of_a_row_s_command_come_in_the_order_of_rows() {
+    let text = same(|flow| {
+        lines(&flow.range(0..6).pipe_as_args("sleep 0.0$((6 - $1)); seq $1; printf \"row\\t$1\""))
+    });
+    let mut expected = String::new();
+    for row in 0..6 {
+        for line in 1..=row {
+            expected += &format!("{line}\n");
+        }
+        expected += &format!("row\t{row}\n");
+    }
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn the_first_failing_row_s_command_is_the_one_reported() {
+    let message = same_error(|flow| {
+        flow.range(0..8)
+            .pipe_as_args("if [ $1 -ge 3 ]; then echo \"no $1\" >&2; exit $1; fi")
+            .count()
+    });
+    assert_says(&message, &["pipe_as_args", "no 3", "\n  on \"3\""]);
+}
+
+#[test]
+fn a_nul_cannot_be_an_argument() {
+    let message = same_error(|flow| flow.rows(["a\0b"]).pipe_as_args("echo").count());
+    assert_says(&message, &["pipe_as_args", "NUL"]);
+}
+
+#[test]
+fn frames_pass_through_a_program_with_their_types() {
+    let text = same(|flow| {
+        let rows = flow.rows([(1, true, Some("a\tb\n"), 0.5), (2, false, None, 1.0)]);
+        values(&rows.pipe_rows("cat"))
+    });
+    assert_eq!(text, "1 true \"a\\tb\\n\" 0.5\n2 false nil 1.0\n");
+    let lines_too = same(|flow| values(&flow.lines(["a", ""]).pipe_rows("cat")));
+    assert_eq!(lines_too, "\"a\"\n\"\"\n");
+}
+
+#[test]
+fn output_that_is_no_frames_is_an_error() {
+    // A broken length, one beyond any limit, and a payload that is no MessagePack.
+    for output in ["abc", "\\377\\377\\377\\377abc", "\\001\\000\\000\\000\\301"] {
+        let command = format!("cat >/dev/null; printf '{output}'");
+        let message = same_error(|flow| values(&flow.range(0..1).pipe_rows(&command)));
+        assert_says(&message, &["shell.rs:", "pipe_rows: a command's output"]);
+    }
+}
+
+#[test]
+fn a_command_s_stdin_is_only_its_rows() {
+    let text =
+        same(|flow| lines(&flow.range(0..2).pipe("cat; echo end").pipe_as_args("cat; echo $1")));
+    assert_eq!(text, "0\n1\nend\n");
+}
+
+#[test]
+fn what_user_code_prints_does_not_harm_the_rows() {
+    let text = same(|flow| {
+        lines(&flow.range(0..3).map("function(x) io.write('') return x, io.read() end"))
+    });
+    assert_eq!(text.lines().count(), 3);
+}

@@ -1,0 +1,209 @@
+//! Sources: rows come in the order of files and lines, and bytes pass as they are.
+
+use std::io::Cursor;
+
+use gleamflow::Flow;
+
+use crate::harness::{assert_says, lines, many_words, same, same_error, values};
+
+#[test]
+fn text_file_gives_each_line_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    std::fs::write(&path, "one\ntwo\n\nthree and a longer line to pass any split\nfour").unwrap();
+    let text = same(|flow| lines(&flow.text_file(&path)));
+    assert_eq!(text, "one\ntwo\n\nthree and a longer line to pass any split\nfour\n");
+}
+
+#[test]
+fn an_empty_line_is_one_empty_string() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    std::fs::write(&path, "\n\na\n\n").unwrap();
+    let text = same(|flow| values(&flow.text_file(&path)));
+    assert_eq!(text, "\"\"\n\"\"\n\"a\"\n\"\"\n");
+}
+
+#[test]
+fn cr_nul_and_invalid_utf8_pass_through_text_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    std::fs::write(&path, b"a\r\nb\0c\r\n\xff\xfe\nlast\r").unwrap();
+    let plain = same(|flow| values(&flow.text_file(&path)));
+    assert_eq!(plain, "\"a\\r\"\n\"b\\0c\\r\"\nb\"\\xff\\xfe\"\n\"last\\r\"\n");
+    let looked_into =
+        same(|flow| values(&flow.text_file(&path).map("function(line) return line, #line end")));
+    assert_eq!(looked_into, "\"a\\r\" 2\n\"b\\0c\\r\" 4\nb\"\\xff\\xfe\" 2\n\"last\\r\" 5\n");
+}
+
+#[test]
+fn empty_files_give_no_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "d"] {
+        std::fs::write(directory.path().join(name), "").unwrap();
+    }
+    std::fs::write(directory.path().join("c"), "c\n").unwrap();
+    let pattern = directory.path().join("*");
+    assert_eq!(same(|flow| lines(&flow.text_file(&pattern))), "c\n");
+    assert_eq!(same(|flow| lines(&flow.text_file(directory.path().join("a")))), "");
+}
+
+#[test]
+fn a_glob_takes_files_in_the_order_of_their_names() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["b.txt", "a10.txt", "a9.txt", "c.log", "B.txt"] {
+        std::fs::write(directory.path().join(name), format!("{name} 1\n{name} 2")).unwrap();
+    }
+    let pattern = directory.path().join("*.txt");
+    let text = same(|flow| lines(&flow.text_file(&pattern)));
+    let expected = "B.txt 1\nB.txt 2\na10.txt 1\na10.txt 2\na9.txt 1\na9.txt 2\nb.txt 1\nb.txt 2\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn several_paths_come_in_the_order_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = ["z", "a", "m"].map(|name| directory.path().join(name));
+    for path in &paths {
+        let name = path.file_name().unwrap().to_string_lossy();
+        std::fs::write(path, format!("{name}1\n{name}2\n")).unwrap();
+    }
+    let twice = [&paths[0], &paths[1], &paths[0], &paths[2]];
+    let text = same(|flow| lines(&flow.text_file(twice)));
+    assert_eq!(text, "z1\nz2\na1\na2\nz1\nz2\nm1\nm2\n");
+}
+
+#[test]
+fn files_of_the_kernel_are_read_to_their_end() {
+    let text = same(|flow| lines(&flow.text_file("/proc/sys/kernel/ostype")));
+    assert_eq!(text, "Linux\n");
+}
+
+#[test]
+fn a_missing_file_is_an_error_that_names_it() {
+    let message = same_error(|flow| flow.text_file("/nowhere/at all").count());
+    assert_says(&message, &["sources.rs", "text_file", "/nowhere/at all"]);
+}
+
+#[test]
+fn a_glob_without_a_match_is_an_error() {
+    let message = same_error(|flow| flow.text_file("/nowhere/*.txt").count());
+    assert_says(&message, &["text_file", "/nowhere/*.txt"]);
+}
+
+#[test]
+fn a_directory_is_an_error_with_the_next_move() {
+    let message = same_error(|flow| flow.text_file("/etc").count());
+    assert_says(&message, &["/etc", "directory", "hint: /etc/*"]);
+}
+
+#[test]
+fn lines_are_rows_of_one_text_column() {
+    assert_eq!(same(|flow| values(&flow.lines(["a", "", "1"]))), "\"a\"\n\"\"\n\"1\"\n");
+    let invalid: [&[u8]; 2] = [b"\xff", b"\0"];
+    assert_eq!(same(|flow| values(&flow.lines(invalid))), "b\"\\xff\"\n\"\\0\"\n");
+}
+
+#[test]
+fn a_line_feed_within_a_line_is_an_error() {
+    let message = same_error(|flow| flow.lines(["a", "b\nc"]).count());
+    assert_says(&message, &["lines", "line 2 contains a line feed", "hint: `rows`"]);
+}
+
+#[test]
+fn no_lines_rows_or_numbers_are_no_rows() {
+    assert_eq!(same(|flow| lines(&flow.lines([""; 0]))), "");
+    assert_eq!(same(|flow| lines(&flow.rows([0; 0]))), "");
+    assert_eq!(same(|flow| lines(&flow.range(5..5))), "");
+    assert_eq!(same(|flow| lines(&flow.range(std::ops::Range { start: 5, end: -5 }))), "");
+}
+
+#[test]
+fn rows_takes_whatever_serde_serialises_to_columns() {
+    #[derive(serde::Serialize)]
+    struct User<'a> {
+        name: &'a str,
+        id: Option<u8>,
+    }
+    let users = || [User { name: "root", id: Some(0) }, User { name: "nobody", id: None }];
+    assert_eq!(same(|flow| values(&flow.rows(users()))), "\"root\" 0\n\"nobody\" nil\n");
+    assert_eq!(same(|flow| values(&flow.rows([(1, 1.0), (2, 0.5)]))), "1 1.0\n2 0.5\n");
+    assert_eq!(same(|flow| values(&flow.rows(["a", "b"]))), "\"a\"\n\"b\"\n");
+    assert_eq!(same(|flow| values(&flow.rows([vec![1], vec![1, 2, 3]]))), "1\n1 2 3\n");
+    assert_eq!(same(|flow| values(&flow.rows([(vec![1, 2],)]))), "[1, 2]\n");
+}
+
+#[test]
+fn a_row_without_columns_is_an_error() {
+    let message = same_error(|flow| flow.rows([vec![1], vec![]]).count());
+    assert_says(&message, &["rows", "row 2"]);
+}
+
+#[test]
+fn range_counts_through_the_whole_of_64_bits() {
+    assert_eq!(same(|flow| lines(&flow.range(-2..3))), "-2\n-1\n0\n1\n2\n");
+    let top = same(|flow| lines(&flow.range(i64::MAX - 2..i64::MAX)));
+    assert_eq!(top, "9223372036854775805\n9223372036854775806\n");
+    let all = same(|flow| lines(&flow.range(i64::MIN..i64::MAX).limit(2)));
+    assert_eq!(all, "-9223372036854775808\n-9223372036854775807\n");
+}
+
+#[test]
+fn a_reader_gives_its_lines_in_order() {
+    let words = many_words(2000, 1000).join("\n");
+    let text = same(|flow| lines(&flow.reader(Cursor::new(words.clone()))));
+    assert_eq!(text, words.clone() + "\n");
+    let counted = same(|flow| {
+        let words = flow.reader(Cursor::new(words.clone())).map("function(w) return w, 1 end");
+        lines(&words.reduce("function(x, y) return x + y end").limit(3))
+    });
+    assert_eq!(counted, "w0\t2\nw1\t2\nw10\t2\n");
+}
+
+#[test]
+fn a_reader_cuts_its_tasks_at_the_same_rows_however_it_is_read() {
+    /// Gives a few bytes at a time.
+    struct Dribble(Cursor<String>, usize);
+    impl std::io::Read for Dribble {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let most = self.1.min(buffer.len());
+            std::io::Read::read(&mut self.0, &mut buffer[..most])
+        }
+    }
+    let words = many_words(60, 1000).join("\n");
+    let count = "function() local n = 0 return function(w) n = n + 1 return w, n end end";
+    let by_task = format!("({count})()");
+    let run = |flow: Flow, most| {
+        let reader = Dribble(Cursor::new(words.clone()), most);
+        lines(&flow.reader(reader).map(by_task.as_str()))
+    };
+    let at_once = crate::harness::same_for_each_split(|flow| run(flow, 1 << 20));
+    for most in [1, 7, 64] {
+        assert_eq!(crate::harness::same_for_each_split(|flow| run(flow, most)), at_once);
+    }
+}
+
+#[test]
+fn a_reader_that_fails_is_an_error_behind_the_rows_before_it() {
+    struct Broken(bool);
+    impl std::io::Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(std::io::Error::other("the line is dead"));
+            }
+            buffer[..4].copy_from_slice(b"a\nb\n");
+            Ok(4)
+        }
+    }
+    let message = same_error(|flow| flow.reader(Broken(false)).count());
+    assert_says(&message, &["reader", "the line is dead"]);
+    assert_eq!(same(|flow| lines(&flow.reader(Broken(false)).limit(2))), "a\nb\n");
+}
+
+#[test]
+fn a_reader_that_was_used_up_says_so() {
+    let rows = Flow::new().reader(Cursor::new("a\n"));
+    assert_eq!(rows.count().unwrap(), 1);
+    let message = rows.count().unwrap_err().to_string();
+    assert_says(&message, &["reader"]);
+}

@@ -1,0 +1,254 @@
+//! The program that `tests/faults` runs: the scenario named by the first argument, with the next
+//! ones as its input, Lua and commands. A scenario's text stands in the test that expects what
+//! becomes of it; each is a function of its own, so that errors can be traced to its lines.
+
+use std::env::var;
+use std::fs::File;
+use std::io::{self, Write, stdout};
+use std::time::Duration;
+
+use gleamflow::{Flow, Result, Sort};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] | ["hello"] => hello(),
+        ["source"] => source(),
+        ["read", path] => read(path),
+        ["read_all", ref paths @ ..] => read_all(paths),
+        ["map", path, lua] => map(path, lua),
+        ["flat_map", path, lua] => flat_map(path, lua),
+        ["for_each", path, lua] => for_each(path, lua),
+        ["filter", path, lua] => filter(path, lua),
+        ["shared", path, code, lua] => shared(path, code, lua),
+        ["reduce", path, lua, reducer] => reduce(path, lua, reducer),
+        ["pipe", path, command] => pipe(path, command),
+        ["pipes", path, first, second] => pipes(path, first, second),
+        ["pipe_rows", path, command] => pipe_rows(path, command),
+        ["pipe_as_args", path, command] => pipe_as_args(path, command),
+        ["map_pipe", path, lua, command] => map_pipe(path, lua, command),
+        ["pipe_map", path, command, lua] => pipe_map(path, command, lua),
+        ["map_pipe_map", path, lua, command, after] => map_pipe_map(path, lua, command, after),
+        ["map_pipe_as_args", path, lua, command] => map_pipe_as_args(path, lua, command),
+        ["map_limit", path, lua, rows] => map_limit(path, lua, rows),
+        ["format", path, lua, text] => format(path, lua, text),
+        ["plain_format", path, text] => plain_format(path, text),
+        ["sort", path] => sort(path),
+        ["distinct", path] => distinct(path),
+        ["fork", path, to] => fork(path, to),
+        ["save", path, to] => save(path, to),
+        ["save_mapped", path, lua, to] => save_mapped(path, lua, to),
+        ["write_file", path, to] => write_file(path, to),
+        ["full_writer", path, bytes] => full_writer(path, bytes),
+        ["closed_writer", path] => closed_writer(path),
+        ["kind", path, lua] => kind(path, lua),
+        ["twice", path, lua] => twice(path, lua),
+        ["main_thread_signals", path, to] => main_thread_signals(path, to),
+        _ => panic!("no scenario for {arguments:?}"),
+    }
+}
+
+/// A flow with the knobs that have no environment variable.
+fn flow() -> Flow {
+    let number = |name: &str| var(name).ok().map(|text| text.parse::<u64>().expect(name));
+    let size = |name: &str| number(name).map(|number| number as usize);
+    let mut flow =
+        Flow::new().test_sizes(number("FAULT_SPLIT"), size("FAULT_BLOCK"), size("FAULT_EXCHANGE"));
+    if let Some(limit) = number("FAULT_STEP_TIMEOUT_MS") {
+        flow = flow.step_timeout(Duration::from_millis(limit));
+    }
+    if let Some(bytes) = size("FAULT_MAX_ROW") {
+        flow = flow.max_row(bytes);
+    }
+    if var("FAULT_THREADS").is_ok() {
+        flow = flow.workers_in_process();
+    }
+    flow
+}
+
+fn hello() -> Result<()> {
+    println!("my own main, started as {}", std::env::args().next().unwrap_or_default());
+    Ok(())
+}
+
+/// What this program was made from, so that tests see when it is older than they are.
+fn source() -> Result<()> {
+    print!("{}", include_str!("fault_program.rs"));
+    Ok(())
+}
+
+fn read(path: &str) -> Result<()> {
+    flow().text_file(path).save_lines_to(stdout())
+}
+
+fn read_all(paths: &[&str]) -> Result<()> {
+    flow().text_file(paths).save_lines_to(stdout())
+}
+
+fn map(path: &str, lua: &str) -> Result<()> {
+    flow().text_file(path).map(lua).save_text_to(stdout(), "%s")
+}
+
+fn flat_map(path: &str, lua: &str) -> Result<()> {
+    flow().text_file(path).flat_map(lua).save_text_to(stdout(), "%s")
+}
+
+fn for_each(path: &str, lua: &str) -> Result<()> {
+    flow().text_file(path).for_each(lua).save_text_to(stdout(), "%s")
+}
+
+fn filter(path: &str, lua: &str) -> Result<()> {
+    flow().text_file(path).filter(lua).save_text_to(stdout(), "%s")
+}
+
+fn shared(path: &str, code: &str, lua: &str) -> Result<()> {
+    flow().lua(code).text_file(path).map(lua).save_text_to(stdout(), "%s")
+}
+
+fn reduce(path: &str, lua: &str, reducer: &str) -> Result<()> {
+    flow().text_file(path).map(lua).reduce(reducer).save_text_to(stdout(), "%s=%s")
+}
+
+fn pipe(path: &str, command: &str) -> Result<()> {
+    flow().text_file(path).pipe(command).save_text_to(stdout(), "%s")
+}
+
+fn pipes(path: &str, first: &str, second: &str) -> Result<()> {
+    let lines = flow().text_file(path);
+    lines.pipe(first).pipe(second).save_text_to(stdout(), "%s")
+}
+
+fn pipe_rows(path: &str, command: &str) -> Result<()> {
+    flow().text_file(path).pipe_rows(command).save_text_to(stdout(), "%s")
+}
+
+fn pipe_as_args(path: &str, command: &str) -> Result<()> {
+    flow().text_file(path).pipe_as_args(command).save_text_to(stdout(), "%s")
+}
+
+fn map_pipe(path: &str, lua: &str, command: &str) -> Result<()> {
+    flow().text_file(path).map(lua).pipe(command).save_text_to(stdout(), "%s")
+}
+
+fn pipe_map(path: &str, command: &str, lua: &str) -> Result<()> {
+    flow().text_file(path).pipe(command).map(lua).save_text_to(stdout(), "%s")
+}
+
+fn map_pipe_map(path: &str, lua: &str, command: &str, after: &str) -> Result<()> {
+    flow().text_file(path).map(lua).pipe(command).for_each(after).save_text_to(stdout(), "%s")
+}
+
+fn map_pipe_as_args(path: &str, lua: &str, command: &str) -> Result<()> {
+    flow().text_file(path).map(lua).pipe_as_args(command).save_text_to(stdout(), "%s")
+}
+
+fn map_limit(path: &str, lua: &str, rows: &str) -> Result<()> {
+    flow()
+        .text_file(path)
+        .map(lua)
+        .limit(rows.parse().expect("a number of rows"))
+        .save_text_to(stdout(), "%s")
+}
+
+fn format(path: &str, lua: &str, text: &str) -> Result<()> {
+    flow().text_file(path).map(lua).save_text_to(stdout(), text)
+}
+
+fn plain_format(path: &str, text: &str) -> Result<()> {
+    flow().text_file(path).save_text_to(stdout(), text)
+}
+
+fn sort(path: &str) -> Result<()> {
+    flow().text_file(path).sort(Sort::by(1)).save_text_to(stdout(), "%s")
+}
+
+fn distinct(path: &str) -> Result<()> {
+    flow().text_file(path).distinct().save_text_to(stdout(), "%s")
+}
+
+/// One sink gets its rows, the other waits for the end of a command.
+fn fork(path: &str, to: &str) -> Result<()> {
+    let flow = flow();
+    let lines = flow.text_file(path);
+    let _ = lines.to_lines_file(to);
+    let _ = lines.pipe("sleep 1; sort; sleep 1").to_lines(stdout());
+    flow.run()
+}
+
+fn save(path: &str, to: &str) -> Result<()> {
+    flow().text_file(path).save_text(to, "%s")
+}
+
+fn save_mapped(path: &str, lua: &str, to: &str) -> Result<()> {
+    flow().text_file(path).map(lua).save_text(to, "%s")
+}
+
+fn write_file(path: &str, to: &str) -> Result<()> {
+    let file = File::create(to).expect("the file can be made");
+    flow().text_file(path).save_text_to(file, "%s")
+}
+
+/// A disk with room for so many bytes.
+struct SmallDisk(usize);
+
+impl Write for SmallDisk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.min(bytes.len()) {
+            0 if !bytes.is_empty() => Err(io::ErrorKind::StorageFull.into()),
+            fits => {
+                self.0 -= fits;
+                Ok(fits)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn full_writer(path: &str, bytes: &str) -> Result<()> {
+    let disk = SmallDisk(bytes.parse().expect("a number of bytes"));
+    flow().text_file(path).save_text_to(disk, "%s")
+}
+
+fn closed_writer(path: &str) -> Result<()> {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    let result = flow().text_file(path).save_text_to(writer, "%s");
+    if let Err(error) = &result {
+        println!("{:?}", error.kind());
+    }
+    result
+}
+
+/// The kind of what a step fails with.
+fn kind(path: &str, lua: &str) -> Result<()> {
+    let result = flow().text_file(path).map(lua).count();
+    println!("{:?}", result.as_ref().map_err(gleamflow::Error::kind));
+    result.map(drop)
+}
+
+/// A run that fails, then one with what the first has left of workers.
+fn twice(path: &str, lua: &str) -> Result<()> {
+    let failed = flow().text_file(path).map(lua).count();
+    eprintln!("first: {:?}", failed.expect_err("the step fails").kind());
+    println!("{}", flow().text_file(path).map("function(x) return x end").count()?);
+    Ok(())
+}
+
+/// Whether a run on a small disk leaves the caller's signals as they were.
+fn main_thread_signals(path: &str, to: &str) -> Result<()> {
+    let masks = || -> Vec<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+        let masks = status.lines().filter_map(|line| line.strip_prefix("Sig")?.split_once(":\t"));
+        let masks = masks.filter(|(name, _)| *name != "Q");
+        // Above the signals that programs use are those of the C library's own.
+        masks.map(|(_, bits)| u64::from_str_radix(bits, 16).expect("hex") & 0x7fff_ffff).collect()
+    };
+    let before = masks();
+    let result = flow().text_file(path).save_text(to, "%s");
+    println!("{}", if before == masks() { "the same" } else { "changed" });
+    result
+}
