@@ -64,17 +64,22 @@ fn a_later_segment_runs_inside_an_earlier_ones_flush() {
     assert!(last.parse::<u32>().expect("a number") > 10_000, "globals are shared: {last}");
 }
 
-/// Asserts that the loop over rows becomes a trace, and that later tasks have no more aborts.
+/// Asserts that the loop over rows becomes a trace, and that it comes to rest: after a few tasks,
+/// three in a row bring neither a trace nor an abort. When that is so is not fixed: an exit that
+/// is rarely taken becomes hot, and gets its side trace, only after many rows.
 fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
     let vm = vm(segment);
     let count = vm.watch_traces().expect("jit.attach works");
     let mut counts: Vec<(u32, u32, String)> = Vec::new();
-    for _ in 0..6 {
+    let at_rest = |counts: &[(u32, u32, String)]| {
+        counts.len() >= 3 && counts.iter().rev().take(3).all(|count| (count.0, count.1) == (0, 0))
+    };
+    while !at_rest(&counts) && counts.len() < 60 {
         task(&vm, rows).expect("runs");
         counts.push(count.call(()).expect("counts"));
     }
     assert!(counts[0].0 > 0, "no trace of the loop: {counts:?}");
-    assert_eq!((counts[5].0, counts[5].1), (0, 0), "not steady: {counts:?}");
+    assert!(at_rest(&counts), "not steady: {counts:?}");
     assert!(counts.iter().map(|count| count.1).sum::<u32>() < 6, "given up: {counts:?}");
 }
 
