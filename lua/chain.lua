@@ -39,33 +39,60 @@ end
 
 local function nothing() end
 
+-- Steps that give their row on as it came. Only `filter`, because `emit` is none of its.
+local keeps_line = { filter = true }
+
+-- How many steps at the beginning get the line itself.
+local function leading_steps(steps)
+	for i, step in ipairs(steps) do
+		if not keeps_line[step.kind] then
+			return step.kind == "for_each" and i - 1 or i
+		end
+	end
+	return #steps
+end
+
 local function build_segment(index, segment, template)
 	local port = native.port(segment.port)
 	local send = flusher(index)
-	local run, list = template("tails/frames").new(port, send)
-	local end_tail = nothing
+	local frames = template("tails/frames").new(port, send)
+	local run, end_tail = frames.run, nothing
 	local tail = segment.tail
 	if tail then
 		local set, clear
 		run, end_tail, set, clear =
-			template("tails/combine").new(template, tail.id, tail.keys, list)
+			template("tails/combine").new(template, tail.id, tail.keys, frames)
 		chunks[#chunks + 1] = { id = tail.id, chunk = tail.chunk, set = set }
 		clears[#clears + 1] = clear
 	end
 	local own = {}
 	local head, steps = segment.head, segment.steps
-	local flat = head.kind == "lines" and #steps > 0 and steps[1].kind == "flat_map"
-	for i = #steps, flat and 2 or 1, -1 do
+	local lines = head.kind == "lines" and template("heads/lines")
+	local leading = lines and leading_steps(steps) or 0
+	local flat = leading > 0 and steps[leading].kind == "flat_map"
+	local behind
+	for i = #steps, 1, -1 do
 		local step = steps[i]
 		local set
-		run, set = template("steps/" .. step.kind).new(step.id, run)
+		if i == leading and flat then
+			behind = run
+			run, set = lines.open_matches(step.id, run, template("steps/flat_map"))
+		else
+			if i == leading and keeps_line[step.kind] then
+				run = lines.string(run)
+			end
+			run, set = template("steps/" .. step.kind).new(step.id, run)
+		end
+		if i <= leading then
+			run, set = lines.adapt(run, set)
+		end
 		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
 	end
-	local first = flat and steps[1] or head
 	local push, end_head, set, clear
 	if flat then
-		push, set =
-			template("heads/lines_flat_map").new(port, run, first.id, template("steps/flat_map"))
+		push = lines.flat(port, run, behind, steps[leading].id)
+	elseif lines then
+		push = lines.new(port, leading == 0 and lines.string(run) or run)
 	else
 		push, end_head, set, clear = template("heads/" .. head.kind).new(
 			port,
@@ -76,7 +103,7 @@ local function build_segment(index, segment, template)
 		)
 	end
 	if set then
-		table.insert(own, 1, { id = first.id, chunk = first.chunk, set = set })
+		table.insert(own, 1, { id = head.id, chunk = head.chunk, set = set })
 		clears[#clears + 1] = clear
 	end
 	for _, chunk in ipairs(own) do

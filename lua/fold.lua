@@ -1,6 +1,7 @@
 --- fold: one call of a reduce's function, its results checked and put in place.
--- In: the step's number; partial results in a list. Out: fold(into, from, n) folds the columns
--- 1..n of `from` into those of `into`; one(old, v) is the same for rows of one value column;
+-- In: the step's number; partial results in a list. Out: many(into, from, n) folds the columns
+-- 1..n of `from` into those of `into`; one(old, v) is the same for rows of one value column, and
+-- two(old1, old2, v1, v2) of two;
 -- unequal(n, m) throws for rows of one key that differ in width; set(f) for each task.
 
 local state = require("gleamflow.state")
@@ -45,6 +46,19 @@ function M.new(id)
 		return single(f(old, v))
 	end
 
+	local function both(...)
+		if select("#", ...) ~= 2 then
+			wrong(2, select("#", ...))
+		end
+		return ...
+	end
+
+	local function two(old1, old2, v1, v2)
+		progress.step = id
+		state.to = false
+		return both(f(old1, old2, v1, v2))
+	end
+
 	local function store(into, n, ...)
 		if select("#", ...) ~= n then
 			wrong(n, select("#", ...))
@@ -69,9 +83,11 @@ function M.new(id)
 		store(into, n, f(unpack(args, 1, 2 * n)))
 	end
 
-	return one, many, unequal, function(g)
+	local function set(g)
 		f = g
 	end
+
+	return { one = one, two = two, many = many, unequal = unequal, set = set }
 end
 
 return M

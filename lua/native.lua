@@ -21,6 +21,17 @@ typedef struct {
   uint8_t count, captures, anchored, set_count;
 } gleamflow_pattern;
 typedef struct {
+  const uint32_t *ids;
+  const uint32_t *spans;
+  const uint32_t *rows;
+  const uint32_t *ends;
+  uint32_t count;
+  uint32_t generation;
+  uint32_t most;
+  const uint8_t *bytes;
+} gleamflow_words;
+typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_line;
+typedef struct {
   uint32_t (*row_s)(gleamflow_port *, const uint8_t *, uint32_t);
   uint32_t (*row_n)(gleamflow_port *, double);
   uint32_t (*row_sn)(gleamflow_port *, const uint8_t *, uint32_t, double);
@@ -54,6 +65,9 @@ typedef struct {
   uint32_t (*pattern_find)(const gleamflow_pattern *, const uint8_t *, uint32_t, uint32_t, uint32_t *);
   uint32_t (*pattern_fill)(const gleamflow_pattern *, const uint8_t *, uint32_t, uint32_t, uint32_t *, uint32_t);
   int32_t (*pattern_replace)(const gleamflow_pattern *, const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint32_t, gleamflow_key *);
+  void (*words_scan)(gleamflow_words *, const gleamflow_pattern *, const gleamflow_port *, uint32_t);
+  const uint8_t *(*words_lower)(gleamflow_words *, const gleamflow_port *, uint32_t);
+  uint32_t (*find_text)(const uint8_t *, uint32_t, const uint8_t *, uint32_t);
 } gleamflow_natives;
 ]])
 
@@ -94,12 +108,16 @@ for _, name in ipairs({
 	"pattern_find",
 	"pattern_fill",
 	"pattern_replace",
+	"words_scan",
+	"words_lower",
+	"find_text",
 }) do
 	M[name] = natives[name]
 end
 
 local port_pointer = ffi.typeof("gleamflow_port *")
 local key_pointer = ffi.typeof("gleamflow_key *")
+local words_pointer = ffi.typeof("gleamflow_words *")
 local progress_pointer = ffi.typeof("gleamflow_progress *")
 
 function M.port(address)
@@ -108,6 +126,10 @@ end
 
 function M.key(address)
 	return ffi.cast(key_pointer, address)
+end
+
+function M.words(address)
+	return ffi.cast(words_pointer, address)
 end
 
 function M.progress(address)

@@ -1,6 +1,5 @@
 --- patterns: string.find, match, gmatch and gsub on native matching, so that traces can hold them.
--- In: the stock functions, from the `string` table. Out: functions that nobody can tell from them,
--- and `handed`, by which a loop knows an iterator of ours.
+-- In: the stock functions, from the `string` table. Out: functions that nobody can tell from them.
 -- What is unusual ends in a tail call of the stock function with the same arguments: its errors,
 -- with their places and names, are then those of the user's own call. For the same reason this
 -- file is loaded without line numbers.
@@ -233,10 +232,6 @@ local function more()
 end
 jit.off(more, true)
 
--- `walk`: the iterator handed out last.
-M.handed = { walk = new_walk() }
-local handed = M.handed
-
 local function gmatch(...)
 	local s, text = ...
 	if type(s) ~= "string" or type(text) ~= "string" then
@@ -256,20 +251,32 @@ local function gmatch(...)
 	pool[free] = false
 	free = free - 1
 	walk.subject, walk.compiled, walk.from, walk.left = s, compiled, 0, 0
-	handed.walk = walk
 	return walk.next
 end
 
 --- What gmatch makes of a pattern: { pattern, captures }, or false.
 function M.walked(text)
-	return walked[text] or walked_pattern(text)
+	local compiled = walked[text]
+	if compiled == nil then
+		compiled = walked_pattern(text)
+	end
+	return compiled
+end
+
+--- The same for find and match; with `plain` where nothing in it is special.
+function M.anchored(text)
+	local compiled = anchored[text]
+	if compiled == nil then
+		compiled = anchored_pattern(text)
+	end
+	return compiled
 end
 
 --- Lets go of the subjects of the last task.
 function M.clear()
 	anchored, walked, pool = {}, {}, {}
 	anchored_count, walked_count, free = 0, 0, 0
-	handed.walk, ahead.walk = new_walk(), false
+	ahead.walk = false
 end
 
 local stock =

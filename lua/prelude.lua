@@ -164,6 +164,12 @@ end
 for name, f in next, patterns.functions do
 	string[name] = f
 end
+-- A restart begins a new cycle, so it is only for what user code has done to the collector.
+local collectgarbage, collector_touched = collectgarbage, false
+rawset(G, "collectgarbage", function(...)
+	collector_touched = true
+	return collectgarbage(...)
+end)
 function os.exit()
 	error("os.exit is not available in a step", 2)
 end
@@ -188,7 +194,7 @@ save(G)
 save(debug_getmetatable(""))
 save(debug_getmetatable(io.stdout))
 
-local randomseed, setlocale, collectgarbage = math.randomseed, os.setlocale, collectgarbage
+local randomseed, setlocale = math.randomseed, os.setlocale
 local output, input, stdout, stdin = io.output, io.input, io.stdout, io.stdin
 
 --- Makes the environment what it was when the VM was made.
@@ -209,9 +215,10 @@ function M.restore(seed)
 			debug_setmetatable(t, was.meta)
 		end
 	end
-	collectgarbage("restart")
-	collectgarbage("setpause", 200)
-	collectgarbage("setstepmul", 200)
+	if collector_touched then
+		collector_touched = false
+		collectgarbage("restart")
+	end
 	setlocale("C")
 	output(stdout)
 	input(stdin)

@@ -1,25 +1,113 @@
 --- lines: the loop over a block of text lines, each line one string column.
--- In: the port, whose `ends` are the places of the line feeds. Out: push(), which gives each row
--- to the continuation. Rust has looked for the line feeds before.
+-- In: the port, whose `ends` are the places of the line feeds, and the steps before the first
+-- one that changes rows. Out: push(), which gives each row to the continuation.
+-- A step gets the lazy line where its code allows. The matches that a flat_map at the end of them
+-- leaves open are taken here: an inner loop of a few rounds per line is what the JIT is worst at.
 
-local ffi = require("ffi")
 local state = require("gleamflow.state")
+local receiver = require("gleamflow.receiver")
+local lazy = require("gleamflow.line")
+local words_of = require("gleamflow.words")
 
-local ffi_string = ffi.string
+local type = type
+local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
+local text_of_match = words_of.text
 
 local M = {}
 
-function M.new(port, next_step)
+--- Gives `run` a real string, unless `set`'s last function takes the lazy line.
+function M.adapt(run, set)
+	local fits = false
+
+	return function(x)
+		if type(x) == "cdata" and not fits then
+			return run(text_of_line(x))
+		end
+		return run(x)
+	end,
+		function(f)
+			fits = receiver.fits(f)
+			set(f)
+		end
+end
+
+--- The end of steps that keep the line: a real string for what follows.
+function M.string(run)
+	return function(x)
+		if type(x) == "cdata" then
+			return run(text_of_line(x))
+		end
+		return run(x)
+	end
+end
+
+--- A flat_map whose matches stay open: gives the first and the end of them.
+function M.open_matches(id, next_step, flat_map)
+	local progress = state.progress
+	local _, set_run, spread = flat_map.new(id, next_step)
+	local f
+
+	local function run(x)
+		progress.step = id
+		state.to = next_step
+		local first, invariant, control = f(x)
+		if first == next_match then
+			return walk[0], walk[1]
+		end
+		spread(first, invariant, control)
+		return 0, 0
+	end
+
+	return run, function(g)
+		f = g
+		set_run(g)
+	end
+end
+
+--- Each line goes to `run`, which passes on what comes of it.
+function M.new(port, run)
 	local progress = state.progress
 
 	return function()
+		lazy.open(port)
 		local bytes, ends = port.bytes, port.ends
 		local from = 0
-		for i = 0, port.rows - 1 do
-			local stop = ends[i]
-			progress.row = i
-			next_step(ffi_string(bytes + from, stop - from))
+		for row = 0, port.rows - 1 do
+			local stop = ends[row]
+			progress.row = row
+			line.bytes, line.size, line.row = bytes + from, stop - from, row
 			from = stop + 1
+			run(line)
+		end
+	end
+end
+
+--- Each line goes to `open`, which gives matches; those go to `next_step`.
+function M.flat(port, open, next_step, id)
+	local progress = state.progress
+
+	return function()
+		lazy.open(port)
+		local bytes, ends, rows = port.bytes, port.ends, port.rows
+		local from, row = 0, 0
+		local at, last = 0, 0
+		while true do
+			if at < last then
+				progress.step = id
+				local text = text_of_match(at)
+				at = at + 1
+				next_step(text)
+			elseif row < rows then
+				local stop = ends[row]
+				progress.row = row
+				line.bytes, line.size, line.row = bytes + from, stop - from, row
+				row = row + 1
+				from = stop + 1
+				at, last = open(line)
+				at, last = at or 0, last or 0
+			else
+				break
+			end
 		end
 	end
 end

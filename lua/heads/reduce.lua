@@ -14,7 +14,8 @@ local M = {}
 
 function M.new(port, next_step, id, keys, template)
 	local progress = state.progress
-	local one, many, unequal, set = template("fold").new(id)
+	local fold = template("fold").new(id)
+	local one, two, many, unequal = fold.one, fold.two, fold.many, fold.unequal
 	-- The open group: its key columns, its values, and how many (-1: no group is open).
 	local key, acc, width = {}, {}, -1
 	local columns, values = {}, {}
@@ -24,6 +25,8 @@ function M.new(port, next_step, id, keys, template)
 		width = -1
 		if keys == 1 and n == 1 then
 			return next_step(key[1], acc[1])
+		elseif keys == 1 and n == 2 then
+			return next_step(key[1], acc[1], acc[2])
 		end
 		local row = {}
 		for i = 1, keys do
@@ -53,6 +56,8 @@ function M.new(port, next_step, id, keys, template)
 			unequal(width, n)
 		elseif n == 1 then
 			acc[1] = one(acc[1], columns[keys + 1])
+		elseif n == 2 then
+			acc[1], acc[2] = two(acc[1], acc[2], columns[keys + 1], columns[keys + 2])
 		else
 			for i = 1, n do
 				values[i] = columns[keys + i]
@@ -75,6 +80,20 @@ function M.new(port, next_step, id, keys, template)
 		end
 	end
 
+	-- Rows of one key column and two value columns, without lists.
+	local function triple(first, k, v, w)
+		if first then
+			if width >= 0 then
+				pass()
+			end
+			key[1], acc[1], acc[2], width = k, v, w, 2
+		elseif width ~= 2 then
+			unequal(width, 2)
+		else
+			acc[1], acc[2] = two(acc[1], acc[2], v, w)
+		end
+	end
+
 	local function push()
 		local bytes, size, starts = port.bytes, port.size, port.starts
 		local at, row = 0, 0
@@ -84,17 +103,30 @@ function M.new(port, next_step, id, keys, template)
 			local first = starts[row] ~= 0 or width < 0
 			row = row + 1
 			local from, stop = at + 4, stop_of(bytes, at, size)
-			local a, b
-			a, at = value(bytes, from, stop, 0)
+			local a, b, c
+			local n = 1
+			local tag = bytes[from]
+			at = from + tag - 159
+			-- The key of a later row is not asked for: a short string is passed over.
+			if first or keys ~= 1 or tag < 160 or tag > 191 or at > stop then
+				a, at = value(bytes, from, stop, 0)
+			end
 			if keys == 1 and at < stop then
 				b, at = value(bytes, at, stop, 0)
+				n = 2
+				if at < stop then
+					c, at = value(bytes, at, stop, 0)
+					n = 3
+				end
 			end
-			if at == stop and keys == 1 and b ~= nil then
+			if at == stop and n == 2 then
 				pair(first, a, b)
+			elseif at == stop and n == 3 then
+				triple(first, a, b, c)
 			else
-				-- From the start of the frame again: uncommon widths, and nil values.
+				-- From the start of the frame again: uncommon widths.
 				at = stop
-				local n = columns_of(bytes, from, stop, columns) - keys
+				n = columns_of(bytes, from, stop, columns) - keys
 				if first then
 					start(n)
 				else
@@ -115,7 +147,7 @@ function M.new(port, next_step, id, keys, template)
 		key, acc, columns, values = {}, {}, {}, {}
 	end
 
-	return push, finish, set, clear
+	return push, finish, fold.set, clear
 end
 
 return M

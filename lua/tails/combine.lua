@@ -1,94 +1,140 @@
 --- combine: the end of a segment that folds rows of equal keys before the exchange.
--- In: the step's number, the key columns, and `list` of the frames tail. Out: run(row…),
+-- In: the step's number, the key columns, and the frames tail's `list` and `pair`. Out: run(row…),
 -- finish(), set(f), clear(). Rows out have the keys first; rows of one key keep their order.
+-- Each key has a place, in the order in which keys came, and its values stand in one table per
+-- column at that place. Rows leave in this order, because cut points are samples by position, and
+-- the order of a table depends on which strings a VM has seen.
 -- Invariant: what is flushed when depends on the rows alone, never on memory or time.
 
+local ffi = require("ffi")
 local codec = require("gleamflow.codec")
 local order = require("gleamflow.order")
 local keys_of = require("gleamflow.keys").of
 local state = require("gleamflow.state")
+local words = require("gleamflow.words")
 local clear_table = require("table.clear")
 
-local select, type, next, tonumber = select, type, next, tonumber
+local select, type, tonumber = select, type, tonumber
 local copy = codec.copy
+local hint = words.hint
 
 local MOST_KEYS = 65536
 local MOST_COST = 4 * 1048576
 local KEY_COST = 32
 
--- Entries of `simple` that are no value themselves.
-local NIL, WIDE = {}, {}
+-- Stands for a nil, which would be a hole.
+local NIL = {}
 
 local M = {}
 
-function M.new(template, id, columns, list)
+function M.new(template, id, columns, tail)
 	local progress = state.progress
-	local one, many, unequal, set = template("fold").new(id)
+	local fold = template("fold").new(id)
+	local one, two, many, unequal = fold.one, fold.two, fold.many, fold.unequal
+	local list, pair = tail.list, tail.pair
 	local key_columns = #columns
 	local is_key = {}
 	for i = 1, key_columns do
 		is_key[columns[i]] = true
 	end
-	-- Whether a row of `key, value` is nothing else: the common case.
+	-- Whether the key is the first column of a row and its only key.
 	local key_first = key_columns == 1 and columns[1] == 1
 	local keyless = key_columns == 0
 
-	-- One value column, by a key that is a string or a plain number.
-	local simple = {}
-	-- Rows of another width by the same keys, and rows of any other key by its bytes.
-	-- An entry is { [1..n] = values, n = n, keys = the key columns as first seen }.
-	local wide, odd = {}, {}
-	-- The simple keys and the odd entries as they came. Rows leave in this order, because cut points
-	-- are samples by position, and the order of a table depends on which strings a VM has seen.
-	local seen = {}
+	-- The place of a key: by itself for strings and plain numbers, by its bytes for any other, and
+	-- by the number of its text where `words` has given it one.
+	local places, odd_places = {}, {}
+	local known = ffi.new("uint32_t[?]", words.most + 1)
+	-- By place: the key, or the list of key columns; how many values; the first and second value;
+	-- and the list of values where there are none or more.
+	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
 	local count, cost = 0, 0
+	-- How many values all keys have; -1 where they differ, and `widths` says it.
+	local width = 0
 
 	local row = {}
 
-	local function put_entry(entry)
-		for i = 1, key_columns do
-			row[i] = entry.keys[i]
+	local function clear()
+		clear_table(places)
+		clear_table(odd_places)
+		clear_table(keys)
+		clear_table(widths)
+		clear_table(firsts)
+		clear_table(seconds)
+		clear_table(others)
+		clear_table(row)
+		ffi.fill(known, ffi.sizeof(known))
+		count, cost = 0, 0
+	end
+
+	words.on_forget(function()
+		ffi.fill(known, ffi.sizeof(known))
+	end)
+
+	local function given(v)
+		if v == NIL then
+			return nil
 		end
-		for i = 1, entry.n do
-			row[key_columns + i] = entry[i]
+		return v
+	end
+
+	local function flush_place(place)
+		local key, n = keys[place], width
+		if n < 0 then
+			n = widths[place]
 		end
-		list(row, key_columns + entry.n)
+		if type(key) == "table" then
+			for i = 1, key_columns do
+				row[i] = key[i]
+			end
+		elseif not keyless then
+			row[1] = key
+		end
+		if n == 1 then
+			row[key_columns + 1] = given(firsts[place])
+		elseif n == 2 then
+			row[key_columns + 1], row[key_columns + 2] = given(firsts[place]), given(seconds[place])
+		else
+			local values = others[place]
+			for i = 1, n do
+				row[key_columns + i] = values[i]
+			end
+		end
+		list(row, key_columns + n)
 	end
 
 	local function flush()
 		progress.step = id
-		for i = 1, count do
-			local k = seen[i]
-			local v = simple[k]
-			if v == nil then
-				put_entry(k)
-			elseif v == WIDE then
-				put_entry(wide[k])
+		for place = 1, count do
+			local key, first = keys[place], firsts[place]
+			if width == 1 and type(key) == "string" and type(first) == "number" then
+				pair(key, first)
 			else
-				if v == NIL then
-					v = nil
-				end
-				if keyless then
-					row[1] = v
-					list(row, 1)
-				else
-					row[1], row[2] = k, v
-					list(row, 2)
-				end
+				flush_place(place)
 			end
 		end
-		clear_table(seen)
-		clear_table(simple)
-		clear_table(wide)
-		clear_table(odd)
-		clear_table(row)
-		count, cost = 0, 0
+		clear()
 	end
 
-	local function added(bytes, k)
+	-- Makes room for a key's values.
+	local function add(key, n, bytes)
+		if n ~= width then
+			if count == 0 then
+				width = n
+			elseif width >= 0 then
+				for place = 1, count do
+					widths[place] = width
+				end
+				width = -1
+			end
+		end
 		count = count + 1
-		seen[count] = k
+		keys[count] = key
+		if width < 0 then
+			widths[count] = n
+		end
 		cost = cost + KEY_COST + bytes
+		return count
 	end
 
 	local function check()
@@ -97,57 +143,90 @@ function M.new(template, id, columns, list)
 		end
 	end
 
-	-- A value that is no number or string, which need no copy.
+	local function kept(v)
+		if v == nil then
+			return NIL
+		end
+		return v
+	end
+
+	-- What may be kept of a value, which is no number.
 	local function own(v, column)
+		if type(v) == "string" then
+			cost = cost + #v
+			return v
+		end
 		local size
 		v, size = copy(v, column, 0)
 		cost = cost + size
 		return v
 	end
 
-	local function add_simple(k, v, bytes)
-		if type(v) == "string" then
-			cost = cost + #v
-		elseif type(v) ~= "number" then
+	local function check_width(place, n)
+		if n ~= width then
+			if width >= 0 then
+				unequal(width, n)
+			elseif widths[place] ~= n then
+				unequal(widths[place], n)
+			end
+		end
+	end
+
+	-- The place of a simple key, and whether it is new.
+	local function place_of(key, bytes, n)
+		local place
+		if key == hint.text then
+			place = known[hint.id]
+			if place == 0 then
+				place = places[key]
+				if place == nil then
+					place = add(key, n, bytes)
+					places[key] = place
+					if hint.id ~= 0 then
+						known[hint.id] = place
+					end
+					return place, 1
+				end
+				if hint.id ~= 0 then
+					known[hint.id] = place
+				end
+			end
+		else
+			place = places[key]
+			if place == nil then
+				place = add(key, n, bytes)
+				places[key] = place
+				return place, 1
+			end
+		end
+		check_width(place, n)
+		return place, 0
+	end
+
+	local function add_one(key, v, bytes)
+		local place, new = place_of(key, bytes, 1)
+		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
 		end
-		local old = simple[k]
-		if old == nil then
-			added(bytes, k)
-		elseif old == WIDE then
-			unequal(wide[k].n, 1)
-		else
-			if old == NIL then
-				old = nil
-			end
-			v = one(old, v)
+		if new == 0 then
+			v = one(given(firsts[place]), v)
 		end
-		if v == nil then
-			v = NIL
-		end
-		simple[k] = v
+		firsts[place] = kept(v)
 		check()
 	end
 
-	local function add_entry(entries, k, bytes, keys, values, n)
-		local entry = entries[k]
-		for i = 1, n do
-			local v = values[i]
-			if type(v) == "string" then
-				cost = cost + #v
-			elseif type(v) ~= "number" then
-				values[i] = own(v, key_columns + i)
-			end
+	local function add_two(key, v, w, bytes)
+		local place, new = place_of(key, bytes, 2)
+		if type(v) ~= "number" then
+			v = own(v, key_columns + 1)
 		end
-		if entry == nil then
-			values.n, values.keys = n, keys
-			entries[k] = values
-			added(bytes, entries == odd and values or k)
-		elseif entry.n ~= n then
-			unequal(entry.n, n)
-		else
-			many(entry, values, n)
+		if type(w) ~= "number" then
+			w = own(w, key_columns + 2)
 		end
+		if new == 0 then
+			v, w = two(given(firsts[place]), given(seconds[place]), v, w)
+		end
+		firsts[place], seconds[place] = kept(v), kept(w)
 		check()
 	end
 
@@ -156,16 +235,43 @@ function M.new(template, id, columns, list)
 			or (type(k) == "number" and k > -9007199254740992 and k < 9007199254740992)
 	end
 
+	-- Values of any number, at a place.
+	local function add_values(place, new, values, n)
+		for i = 1, n do
+			if type(values[i]) ~= "number" then
+				values[i] = own(values[i], key_columns + i)
+			end
+		end
+		if n == 1 then
+			local v = values[1]
+			if new == 0 then
+				v = one(given(firsts[place]), v)
+			end
+			firsts[place] = kept(v)
+		elseif n == 2 then
+			local v, w = values[1], values[2]
+			if new == 0 then
+				v, w = two(given(firsts[place]), given(seconds[place]), v, w)
+			end
+			firsts[place], seconds[place] = kept(v), kept(w)
+		elseif new == 1 then
+			others[place] = values
+		else
+			many(others[place], values, n)
+		end
+		check()
+	end
+
 	local function general(total, ...)
-		local given = { ... }
+		local columns_given = { ... }
 		local values, n = {}, 0
 		for i = 1, total do
 			if not is_key[i] then
 				n = n + 1
-				values[n] = given[i]
+				values[n] = columns_given[i]
 			end
 		end
-		local k = given[columns[1]]
+		local k = columns_given[columns[1]]
 		if keyless then
 			k = 0
 		elseif key_columns == 1 and type(k) == "cdata" and order.is_integer(k) then
@@ -176,53 +282,48 @@ function M.new(template, id, columns, list)
 			end
 		end
 		if (key_columns == 1 or keyless) and is_simple(k) then
-			local bytes = type(k) == "string" and #k or 8
-			if n == 1 then
-				return add_simple(k, values[1], bytes)
-			end
-			local old = simple[k]
-			if old == nil then
-				simple[k] = WIDE
-			elseif old ~= WIDE then
-				unequal(1, n)
-			end
-			return add_entry(wide, k, bytes, { k }, values, n)
+			local place, new = place_of(k, type(k) == "string" and #k or 8, n)
+			return add_values(place, new, values, n)
 		end
 		progress.step = id
-		local keys = {}
+		local key = {}
 		for i = 1, key_columns do
-			local v = given[columns[i]]
+			local v = columns_given[columns[i]]
 			if type(v) == "table" then
 				v = copy(v, columns[i], 0)
 			end
-			keys[i] = v
+			key[i] = v
 		end
-		k = keys_of(given, columns, key_columns)
-		return add_entry(odd, k, #k, keys, values, n)
+		local bytes = keys_of(columns_given, columns, key_columns)
+		local place, new = odd_places[bytes], 0
+		if place == nil then
+			place, new = add(key, n, #bytes), 1
+			odd_places[bytes] = place
+		else
+			check_width(place, n)
+		end
+		return add_values(place, new, values, n)
 	end
 
 	local function run(...)
-		if key_first and select("#", ...) == 2 then
-			local k, v = ...
+		local n = select("#", ...)
+		if key_first and (n == 2 or n == 3) then
+			local k, v, w = ...
+			local bytes = 8
 			if type(k) == "string" then
-				return add_simple(k, v, #k)
-			elseif type(k) == "number" and is_simple(k) then
-				return add_simple(k, v, 8)
+				bytes = #k
+			elseif not is_simple(k) then
+				return general(n, ...)
 			end
+			if n == 2 then
+				return add_one(k, v, bytes)
+			end
+			return add_two(k, v, w, bytes)
 		end
-		return general(select("#", ...), ...)
+		return general(n, ...)
 	end
 
-	local function clear()
-		clear_table(seen)
-		clear_table(simple)
-		clear_table(wide)
-		clear_table(odd)
-		clear_table(row)
-		count, cost = 0, 0
-	end
-
-	return run, flush, set, clear
+	return run, flush, fold.set, clear
 end
 
 return M

@@ -1,6 +1,6 @@
 --- frames: the end of a segment that writes rows into its out buffer.
--- In: the port, and `flush`, which hands the full buffer on. Out: run(row…) and
--- list(values, n), which writes the row values[1..n].
+-- In: the port, and `flush`, which hands the full buffer on. Out: run(row…), list(values, n),
+-- which writes the row values[1..n], and pair(text, number) for such a row.
 
 local native = require("gleamflow.native")
 local codec = require("gleamflow.codec")
@@ -88,7 +88,11 @@ function M.new(port, flush)
 		ended(row_end(port))
 	end
 
-	return run, list
+	local function pair(text, number)
+		ended(row_sn(port, text, #text, number), text)
+	end
+
+	return { run = run, list = list, pair = pair }
 end
 
 return M

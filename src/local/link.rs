@@ -57,8 +57,6 @@ pub(crate) struct Link {
 pub(crate) struct Inbox {
     pub spool: Arc<Spool>,
     window: Semaphore,
-    /// The task's own source has no more.
-    source_ended: AtomicBool,
     finished: AtomicBool,
 }
 
@@ -148,7 +146,6 @@ impl Link {
         let inbox = Arc::new(Inbox {
             spool: Spool::new(meter.clone(), Arc::new(Notify::new())),
             window: Semaphore::new(WINDOW),
-            source_ended: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         });
         self.tasks().insert(number, inbox.clone());
@@ -157,7 +154,8 @@ impl Link {
             self.fail_all();
         }
         let payload = rmp_serde::to_vec(spec).expect("a task is plain data");
-        self.send(Kind::Open, number, Bytes::from(payload), None);
+        let header = Header::new(Kind::Open, number, spec.stage as u32, 0, &payload).encode();
+        let _ = self.outgoing.send(Message { header, payload: payload.into(), file: None });
         Task { link: self.clone(), number, inbox }
     }
 
@@ -215,9 +213,6 @@ impl Link {
             Kind::Columns => RowKind::Columns,
             Kind::Text => RowKind::Text,
             Kind::Ack => {
-                if header.rows == 1 {
-                    inbox.source_ended.store(true, Ordering::Release);
-                }
                 inbox.window.add_permits(1);
                 return Ok(());
             }
@@ -311,14 +306,10 @@ impl Task {
         self.send_in_turn(kind, block.rows, block.bytes).await;
     }
 
-    /// Asks for piece after piece of the task's own source until it ends or nobody wants more.
+    /// Asks for piece after piece of the task's own source until the task is done, which it is
+    /// with the last one, or nobody wants more.
     pub(crate) async fn read_source(&self) {
-        loop {
-            let ended = self.inbox.source_ended.load(Ordering::Acquire);
-            if ended || !self.send_in_turn(Kind::Read, 0, Bytes::new()).await {
-                return;
-            }
-        }
+        while self.send_in_turn(Kind::Read, 0, Bytes::new()).await {}
     }
 
     /// Tells the worker that the input is complete.

@@ -144,10 +144,7 @@ impl Opener<'_> {
     ) -> Result<(), Failure> {
         for input in inputs {
             let task = self.open(input).await?;
-            self.feeders.spawn(async move {
-                task.read_source().await;
-                task.end_input();
-            });
+            self.feeders.spawn(async move { task.read_source().await });
             while self.feeders.try_join_next().is_some() {}
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! Invariants: this is the only folder that names mlua; the loops themselves are Lua files under
 //! `lua/`; a row is decoded and encoded there, through FFI, and never by mlua.
 
+mod bits;
 mod failure;
 mod keys;
 mod native;
@@ -18,6 +19,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod vm;
+mod words;
 
 pub(crate) use progress::Progress;
 pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};

@@ -18,6 +18,7 @@ use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::{FLUSH_BYTES, Port};
 use super::replace::replace;
+use super::words::Words;
 use crate::row::{msgpack, text};
 
 const OK: u32 = 0;
@@ -240,6 +241,27 @@ natives! {
         // SAFETY: see the module's contract.
         let (with, out) = unsafe { (slice::from_raw_parts(with, m as usize), &mut *out) };
         replace(pattern, s, with, most, out.text()).map_or(-1, |count| count as i32)
+    }
+    fn words_scan(words: *mut Words, pattern: *const Pattern, port: *const Port, view: u32) {
+        // SAFETY: see the module's contract.
+        let (words, pattern, port) = unsafe { (&mut *words, &*pattern, &*port) };
+        // SAFETY: see the module's contract.
+        let (block, ends) = unsafe { port.lines() };
+        words.scan(pattern, block, ends, view != 0);
+    }
+    fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
+        // SAFETY: see the module's contract.
+        let (words, port) = unsafe { (&mut *words, &*port) };
+        // SAFETY: see the module's contract.
+        let (block, _) = unsafe { port.lines() };
+        words.change_case(block, upper != 0).as_ptr()
+    }
+    fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (s, text) = unsafe {
+            (slice::from_raw_parts(s, n as usize), slice::from_raw_parts(text, m as usize))
+        };
+        memchr::memmem::find(s, text).map_or(0, |at| at as u32 + 1)
     }
 }
 

@@ -4,6 +4,8 @@
 //! (each error, each odd case) is left to LuaJIT's own functions, so no error text stands here, and
 //! a compiled pattern can neither fail nor be too complex.
 
+use super::bits::ByteSet;
+
 /// At most so many parts, which also bounds the recursion far below LuaJIT's own limit.
 const MOST_OPS: usize = 64;
 const MOST_SETS: usize = 16;
@@ -44,6 +46,13 @@ pub(super) struct Pattern {
     pub captures: u8,
     anchored: u8,
     set_count: u8,
+}
+
+/// A pattern whose matches are runs: a byte of the first set, then all that follow of the second.
+/// A line feed, which no line contains, is in neither.
+pub(super) struct Run {
+    pub first: ByteSet,
+    pub more: ByteSet,
 }
 
 /// Where the captures of a match are: start and end, in pairs.
@@ -126,6 +135,33 @@ impl Pattern {
         open.is_empty().then_some(pattern)
     }
 
+    /// For `x`, `x+` and `xy*`, where `x` and `y` each match one byte.
+    pub fn run(&self) -> Option<Run> {
+        let [first, more] = [self.ops[0], self.ops[1]];
+        let more = match (self.count, first.times, more.times) {
+            (1, ONCE, _) => [false; 256],
+            (1, b'+', _) => self.members(first)?,
+            (2, ONCE, b'*') => self.members(more)?,
+            _ => return None,
+        };
+        Some(Run { first: ByteSet::new(self.members(first)?), more: ByteSet::new(more) })
+    }
+
+    /// What a part that takes one byte matches in a line.
+    fn members(&self, op: Op) -> Option<[bool; 256]> {
+        let mut members = [false; 256];
+        for (byte, member) in (0..=255).zip(&mut members) {
+            *member = match op.kind {
+                ANY => true,
+                BYTE => byte == op.a,
+                SET => self.in_set(byte, op.a),
+                _ => return None,
+            };
+        }
+        members[usize::from(b'\n')] = false;
+        Some(members)
+    }
+
     pub fn is_anchored(&self) -> bool {
         self.anchored != 0
     }
@@ -182,7 +218,7 @@ impl Pattern {
     /// The first match at or behind `from`.
     pub fn find(&self, s: &[u8], from: usize, places: &mut Places) -> Option<(usize, usize)> {
         if self.anchored != 0 {
-            return Some((from, self.run(0, s, from, places)?));
+            return Some((from, self.match_from(0, s, from, places)?));
         }
         let first = self.ops[0];
         // Whether the first part takes at least one byte, which can then be looked for.
@@ -198,7 +234,7 @@ impl Pattern {
                     return Some((at, self.run_of(s, at, bit)));
                 }
             }
-            if let Some(end) = self.run(0, s, at, places) {
+            if let Some(end) = self.match_from(0, s, at, places) {
                 return Some((at, end));
             }
             at += 1;
@@ -227,7 +263,13 @@ impl Pattern {
     }
 
     /// Matches the parts from `op` on at `at`; gives the end of the match.
-    fn run(&self, mut op: usize, s: &[u8], mut at: usize, places: &mut Places) -> Option<usize> {
+    fn match_from(
+        &self,
+        mut op: usize,
+        s: &[u8],
+        mut at: usize,
+        places: &mut Places,
+    ) -> Option<usize> {
         while op < usize::from(self.count) {
             let part = self.ops[op];
             op += 1;
@@ -257,13 +299,13 @@ impl Pattern {
                 (_, ONCE) => return None,
                 (_, b'?') => {
                     if self.takes(part, s, at)
-                        && let Some(end) = self.run(op, s, at + 1, places)
+                        && let Some(end) = self.match_from(op, s, at + 1, places)
                     {
                         return Some(end);
                     }
                 }
                 (_, b'-') => loop {
-                    if let Some(end) = self.run(op, s, at, places) {
+                    if let Some(end) = self.match_from(op, s, at, places) {
                         return Some(end);
                     }
                     if !self.takes(part, s, at) {
@@ -284,7 +326,7 @@ impl Pattern {
                     if op == usize::from(self.count) {
                         return Some(most);
                     }
-                    return (least..=most).rev().find_map(|at| self.run(op, s, at, places));
+                    return (least..=most).rev().find_map(|at| self.match_from(op, s, at, places));
                 }
             }
         }

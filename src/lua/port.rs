@@ -4,7 +4,7 @@
 //! them), so their order is a contract; the out buffer behind them belongs to Rust alone and is
 //! written by the functions in `natives.rs`.
 
-use std::ptr;
+use std::{ptr, slice};
 
 use super::Rows;
 
@@ -89,6 +89,22 @@ impl Port {
         self.ends = self.found.as_ptr();
         self.starts = starts.as_ptr();
         Ok(())
+    }
+
+    /// The block of lines, and where its lines end.
+    ///
+    /// # Safety
+    ///
+    /// Lines have been loaded, and they live as long as the result is used.
+    #[allow(unsafe_code)]
+    pub unsafe fn lines<'a>(&self) -> (&'a [u8], &'a [u32]) {
+        // SAFETY: `load` has taken both pointers, and their lengths, from slices.
+        unsafe {
+            (
+                slice::from_raw_parts(self.bytes, self.size as usize),
+                slice::from_raw_parts(self.ends, self.rows as usize),
+            )
+        }
     }
 
     pub fn unload(&mut self) {

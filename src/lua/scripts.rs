@@ -22,13 +22,14 @@ scripts!(
     "heads/columns",
     "heads/frames",
     "heads/lines",
-    "heads/lines_flat_map",
     "heads/reduce",
     "keys",
+    "line",
     "native",
     "order",
     "patterns",
     "prelude",
+    "receiver",
     "rows",
     "state",
     "steps/filter",
@@ -37,12 +38,15 @@ scripts!(
     "steps/map",
     "tails/combine",
     "tails/frames",
+    "words",
 );
 
 /// The modules in the order in which they load, after `native` and `state`, which take addresses;
 /// the other files are templates.
-pub(super) const MODULES: &[&str] =
-    &["order", "codec", "keys", "frame", "rows", "failure", "patterns", "prelude", "chain"];
+pub(super) const MODULES: &[&str] = &[
+    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "receiver", "words", "line",
+    "prelude", "chain",
+];
 
 /// The text of `lua/NAME.lua`.
 pub(super) fn text(name: &str) -> Option<Cow<'static, str>> {

@@ -6,9 +6,10 @@
 use mlua::{Function, Lua, Table, Value};
 
 use super::failure::internal;
-use super::native::{Key, Ports, natives_address, progress_address};
+use super::native::{Key, Ports, Shared, natives_address, progress_address};
 use super::scripts::{self, MODULES};
 use super::syntax::{compile_chunk, compile_expression};
+use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaTail, Progress};
 use crate::error::Failure;
 use crate::plan::chain::Code;
@@ -20,7 +21,12 @@ pub(super) struct Modules {
 }
 
 impl Modules {
-    pub fn load(lua: &Lua, key: &Key, progress: &Progress) -> mlua::Result<Modules> {
+    pub fn load(
+        lua: &Lua,
+        key: &Key,
+        words: &Shared<Words>,
+        progress: &Progress,
+    ) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
         let tune: Function = lua.load(r#"return require("jit.opt").start"#).eval()?;
@@ -35,6 +41,7 @@ impl Modules {
         let addresses = lua.create_table()?;
         addresses.set("progress", progress_address(progress))?;
         addresses.set("key", key.address())?;
+        addresses.set("words", words.address())?;
         addresses.set("null", Value::NULL)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
@@ -58,7 +65,7 @@ fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
     let text = scripts::text(name)
         .ok_or_else(|| mlua::Error::RuntimeError(format!("no file lua/{name}.lua")))?;
     let place = format!("=lua/{name}.lua");
-    if name == "patterns" {
+    if matches!(name, "patterns" | "line") {
         // Without line numbers, as stock functions are: nothing then counts it as a place.
         let code = lua.load(&*text).set_name(&place).into_function()?.dump(true);
         let chunk = lua.load(code).set_name(place).set_mode(mlua::chunk::ChunkMode::Binary);

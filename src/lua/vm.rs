@@ -15,6 +15,7 @@ use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared, new_state};
 use super::port::{Port, next_frame};
 use super::setup::{Modules, setup};
+use super::words::Words;
 use super::{LuaHead, LuaSegment, Progress, Rows};
 use crate::error::Failed;
 use crate::error::Failure;
@@ -24,8 +25,8 @@ use crate::plan::chain::Code;
 /// left), and how many they are.
 pub(crate) type Out<'a> = dyn FnMut(usize, &mut Vec<u8>, u32) -> Result<(), Failure> + 'a;
 
-/// A state that waits for its next task holds about this much at most.
-const RESTING_BYTES: usize = 2 << 20;
+/// A state that waits for its next task holds a 16th of what it may use, between these bounds.
+const RESTING_BYTES: (usize, usize) = (2 << 20, 32 << 20);
 
 pub(crate) struct Vm {
     // Dropped first: the state points into what follows.
@@ -39,6 +40,7 @@ pub(crate) struct Vm {
     segments: Vec<LuaSegment>,
     progress: Arc<Progress>,
     _key: Key,
+    words: Shared<Words>,
     memory_limit: usize,
     #[cfg(test)]
     environment: Table,
@@ -60,7 +62,8 @@ impl Vm {
         lua.set_memory_limit(memory_limit).map_err(internal)?;
         let key = Key::new(KeyBytes::default());
         let ports: Ports = segments.iter().map(|_| Shared::new(Port::new(max_row))).collect();
-        let modules = Modules::load(&lua, &key, &progress).map_err(internal)?;
+        let words = Shared::new(Words::new(most_words(memory_limit)));
+        let modules = Modules::load(&lua, &key, &words, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
         #[cfg(test)]
         let environment = modules.environment.clone();
@@ -85,6 +88,7 @@ impl Vm {
             segments,
             progress,
             _key: key,
+            words,
             memory_limit,
             #[cfg(test)]
             environment,
@@ -108,7 +112,9 @@ impl Vm {
     /// The task is over, and the next one may be long in coming: lets go of a large heap. A small
     /// one is left for the next task to clear.
     pub fn rest(&self) {
-        if self.lua.used_memory() > RESTING_BYTES {
+        self.words.with(Words::rest);
+        if self.lua.used_memory() > (self.memory_limit / 16).clamp(RESTING_BYTES.0, RESTING_BYTES.1)
+        {
             self.release();
             let _ = self.lua.gc_collect();
         }
@@ -265,6 +271,11 @@ impl Vm {
     }
 }
 
+/// So many texts of a word's length take a small part of the state's memory.
+fn most_words(memory_limit: usize) -> usize {
+    (memory_limit / 1024).clamp(1024, 1 << 16)
+}
+
 fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {
     matches!(
         (head, rows),
@@ -284,10 +295,16 @@ impl Vm {
         self.lua.load(watch).set_environment(self.environment.clone()).eval()
     }
 
+    /// One of our own modules.
+    pub(super) fn module_for_test(&self, name: &str) -> mlua::Result<Table> {
+        let name = format!("gleamflow.{name}");
+        self.environment.get::<Function>("require")?.call(name)
+    }
+
     /// The `string` library as LuaJIT has it, and as user code sees it.
     pub(super) fn string_libraries(&self) -> mlua::Result<(Table, Table)> {
         self.load_for_test("return ({...})[1].stock, string")?
-            .call(self.environment.get::<Function>("require")?.call::<Table>("gleamflow.patterns")?)
+            .call(self.module_for_test("patterns")?)
     }
 
     pub(super) fn load_for_test(&self, text: &str) -> mlua::Result<Function> {

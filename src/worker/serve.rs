@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::{Progress, Rows};
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
-use crate::row::block::Kind;
+use crate::row::block::{Header, Kind};
 use crate::worker::VERSION;
 use crate::worker::chain::ChainRunner;
 use crate::worker::channel::{Input, Output, Received};
@@ -120,11 +120,38 @@ struct OpenTask {
 
 impl Worker {
     /// The next message that can be dealt with; waits for one if there is none.
+    ///
+    /// A task is opened when the open ones of its stage want nothing: one after the other they
+    /// share a Lua state, and what of it is in the processor's caches.
     fn next_message(&self) -> io::Result<Option<Received>> {
-        match self.take_waiting() {
-            Some(received) => Ok(Some(received)),
-            None => self.inbound.borrow_mut().input.next(),
+        let mut inbound = self.inbound.borrow_mut();
+        loop {
+            let at = self.first_in_turn(&inbound.waiting);
+            let opens = at.is_some_and(|at| inbound.waiting[at].header.kind == Kind::Open);
+            if let Some(at) = at
+                && !(opens && inbound.input.is_ready())
+            {
+                return Ok(inbound.waiting.remove(at));
+            }
+            let Some(received) = inbound.input.next()? else { return Ok(None) };
+            inbound.waiting.push_back(received);
         }
+    }
+
+    /// Where the first message is that need not wait for an earlier task of the same stage.
+    fn first_in_turn(&self, waiting: &VecDeque<Received>) -> Option<usize> {
+        let tasks = self.tasks.borrow();
+        let stage_of = |received: &Received| Some(tasks.get(&received.header.task)?.stage as u32);
+        let mut unopened = Vec::new();
+        waiting.iter().position(|received| {
+            let Header { kind, task, partition: stage, .. } = received.header;
+            let is_held = unopened.contains(&task)
+                || kind == Kind::Open && waiting.iter().any(|other| stage_of(other) == Some(stage));
+            if is_held {
+                unopened.push(task);
+            }
+            !is_held
+        })
     }
 
     /// A message that had to wait and no longer has to. They come before what is still to be
@@ -289,8 +316,8 @@ impl Worker {
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
         let done = match work {
-            Work::Rows(rows) => task.push(&rows).map(|()| Worked::Taken { ended: false }),
-            Work::Read => task.read(&run),
+            Work::Rows(rows) => task.push(&rows).map(|()| Worked::Taken),
+            Work::Read => task.read(&run, &self.files),
             Work::End => task.end(&run, &self.files),
         };
         let closed = self.running.borrow_mut().pop().is_some_and(|running| running.closed);
@@ -298,9 +325,9 @@ impl Worker {
             return self.output.send(Kind::Closed, number, 0, 0, &[]);
         }
         match done {
-            Ok(Worked::Taken { ended }) => {
+            Ok(Worked::Taken) => {
                 self.tasks.borrow_mut().insert(number, task);
-                self.output.send(Kind::Ack, number, 0, u32::from(ended), &[])
+                self.output.send(Kind::Ack, number, 0, 0, &[])
             }
             Ok(Worked::Done(result)) => {
                 flush_user_output(self.home);
@@ -325,18 +352,16 @@ impl Worker {
 enum Work<'a> {
     /// Take a block.
     Rows(Rows<'a>),
-    /// Read the next block of its own source.
+    /// Read the next block of its own source, or finish where there is none.
     Read,
-    /// Finish: there are no more rows.
+    /// Finish: the engine has no more rows.
     End,
 }
 
 /// What a task has done.
 enum Worked {
-    /// A block, or the end of the task's own source.
-    Taken {
-        ended: bool,
-    },
+    /// A block.
+    Taken,
     Done(TaskResult),
 }
 
@@ -345,13 +370,13 @@ impl OpenTask {
         self.chain.push(rows, &mut self.tail)
     }
 
-    fn read(&mut self, run: &ServedRun) -> Result<Worked, Failed> {
+    fn read(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
         let limits = &run.setup.limits;
         let Some(rows) = self.source.next(&mut self.block, &mut self.starts, limits)? else {
-            return Ok(Worked::Taken { ended: true });
+            return self.end(run, files);
         };
         self.chain.push(&rows, &mut self.tail)?;
-        Ok(Worked::Taken { ended: false })
+        Ok(Worked::Taken)
     }
 
     fn end(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {

@@ -5,6 +5,7 @@
 
 mod environment;
 mod errors;
+mod lazy;
 mod loops;
 mod patterns;
 mod reduce;

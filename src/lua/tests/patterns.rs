@@ -94,7 +94,7 @@ const GMATCH_TWO: &str = "local s, a, b = ...
     return table.concat(out, ';')";
 
 /// Pieces of which most patterns are well formed, and some are not.
-fn pattern() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn pattern() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         "a", "b", "c", "-", "+", "*", "?", "^", "$", ".", "(", ")", "()", "[", "]", "%", "%a",
         "%A", "%w", "%W", "%s", "%d", "%p", "%x", "%z", "%g", "%u", "%l", "%c", "%S", "%q", "%.",

@@ -1,0 +1,264 @@
+--- line: a line of the open block as steps get it whose code needs no string: the lazy line.
+-- In: the port of the block that is open. Out: the one line object, `open` and `text` for it, and
+-- methods that do what those of a string do. A method that sees something unusual calls the
+-- string's own with the same arguments, as `lua/patterns.lua` does; for the same reason this file
+-- is loaded without line numbers. `lua/receiver.lua` says which functions may get the object.
+
+local ffi = require("ffi")
+local native = require("gleamflow.native")
+local patterns = require("gleamflow.patterns")
+local words_of = require("gleamflow.words")
+local state = require("gleamflow.state")
+
+local type, rawget, select, floor = type, rawget, select, math.floor
+local ffi_string = ffi.string
+local pattern_find, find_text = native.pattern_find, native.find_text
+local words_lower = native.words_lower
+local string, string_meta = string, debug.getmetatable("")
+local own = patterns.functions
+local own_find, own_match, own_gmatch = own.find, own.match, own.gmatch
+local sub, byte, len, lower, upper = string.sub, string.byte, string.len, string.lower, string.upper
+local text_of_match = words_of.text
+local words = state.words
+
+local POSITION = 4294967295
+local PLAIN, LOWER, UPPER = 0, 1, 2
+
+local M = {}
+
+-- The block that is open: its port; the pattern that it was scanned for and in which view; and
+-- its bytes in the other case.
+local block = { port = false, scanned = false, view = PLAIN, changed = PLAIN }
+local changed_bytes = ffi.new("const uint8_t *[1]")
+
+-- The iterator of the one `gmatch` whose matches are open: those from `at` up to `stop`.
+local walk = ffi.new("uint32_t[2]")
+
+local function next_match()
+	local at = walk[0]
+	if at < walk[1] then
+		walk[0] = at + 1
+		return text_of_match(at)
+	end
+end
+
+local function text(line)
+	return ffi_string(line.bytes, line.size)
+end
+
+-- What the method of a real string gives.
+local function of_string(line, name, ...)
+	local s = text(line)
+	return s[name](s, ...)
+end
+
+local function is_whole(x)
+	return type(x) == "number" and floor(x) == x and x >= -2147483647 and x <= 2147483647
+end
+
+local methods = {}
+
+function methods.len(...)
+	local line = ...
+	if rawget(string, "len") ~= len or rawget(string_meta, "__index") ~= string then
+		return of_string(line, "len", select(2, ...))
+	end
+	return line.size
+end
+
+function methods.sub(...)
+	local line, i, j = ...
+	if
+		rawget(string, "sub") ~= sub
+		or rawget(string_meta, "__index") ~= string
+		or not is_whole(i)
+		or not (j == nil or is_whole(j))
+	then
+		return of_string(line, "sub", select(2, ...))
+	end
+	local size = line.size
+	j = j or -1
+	if j < 0 then
+		j = j + size + 1
+	elseif j > size then
+		j = size
+	end
+	if i < 0 then
+		i = i + size + 1
+	end
+	if i < 1 then
+		i = 1
+	end
+	if i > j then
+		return ""
+	end
+	return ffi_string(line.bytes + (i - 1), j - i + 1)
+end
+
+function methods.byte(...)
+	local line, i, j = ...
+	if
+		rawget(string, "byte") ~= byte
+		or rawget(string_meta, "__index") ~= string
+		or j ~= nil
+		or not (i == nil or is_whole(i))
+	then
+		return of_string(line, "byte", select(2, ...))
+	end
+	local size = line.size
+	i = i or 1
+	if i < 0 then
+		i = i + size + 1
+	end
+	if i < 1 or i > size then
+		return
+	end
+	return line.bytes[i - 1]
+end
+
+local function case(line, to)
+	local port = block.port
+	if block.changed == PLAIN then
+		changed_bytes[0] = words_lower(words, port, to == UPPER and 1 or 0)
+		block.changed = to
+	end
+	local other = M.other
+	other.bytes = changed_bytes[0] + (M.line.bytes - port.bytes)
+	other.size, other.row, other.view = line.size, line.row, to
+	return other
+end
+
+function methods.lower(...)
+	local line = ...
+	if
+		rawget(string, "lower") ~= lower
+		or rawget(string_meta, "__index") ~= string
+		or line.view ~= PLAIN
+		or block.changed == UPPER
+	then
+		return of_string(line, "lower", select(2, ...))
+	end
+	return case(line, LOWER)
+end
+
+function methods.upper(...)
+	local line = ...
+	if
+		rawget(string, "upper") ~= upper
+		or rawget(string_meta, "__index") ~= string
+		or line.view ~= PLAIN
+		or block.changed == LOWER
+	then
+		return of_string(line, "upper", select(2, ...))
+	end
+	return case(line, UPPER)
+end
+
+-- The match and its captures of a find or match.
+local places = ffi.new("uint32_t[66]")
+
+local function capture(bytes, at)
+	local start, stop = places[at], places[at + 1]
+	if stop == POSITION then
+		return start + 1
+	end
+	return ffi_string(bytes + start, stop - start)
+end
+
+local function captures(bytes, at, n)
+	if n == 1 then
+		return capture(bytes, at)
+	elseif n == 2 then
+		return capture(bytes, at), capture(bytes, at + 2)
+	end
+	return capture(bytes, at), captures(bytes, at + 2, n - 1)
+end
+
+function methods.find(...)
+	local line, wanted, init, plain = ...
+	if
+		rawget(string, "find") ~= own_find
+		or rawget(string_meta, "__index") ~= string
+		or type(wanted) ~= "string"
+		or not (init == nil or init == 1)
+	then
+		return of_string(line, "find", select(2, ...))
+	end
+	local compiled = patterns.anchored(wanted)
+	if plain or compiled and compiled.plain then
+		local at = find_text(line.bytes, line.size, wanted, #wanted)
+		if at == 0 then
+			return nil
+		end
+		return at, at + #wanted - 1
+	elseif not compiled then
+		return of_string(line, "find", select(2, ...))
+	end
+	if pattern_find(compiled.pattern, line.bytes, line.size, 0, places) == 0 then
+		return nil
+	elseif compiled.captures == 0 then
+		return places[0] + 1, places[1]
+	end
+	return places[0] + 1, places[1], captures(line.bytes, 2, compiled.captures)
+end
+
+function methods.match(...)
+	local line, wanted, init = ...
+	local compiled = type(wanted) == "string" and patterns.anchored(wanted)
+	if
+		rawget(string, "match") ~= own_match
+		or rawget(string_meta, "__index") ~= string
+		or not (init == nil or init == 1)
+		or not compiled
+	then
+		return of_string(line, "match", select(2, ...))
+	end
+	if pattern_find(compiled.pattern, line.bytes, line.size, 0, places) == 0 then
+		return nil
+	elseif compiled.captures == 0 then
+		return ffi_string(line.bytes + places[0], places[1] - places[0])
+	end
+	return captures(line.bytes, 2, compiled.captures)
+end
+
+function methods.gmatch(...)
+	local line, wanted = ...
+	local compiled = type(wanted) == "string" and patterns.walked(wanted)
+	if
+		rawget(string, "gmatch") ~= own_gmatch
+		or rawget(string_meta, "__index") ~= string
+		or not compiled
+		or compiled.captures ~= 0
+	then
+		return of_string(line, "gmatch", select(2, ...))
+	end
+	if block.scanned ~= compiled or block.view ~= line.view then
+		if block.scanned then
+			-- The matches of another one are open to the end of the block.
+			return of_string(line, "gmatch", select(2, ...))
+		end
+		words_of.scan(compiled, block.port, line.view == PLAIN and 0 or 1)
+		block.scanned, block.view = compiled, line.view
+	end
+	local row = line.row
+	walk[0], walk[1] = row > 0 and words.ends[row - 1] or 0, words.ends[row]
+	return next_match
+end
+
+local meta = {
+	__index = methods,
+	__len = function(line)
+		return line.size
+	end,
+}
+local new_line = ffi.metatype("gleamflow_line", meta)
+
+M.line, M.other = new_line(), new_line()
+M.next_match, M.walk, M.text = next_match, walk, text
+
+--- A block begins.
+function M.open(port)
+	block.port, block.scanned, block.view, block.changed = port, false, PLAIN, PLAIN
+end
+
+return M

@@ -1,0 +1,67 @@
+--- words: the matches of a pattern in a whole block of lines, and their texts.
+-- In: a pattern without captures, and the port whose block is open. Out: the text of a match, one
+-- string for all matches of equal text. `hint` names the text that was given out last, and its
+-- number, 0 where it has none: who has stored something by that number need not look for the text.
+
+local ffi = require("ffi")
+local native = require("gleamflow.native")
+local state = require("gleamflow.state")
+local clear_table = require("table.clear")
+
+local ffi_string = ffi.string
+local words_scan = native.words_scan
+local words = state.words
+
+-- By number. A number never means two texts at a time.
+local texts = {}
+local generation = words.generation
+
+--- `most`: the greatest number of a text.
+local M = { hint = { text = false, id = 0 }, most = words.most }
+local hint = M.hint
+
+-- To be called when numbers lose their meaning.
+local listeners = {}
+
+function M.on_forget(f)
+	listeners[#listeners + 1] = f
+end
+
+local function forget()
+	clear_table(texts)
+	hint.text, hint.id = false, 0
+	for i = 1, #listeners do
+		listeners[i]()
+	end
+end
+
+--- Finds the matches in all lines of the block; `view` 1: of the block in the other case.
+function M.scan(compiled, port, view)
+	words_scan(words, compiled.pattern, port, view)
+	if words.generation ~= generation then
+		generation = words.generation
+		forget()
+	end
+end
+
+local function make(at, id)
+	local from = words.spans[2 * at]
+	local text = ffi_string(words.bytes + from, words.spans[2 * at + 1] - from)
+	if id ~= 0 then
+		texts[id] = text
+	end
+	return text
+end
+
+--- The text of a match.
+function M.text(at)
+	local id = words.ids[at]
+	local text = texts[id]
+	if text == nil then
+		text = make(at, id)
+	end
+	hint.text, hint.id = text, id
+	return text
+end
+
+return M

@@ -1,0 +1,340 @@
+//! The matches of a pattern in a whole block of lines, each with the number of its text.
+//!
+//! A newcomer's trap: numbers only save work. Which text has one depends on what the VM has seen,
+//! so nothing that leaves a task may depend on them; `lua/words.lua` keeps the text of each.
+
+use std::ptr;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::bits::{next_clear, next_set};
+use super::pattern::{MOST_CAPTURES, Pattern, Places, Run};
+
+/// The number of a text that has none; the others begin at 1.
+const NONE: u32 = 0;
+/// A longer text gets no number.
+const MOST_BYTES: u32 = 64;
+/// So many texts are looked up together.
+const BATCH: usize = 32;
+/// After a dictionary of texts that hardly came again, so many blocks go without.
+const REST_BLOCKS: u32 = 64;
+
+/// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
+#[repr(C)]
+pub(super) struct Words {
+    /// Per match: the number of its text, where it is, and its row.
+    ids: *const u32,
+    spans: *const [u32; 2],
+    rows: *const u32,
+    /// Per row: the matches in it and before it.
+    ends: *const u32,
+    count: u32,
+    /// Changes when all numbers are given anew.
+    generation: u32,
+    /// The greatest number.
+    most: u32,
+    /// What the spans count in.
+    bytes: *const u8,
+    found: Found,
+    dictionary: Dictionary,
+    changed: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Found {
+    ids: Vec<u32>,
+    spans: Vec<[u32; 2]>,
+    rows: Vec<u32>,
+    ends: Vec<u32>,
+    first: Vec<u64>,
+    more: Vec<u64>,
+}
+
+impl Words {
+    /// `most` texts at a time get numbers.
+    pub fn new(most: usize) -> Words {
+        Words {
+            ids: ptr::null(),
+            spans: ptr::null(),
+            rows: ptr::null(),
+            ends: ptr::null(),
+            count: 0,
+            generation: 0,
+            most: most as u32,
+            bytes: ptr::null(),
+            found: Found::default(),
+            dictionary: Dictionary::new(most),
+            changed: Vec::new(),
+        }
+    }
+
+    /// The block with its letters in lower case, or in upper case.
+    pub fn change_case(&mut self, block: &[u8], upper: bool) -> &[u8] {
+        self.changed.clear();
+        self.changed.extend_from_slice(block);
+        match upper {
+            true => self.changed.make_ascii_uppercase(),
+            false => self.changed.make_ascii_lowercase(),
+        }
+        &self.changed
+    }
+
+    /// Finds the matches of `pattern`, which has no captures, in each of the block's lines; with
+    /// `changed`, in what `change_case` made of the block.
+    pub fn scan(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32], changed: bool) {
+        let block = if changed { &self.changed } else { block };
+        self.found.find(pattern, block, line_ends);
+        if self.dictionary.prepare() {
+            self.generation += 1;
+        }
+        self.dictionary.number(block, &self.found.spans, &mut self.found.ids);
+        let found = &self.found;
+        self.ids = found.ids.as_ptr();
+        self.spans = found.spans.as_ptr();
+        self.rows = found.rows.as_ptr();
+        self.ends = found.ends.as_ptr();
+        self.count = found.spans.len() as u32;
+        self.bytes = block.as_ptr();
+    }
+
+    /// Lets go of what belonged to a block.
+    pub fn rest(&mut self) {
+        self.count = 0;
+        self.found = Found::default();
+        self.changed = Vec::new();
+    }
+}
+
+impl Found {
+    fn find(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
+        self.spans.clear();
+        self.rows.clear();
+        self.ends.clear();
+        match pattern.run() {
+            Some(run) => self.find_runs(&run, block, line_ends),
+            None => self.find_in_lines(pattern, block, line_ends),
+        }
+    }
+
+    /// A line feed is in neither set, so that no run goes over a line's end.
+    fn find_runs(&mut self, run: &Run, block: &[u8], line_ends: &[u32]) {
+        run.first.mark(block, &mut self.first);
+        run.more.mark(block, &mut self.more);
+        let mut at = 0;
+        let mut row = 0;
+        while let Some(start) = next_set(&self.first, at) {
+            at = next_clear(&self.more, start + 1);
+            while start as u32 > line_ends[row] {
+                self.ends.push(self.spans.len() as u32);
+                row += 1;
+            }
+            self.spans.push([start as u32, at as u32]);
+            self.rows.push(row as u32);
+        }
+        self.ends.resize(line_ends.len(), self.spans.len() as u32);
+    }
+
+    fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
+        let mut places: Places = [0; 2 * MOST_CAPTURES];
+        let mut line_start = 0;
+        for (row, &line_end) in (0..).zip(line_ends) {
+            let line = &block[line_start as usize..line_end as usize];
+            let mut from = 0;
+            while from <= line.len()
+                && let Some((start, end)) = pattern.find(line, from, &mut places)
+            {
+                self.spans.push([line_start + start as u32, line_start + end as u32]);
+                self.rows.push(row);
+                from = end.max(start + 1);
+            }
+            self.ends.push(self.spans.len() as u32);
+            line_start = line_end + 1;
+        }
+    }
+}
+
+/// The numbers of texts: an open-addressed table of numbers, small enough for the caches, in front
+/// of the texts, of which the common ones come first and so lie close together.
+struct Dictionary {
+    most: usize,
+    slots: Vec<Slot>,
+    /// By number.
+    texts: Vec<Text>,
+    /// Texts of more than 16 bytes, one behind the other.
+    long: Vec<u8>,
+    hits: u64,
+    full: bool,
+    resting: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// The high half of the text's hash.
+    tag: u32,
+    id: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Text {
+    /// The text itself up to 16 bytes, else its hash and its place in `long`.
+    key: [u64; 2],
+    hash: u64,
+    size: u32,
+}
+
+impl Dictionary {
+    fn new(most: usize) -> Dictionary {
+        Dictionary {
+            most,
+            slots: Vec::new(),
+            // Number 0 is of none.
+            texts: vec![Text::default()],
+            long: Vec::new(),
+            hits: 0,
+            full: false,
+            resting: 0,
+        }
+    }
+
+    /// Whether all numbers are given anew, which happens only between two blocks.
+    fn prepare(&mut self) -> bool {
+        self.resting = self.resting.saturating_sub(1);
+        if !self.full {
+            return false;
+        }
+        if self.hits < 4 * self.texts.len() as u64 {
+            self.resting = REST_BLOCKS;
+        }
+        self.slots.fill(Slot::default());
+        self.long.clear();
+        self.texts.truncate(1);
+        (self.hits, self.full) = (0, false);
+        true
+    }
+
+    fn number(&mut self, block: &[u8], spans: &[[u32; 2]], ids: &mut Vec<u32>) {
+        ids.clear();
+        if self.resting > 0 {
+            ids.resize(spans.len(), NONE);
+            return;
+        }
+        ids.reserve(spans.len());
+        let mut batch = [Text::default(); BATCH];
+        for spans in spans.chunks(BATCH) {
+            self.make_room(BATCH);
+            for (text, span) in batch.iter_mut().zip(spans) {
+                *text = Text::new(block, *span);
+            }
+            // The processor waits for all of these at once, and below for none.
+            let mask = self.slots.len() - 1;
+            let first = batch.map(|text| self.slots[text.hash as usize & mask].id);
+            let ready = |sum, id: &u32| sum | self.texts[*id as usize].size;
+            std::hint::black_box(first.iter().fold(0, ready));
+            for (text, span) in batch.iter().zip(spans) {
+                ids.push(self.id(text, block, *span));
+            }
+        }
+    }
+
+    fn id(&mut self, text: &Text, block: &[u8], span: [u32; 2]) -> u32 {
+        if text.size > MOST_BYTES {
+            return NONE;
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = text.hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.tag == (text.hash >> 32) as u32 && slot.id != NONE {
+                let known = &self.texts[slot.id as usize];
+                if known.key[0] == text.key[0] && known.size == text.size {
+                    let is_same = match text.size {
+                        0..=16 => known.key[1] == text.key[1],
+                        _ => self.long[known.key[1] as usize..].starts_with(part(block, span)),
+                    };
+                    if is_same {
+                        self.hits += 1;
+                        return slot.id;
+                    }
+                }
+            } else if slot.id == NONE {
+                break;
+            }
+            at = (at + 1) & mask;
+        }
+        if self.texts.len() > self.most {
+            self.full = true;
+            return NONE;
+        }
+        let id = self.texts.len() as u32;
+        self.slots[at] = Slot { tag: (text.hash >> 32) as u32, id };
+        let mut text = *text;
+        if text.size > 16 {
+            text.key[1] = self.long.len() as u64;
+            self.long.extend_from_slice(part(block, span));
+        }
+        self.texts.push(text);
+        id
+    }
+
+    /// Keeps half of the slots free when so many texts come.
+    fn make_room(&mut self, more: usize) {
+        let wanted = 2 * (self.texts.len() + more).min(self.most + 1);
+        if self.slots.len() >= wanted {
+            return;
+        }
+        self.slots.clear();
+        self.slots.resize(wanted.next_power_of_two().max(1024), Slot::default());
+        let mask = self.slots.len() - 1;
+        for (id, text) in (0..).zip(&self.texts).skip(1) {
+            let mut at = text.hash as usize & mask;
+            while self.slots[at].id != NONE {
+                at = (at + 1) & mask;
+            }
+            self.slots[at] = Slot { tag: (text.hash >> 32) as u32, id };
+        }
+    }
+}
+
+impl Text {
+    fn new(block: &[u8], span: [u32; 2]) -> Text {
+        let size = span[1] - span[0];
+        match size {
+            0..=16 => {
+                let key = first_16(block, span[0] as usize, size as usize);
+                Text { key, hash: mix(key, size), size }
+            }
+            ..=MOST_BYTES => {
+                let hash = xxh3_64(part(block, span));
+                Text { key: [hash, 0], hash, size }
+            }
+            _ => Text { key: [0; 2], hash: 0, size },
+        }
+    }
+}
+
+fn part(block: &[u8], span: [u32; 2]) -> &[u8] {
+    &block[span[0] as usize..span[1] as usize]
+}
+
+/// Up to 16 bytes as two numbers, zeros behind them.
+fn first_16(block: &[u8], start: usize, size: usize) -> [u64; 2] {
+    let whole = match block[start..].first_chunk::<16>() {
+        Some(chunk) => u128::from_le_bytes(*chunk),
+        None => {
+            let mut chunk = [0; 16];
+            chunk[..size].copy_from_slice(&block[start..start + size]);
+            u128::from_le_bytes(chunk)
+        }
+    };
+    let bits = match size {
+        16 => whole,
+        _ => whole & ((1 << (8 * size)) - 1),
+    };
+    [bits as u64, (bits >> 64) as u64]
+}
+
+fn mix(key: [u64; 2], size: u32) -> u64 {
+    let x = key[0] ^ key[1].rotate_left(23) ^ u64::from(size);
+    let product = u128::from(x) * 0x9e37_79b9_7f4a_7c15;
+    (product as u64) ^ (product >> 64) as u64
+}
