@@ -263,8 +263,8 @@ impl Vm {
             let _ = self.lua.gc_collect();
         }
         let live = self.lua.used_memory().max(1);
-        let room = self.memory_limit.saturating_sub(live) / 2;
-        let pause = 100 + (room.saturating_mul(100) / live).min(100);
+        let room = (self.memory_limit.saturating_sub(live) / 2).min(live.max(32 << 20));
+        let pause = 100 + (room.saturating_mul(100) / live).min(900);
         self.lua.gc_set_mode(GcMode::Incremental(
             GcIncParams::default().pause(pause as i32).step_multiplier(400),
         ));
