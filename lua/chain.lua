@@ -90,7 +90,15 @@ local function build_segment(index, segment, template)
 	end
 	local push, end_head, set, clear
 	if flat then
-		push = lines.flat(port, run, behind, steps[leading].id)
+		local recognise
+		push, recognise = lines.flat(port, run, behind, steps[leading].id)
+		if leading == 1 then
+			local set_step = own[1].set
+			own[1].set = function(f)
+				set_step(f)
+				recognise(f)
+			end
+		end
 	elseif lines then
 		push = lines.new(port, leading == 0 and lines.string(run) or run)
 	else

@@ -7,11 +7,14 @@
 local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
+local patterns = require("gleamflow.patterns")
 local words_of = require("gleamflow.words")
 
 local type = type
 local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
 local text_of_match = words_of.text
+local is_gmatch_own = lazy.is_gmatch_own
+local words = state.words
 
 local M = {}
 
@@ -82,14 +85,16 @@ function M.new(port, run)
 	end
 end
 
---- Each line goes to `open`, which gives matches; those go to `next_step`.
+--- Each line goes to `open`, which gives matches; those go to `next_step`. A function that does
+-- nothing but give the matches of a pattern is not called: they are found in the whole block.
 function M.flat(port, open, next_step, id)
 	local progress = state.progress
+	local pattern = false
 
-	return function()
+	local function lines_from(row)
 		lazy.open(port)
 		local bytes, ends, rows = port.bytes, port.ends, port.rows
-		local from, row = 0, 0
+		local from = row > 0 and ends[row - 1] + 1 or 0
 		local at, last = 0, 0
 		while true do
 			if at < last then
@@ -110,6 +115,41 @@ function M.flat(port, open, next_step, id)
 			end
 		end
 	end
+
+	-- Gives the row to go on with when a row has put something else in the place of gmatch.
+	local function all_matches()
+		lazy.open(port)
+		words_of.scan(pattern, port, 0)
+		local row = -1
+		for at = 0, words.count - 1 do
+			local row_of_match = words.rows[at]
+			if not is_gmatch_own() and row_of_match ~= row then
+				return row + 1
+			end
+			row = row_of_match
+			progress.row = row
+			progress.step = id
+			next_step(text_of_match(at))
+		end
+		return is_gmatch_own() and port.rows or row + 1
+	end
+
+	local function push()
+		local row = 0
+		if pattern then
+			row = all_matches()
+		end
+		if row < port.rows then
+			lines_from(row)
+		end
+	end
+
+	return push,
+		function(f)
+			local text = receiver.gmatch_text(f)
+			local compiled = text and patterns.walked(text)
+			pattern = compiled and compiled.captures == 0 and compiled
+		end
 end
 
 return M

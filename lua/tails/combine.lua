@@ -137,6 +137,11 @@ function M.new(template, id, columns, tail)
 		return count
 	end
 
+	-- The text is not touched before: it may be far from the processor.
+	local function add_simple(key, n)
+		return add(key, n, type(key) == "string" and #key or 8)
+	end
+
 	local function check()
 		if count >= MOST_KEYS or cost >= MOST_COST then
 			flush()
@@ -173,14 +178,14 @@ function M.new(template, id, columns, tail)
 	end
 
 	-- The place of a simple key, and whether it is new.
-	local function place_of(key, bytes, n)
+	local function place_of(key, n)
 		local place
 		if key == hint.text then
 			place = known[hint.id]
 			if place == 0 then
 				place = places[key]
 				if place == nil then
-					place = add(key, n, bytes)
+					place = add_simple(key, n)
 					places[key] = place
 					if hint.id ~= 0 then
 						known[hint.id] = place
@@ -194,7 +199,7 @@ function M.new(template, id, columns, tail)
 		else
 			place = places[key]
 			if place == nil then
-				place = add(key, n, bytes)
+				place = add_simple(key, n)
 				places[key] = place
 				return place, 1
 			end
@@ -203,8 +208,8 @@ function M.new(template, id, columns, tail)
 		return place, 0
 	end
 
-	local function add_one(key, v, bytes)
-		local place, new = place_of(key, bytes, 1)
+	local function add_one(key, v)
+		local place, new = place_of(key, 1)
 		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
 		end
@@ -215,8 +220,8 @@ function M.new(template, id, columns, tail)
 		check()
 	end
 
-	local function add_two(key, v, w, bytes)
-		local place, new = place_of(key, bytes, 2)
+	local function add_two(key, v, w)
+		local place, new = place_of(key, 2)
 		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
 		end
@@ -282,7 +287,7 @@ function M.new(template, id, columns, tail)
 			end
 		end
 		if (key_columns == 1 or keyless) and is_simple(k) then
-			local place, new = place_of(k, type(k) == "string" and #k or 8, n)
+			local place, new = place_of(k, n)
 			return add_values(place, new, values, n)
 		end
 		progress.step = id
@@ -309,16 +314,12 @@ function M.new(template, id, columns, tail)
 		local n = select("#", ...)
 		if key_first and (n == 2 or n == 3) then
 			local k, v, w = ...
-			local bytes = 8
-			if type(k) == "string" then
-				bytes = #k
-			elseif not is_simple(k) then
+			if not is_simple(k) then
 				return general(n, ...)
+			elseif n == 2 then
+				return add_one(k, v)
 			end
-			if n == 2 then
-				return add_one(k, v, bytes)
-			end
-			return add_two(k, v, w, bytes)
+			return add_two(k, v, w)
 		end
 		return general(n, ...)
 	end
