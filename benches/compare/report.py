@@ -1,0 +1,58 @@
+"""What is printed: the flows as they stand in benches/flows.rs, and tables as Markdown."""
+
+import re
+from statistics import median
+
+from tools import ROOT
+
+
+def flows(workload):
+    print(f"#### {workload.title}, {size_of(workload.input)}\n")
+    source = (ROOT / "benches" / "flows.rs").read_text()
+    print("```rust")
+    print("\n\n".join(flow_text(source, name) for name in workload.flows))
+    print("```\n")
+
+
+def flow_text(source, name):
+    """The flow of one function, without the function around it."""
+    body = re.search(rf"^fn {name}\(.*?\{{\n(.*?)^\}}", source, re.MULTILINE | re.DOTALL)[1]
+    return re.sub("^    ", "", body, flags=re.MULTILINE).rstrip()
+
+
+def size_of(path):
+    return f"{path.stat().st_size / 1e6:,.0f} MB"
+
+
+def table(workload, programs, runs, memory):
+    """Medians; ratios are of wall time to each of ours."""
+    ours = [program for program in programs if program.ours]
+    walls = {name: median(run.wall for run in these) for name, these in runs.items()}
+    cpus = {name: median(run.cpu for run in these) for name, these in runs.items()}
+    megabytes = workload.input.stat().st_size / 1e6
+    print("Answers equal.\n")
+    head = ["", "CPU s", "wall s", "min–max", "MB/s a core", "memory MB"]
+    head += [f"wall ÷ {program.name}" for program in ours]
+    rows = []
+    for program in sorted(programs, key=lambda program: walls[program.name]):
+        name = program.name
+        these = sorted(run.wall for run in runs[name])
+        row = [
+            f"**{name}**" if program.ours else name,
+            f"{cpus[name]:.2f}",
+            f"{walls[name]:.2f}",
+            f"{these[0]:.2f}–{these[-1]:.2f}",
+            f"{megabytes / cpus[name]:,.0f}",
+            f"{memory[name] / 1e6:,.0f}",
+        ]
+        row += [f"{walls[name] / walls[one.name]:.2f}" for one in ours]
+        rows.append(row)
+    lines(head, rows)
+
+
+def lines(head, rows):
+    print("| " + " | ".join(head) + " |")
+    print("|---" + "|--:" * (len(head) - 1) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
