@@ -1,5 +1,5 @@
-//! The flows that benches/compare measures: `bench_flows NAME INPUT [OUTPUT]`. A flow whose terminal
-//! takes no path writes to stdout.
+//! The flows that benches/compare measures: `bench_flows NAME INPUT [OUTPUT]`. A flow whose
+//! terminal takes no path writes to stdout.
 //!
 //! A newcomer's trap: the comparison prints each flow as it stands here, so a function holds its
 //! flow and nothing else.

@@ -41,15 +41,16 @@ def corpus(size):
 
 
 def table(size, peers):
-    rows = SIZES[size][1]
-    path = DATA / f"table-{rows}"
-    return path if path.exists() else made(path, lambda part: generate(peers, "table", rows, part))
+    return generated(peers, "table", SIZES[size][1])
 
 
 def keys(size, peers):
-    distinct = SIZES[size][2]
-    path = DATA / f"keys-{distinct}"
-    return path if path.exists() else made(path, lambda part: generate(peers, "keys", distinct, part))
+    return generated(peers, "keys", SIZES[size][2])
+
+
+def generated(peers, what, number):
+    path = DATA / f"{what}-{number}"
+    return path if path.exists() else made(path, lambda part: generate(peers, what, number, part))
 
 
 def made(path, make):
@@ -83,7 +84,7 @@ def cut(source, most, part):
 def fetch_corpus(part):
     most = SIZES["1G"][0]
     with tempfile.TemporaryDirectory(dir=DATA) as folder:
-        subprocess.run(["apt-get", "download", PACKAGE], cwd=folder, check=True)
+        subprocess.run(["apt-get", "download", PACKAGE], cwd=folder, check=True, stdout=sys.stderr)
         (package,) = Path(folder).glob("*.deb")
         subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
         package.unlink()

@@ -9,7 +9,8 @@ from tools import ROOT
 def flows(workload):
     print(f"#### {workload.title}, {size_of(workload.input)}\n")
     source = (ROOT / "benches" / "flows.rs").read_text()
-    print("```rust")
+    # No doc test where this is pasted: `input` and `output` are not there.
+    print("```text")
     print("\n\n".join(flow_text(source, name) for name in workload.flows))
     print("```\n")
 
@@ -31,7 +32,7 @@ def table(workload, programs, runs, memory):
     cpus = {name: median(run.cpu for run in these) for name, these in runs.items()}
     megabytes = workload.input.stat().st_size / 1e6
     print("Answers equal.\n")
-    head = ["", "CPU s", "wall s", "min–max", "MB/s a core", "memory MB"]
+    head = ["", "CPU s", "wall s", "min–max", "MB / CPU s", "memory MB"]
     head += [f"wall ÷ {program.name}" for program in ours]
     rows = []
     for program in sorted(programs, key=lambda program: walls[program.name]):

@@ -8,11 +8,11 @@ import measure
 import report
 import tools
 from answers import Differs, digest
-from workloads import PROGRAMS
+from workloads import MAWK_WORDS
 
 PASSWD = "/etc/passwd"
 STARTS = 21
-#: What scaling measures, up to `--size`, and beyond it when that is all of the corpus.
+#: What scaling measures, up to `--size`; beyond it where that is the whole corpus.
 STEPS = ["10M", "100M", "1G", "4G"]
 
 
@@ -21,7 +21,7 @@ def start(its, arguments):
     workers = {"GLEAMFLOW_WORKERS": str(its.workers)}
     programs = {"**gleamflow**": ([its.word_count, PASSWD], workers)}
     others = {
-        "mawk": ["mawk", "{ print }", PASSWD],
+        "mawk": ["mawk", MAWK_WORDS, PASSWD],
         "luajit": ["luajit", tools.PROGRAMS / "words_lines.lua", PASSWD],
         "Python with Polars": [
             its.python, tools.PROGRAMS / "polars_peer.py", "words", PASSWD, os.devnull,
@@ -47,8 +47,8 @@ def start(its, arguments):
     measure.run([its.flows, "one_row"], output, workers)
     first, *rest = map(float, output.read_text().split())
     output.unlink()
-    print(f"A flow of one row in a running program: the first {first:.1f} ms,", end=" ")
-    print(f"each later one {median(rest):.2f} ms ({min(rest):.2f}–{max(rest):.2f}).\n", flush=True)
+    print(f"A flow of one row in a running program: the first {first:.1f} ms,")
+    print(f"each later one {median(rest):.2f} ms ({min(rest):.2f}–{max(rest):.2f}).\n")
 
 
 def scaling(its, arguments):

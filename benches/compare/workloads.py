@@ -87,12 +87,12 @@ def shell(name, code, **rest):
 
 PRINT_COUNTS = 'END { for (word in count) print word "," count[word] }'
 PRINT_SUMS = 'END { for (word in count) print word "," count[word] "," size[word] }'
+MAWK_WORDS = f'BEGIN {{ RS = "[^A-Za-z0-9]+" }} length {{ count[$0]++ }} {PRINT_COUNTS}'
 UNIQ_AS_OURS = r"sed 's/^ *\([0-9]*\) \(.*\)/\2,\1/'"
 
 
 def words(tools, size):
     source = inputs.corpus(size)
-    code = f'BEGIN {{ RS = "[^A-Za-z0-9]+" }} length {{ count[$0]++ }} {PRINT_COUNTS}'
     fields = (
         '{ gsub(/[^A-Za-z0-9]+/, " "); for (i = 1; i <= NF; i++) count[$i]++ } ' + PRINT_COUNTS
     )
@@ -111,7 +111,7 @@ def words(tools, size):
             tools.compiled("timely, local combiner", "timely-words", source),
             tools.compiled("Renoir, fold_assoc", "renoir-words", source),
             *tools.frames("words", source),
-            mawk("mawk, RS", code, source),
+            mawk("mawk, RS", MAWK_WORDS, source),
             luajit("luajit, blocks", "words_blocks.lua", source),
             luajit("luajit, lines", "words_lines.lua", source),
             mawk("mawk, gsub and fields", fields, source, optional=True),
@@ -129,7 +129,8 @@ def general(tools, size):
         " text = substr(text, RSTART + RLENGTH) } } " + PRINT_SUMS
     )
     fields = (
-        "BEGIN { FS = \"[^a-z0-9_]+\" } /^#/ { next } { $0 = tolower($0); for (i = 1; i <= NF; i++) { word = $i;"
+        'BEGIN { FS = "[^a-z0-9_]+" } /^#/ { next } { $0 = tolower($0);'
+        " for (i = 1; i <= NF; i++) { word = $i;"
         " if (word < \"a\") sub(/^[0-9_]+/, \"\", word); n = length(word);"
         " if (n > 3) { count[word]++; size[word] += n } } } " + PRINT_SUMS
     )
