@@ -16,6 +16,8 @@ from pathlib import Path
 DATA = Path(
     os.environ.get("GLEAMFLOW_BENCH_DATA") or Path.home() / ".cache" / "gleamflow" / "bench"
 )
+#: Answers on their way to be compared; two comparisons may run at once.
+ANSWER = DATA / f"answer-{os.getpid()}"
 PACKAGE = "linux-source-6.1"
 PATTERNS = (
     "*.c *.h *.rst *.txt *.S *.dts *.dtsi *.yaml *.py *.sh *.pl *.json Makefile* Kconfig*".split()

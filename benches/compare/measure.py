@@ -7,6 +7,7 @@ for each of them."""
 import ctypes
 import os
 import signal
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -39,11 +40,11 @@ def adopt_orphans():
 def run(command, output, environment=None, sample=False):
     """Runs a command with its stdout in a file. Wall time ends with the command; CPU is that of
     the whole tree. `sample` looks at memory all the while, which costs time: not for timed runs."""
-    errors = Path(f"{output}.stderr") if str(output) != os.devnull else Path("stderr")
+    errors = tempfile.TemporaryFile()
     files = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-        (os.POSIX_SPAWN_OPEN, 2, str(errors), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+        (os.POSIX_SPAWN_DUP2, errors.fileno(), 2),
     ]
     command = [str(word) for word in command]
     sampler = Sampler() if sample else None
@@ -57,11 +58,11 @@ def run(command, output, environment=None, sample=False):
     wall = time.monotonic() - begin
     cpu = usage.ru_utime + usage.ru_stime + reap_orphans(command)
     memory = sampler.stop() if sampler else 0
-    said = errors.read_text(errors="replace")
-    errors.unlink()
     code = os.waitstatus_to_exitcode(status)
     if code != 0:
-        raise Failed(f"exit code {code} of: {' '.join(command)}\n{said[-2000:]}")
+        errors.seek(0)
+        said = errors.read()[-2000:].decode(errors="replace")
+        raise Failed(f"exit code {code} of: {' '.join(command)}\n{said}")
     return Run(wall, cpu, memory)
 
 

@@ -26,7 +26,7 @@ def size_of(path):
 
 
 def table(workload, programs, runs, memory):
-    """Medians; ratios are of wall time to each of ours."""
+    """Medians; ratios are of wall time to each of ours. Returns rows for `summary`."""
     ours = [program for program in programs if program.ours]
     walls = {name: median(run.wall for run in these) for name, these in runs.items()}
     cpus = {name: median(run.cpu for run in these) for name, these in runs.items()}
@@ -49,6 +49,24 @@ def table(workload, programs, runs, memory):
         row += [f"{walls[name] / walls[one.name]:.2f}" for one in ours]
         rows.append(row)
     lines(head, rows)
+    names = {program.name for program in programs if not program.ours}
+    others = sorted(names, key=walls.get)
+    return [
+        [
+            workload.title,
+            program.name,
+            f"{cpus[program.name]:.2f}",
+            f"{walls[program.name]:.2f}",
+            ", ".join(f"{name} {walls[name] / walls[program.name]:.2f}" for name in others),
+        ]
+        for program in ours
+    ]
+
+
+def summary(rows):
+    """A line for each of ours; what stands there is slower than ours from 1 on."""
+    print("#### In short\n")
+    lines(["", "", "CPU s", "wall s", "wall of others ÷ ours"], rows)
 
 
 def lines(head, rows):

@@ -43,10 +43,9 @@ def start(its, arguments):
             for name, these in walls.items()
         ],
     )
-    output = inputs.DATA / "answer"
-    measure.run([its.flows, "one_row"], output, workers)
-    first, *rest = map(float, output.read_text().split())
-    output.unlink()
+    measure.run([its.flows, "one_row"], inputs.ANSWER, workers)
+    first, *rest = map(float, inputs.ANSWER.read_text().split())
+    inputs.ANSWER.unlink()
     print(f"A flow of one row in a running program: the first {first:.1f} ms,")
     print(f"each later one {median(rest):.2f} ms ({min(rest):.2f}–{max(rest):.2f}).\n")
 
@@ -87,6 +86,7 @@ def by_workers(its, arguments):
             answers.add(digest(command[1]))
     if len(answers) != 1:
         raise Differs(f"W gives other bytes with 1 and with {its.workers} workers")
+    inputs.ANSWER.unlink()
     one, many = median(walls[1]), median(walls[its.workers])
     print(f"W of {size} with one worker {one:.2f} s, with {its.workers} {many:.2f} s:", end=" ")
     print(f"{one / many:.2f} times as fast, and the same bytes.\n", flush=True)
@@ -95,4 +95,4 @@ def by_workers(its, arguments):
 def words(its, size, workers):
     """Command, output and environment."""
     command = [its.flows, "words", inputs.corpus(size)]
-    return command, inputs.DATA / "answer", {"GLEAMFLOW_WORKERS": str(workers)}
+    return command, inputs.ANSWER, {"GLEAMFLOW_WORKERS": str(workers)}
