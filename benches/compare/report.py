@@ -57,21 +57,22 @@ def table(workload, programs, runs, memory):
             program.name,
             f"{cpus[program.name]:.2f}",
             f"{walls[program.name]:.2f}",
-            ", ".join(f"{name} {walls[name] / walls[program.name]:.2f}" for name in others),
+            "; ".join(f"{name} {walls[name] / walls[program.name]:.2f}" for name in others),
         ]
         for program in ours
     ]
 
 
 def summary(rows):
-    """A line for each of ours; what stands there is slower than ours from 1 on."""
+    """A line for each of ours; above 1 the other is slower."""
     print("#### In short\n")
-    lines(["", "", "CPU s", "wall s", "wall of others ÷ ours"], rows)
+    lines(["", "", "CPU s", "wall s", "wall of others ÷ ours"], rows, texts=(0, 1, 4))
 
 
-def lines(head, rows):
+def lines(head, rows, texts=(0,)):
+    """A table; columns of numbers stand to the right."""
     print("| " + " | ".join(head) + " |")
-    print("|---" + "|--:" * (len(head) - 1) + "|")
+    print("|" + "|".join("---" if at in texts else "--:" for at in range(len(head))) + "|")
     for row in rows:
         print("| " + " | ".join(row) + " |")
     print(flush=True)
