@@ -54,6 +54,9 @@ struct Readme;
 #[cfg(not(target_os = "linux"))]
 compile_error!("gleamflow runs on Linux only, for now");
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench;
 mod dataset;
 mod error;
 mod flow;

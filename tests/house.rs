@@ -20,6 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lua", &["plan", "row"]),
     ("worker", &["lua", "plan", "process", "row", "source", "sink"]),
     ("local", &["worker", "plan", "flow", "row", "process", "source"]),
+    // Parts for benches/parts, each of them alone.
+    ("bench", &["lua", "plan", "row", "worker"]),
     // The graph under construction, and the handle on it.
     ("flow", &["dataset", "plan", "sink"]),
     ("dataset", &["flow", "plan"]),

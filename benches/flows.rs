@@ -1,0 +1,131 @@
+//! The flows that benches/compare measures: `bench_flows NAME INPUT [OUTPUT]`. A flow whose
+//! terminal takes no path writes to stdout.
+//!
+//! A newcomer's trap: the comparison prints each flow as it stands here, so a function holds its
+//! flow and nothing else.
+
+use std::io::stdout;
+use std::time::Instant;
+
+use gleamflow::{Flow, Result};
+
+/// Runs a flow on an input and, if the flow takes one, an output.
+type Run = fn(&str, &str) -> Result<()>;
+
+const FLOWS: &[(&str, Run)] = &[
+    ("words", words),
+    ("words_as_written", words_as_written),
+    ("general", general),
+    ("find", find),
+    ("change", change),
+    ("chain", chain),
+    ("sort", sort),
+    ("distinct_keys", distinct_keys),
+    ("pipe", pipe),
+    ("pipe_columns", pipe_columns),
+    ("one_row", one_row),
+];
+
+fn words(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .flat_map(r#"function(line) return line:gmatch("%w+") end"#)
+        .map("function(word) return word, 1 end")
+        .reduce("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%s,%d")
+}
+
+fn words_as_written(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .flat_map(r#"function(line) local words = line:gmatch("%w+") return words end"#)
+        .map("function(word) return word, 1 end")
+        .reduce("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%s,%d")
+}
+
+fn general(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .filter(r##"function(line) return line:sub(1, 1) ~= "#" end"##)
+        .flat_map(
+            r#"function(line)
+                local words = {}
+                for word in line:lower():gmatch("%a[%w_]*") do
+                    if #word > 3 then words[#words + 1] = word end
+                end
+                return words
+            end"#,
+        )
+        .map("function(word) return word, 1, #word end")
+        .reduce("function(n, size, m, more) return n + m, size + more end")
+        .save_text_to(stdout(), "%s,%d,%d")
+}
+
+fn find(input: &str, output: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .filter(r#"function(line) return line:find("static", 1, true) end"#)
+        .save_lines(output)
+}
+
+fn change(input: &str, output: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .map(
+            r#"function(line) return line:sub(1, 8) .. ":" .. #line * 2 + (line:byte(1) or 0) end"#,
+        )
+        .save_lines(output)
+}
+
+fn chain(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .map("function(line) return #line % 80, line end")
+        .map("function(size, line) return size, line:sub(1, 20) end")
+        .filter("function(size) return size > 20 end")
+        .save_text_to(stdout(), "%d %s")
+}
+
+fn sort(input: &str, output: &str) -> Result<()> {
+    Flow::new().text_file(input).split("\t").sort(1).save_lines(output)
+}
+
+fn distinct_keys(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .map("function(key) return key, 1 end")
+        .reduce("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%s,%d")
+}
+
+fn pipe(input: &str, _: &str) -> Result<()> {
+    Flow::new().text_file(input).pipe("cat").save_lines_to(stdout())
+}
+
+fn pipe_columns(input: &str, _: &str) -> Result<()> {
+    Flow::new().text_file(input).split("\t").pipe("cat").save_text_to(stdout(), "%s %s %s")
+}
+
+/// Prints the milliseconds of each of a hundred runs, the first among them.
+fn one_row(_: &str, _: &str) -> Result<()> {
+    for _ in 0..100 {
+        let begin = Instant::now();
+        let row: Option<i64> =
+            Flow::new().rows([20]).map("function(x) return x + 1 end").first()?;
+        assert_eq!(row, Some(21));
+        println!("{:.3}", begin.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let argument = |nth: usize| arguments.get(nth).map_or("", String::as_str);
+    let Some((_, flow)) = FLOWS.iter().find(|(name, _)| *name == argument(1)) else {
+        let names: Vec<&str> = FLOWS.iter().map(|(name, _)| *name).collect();
+        eprintln!("usage: bench_flows {} [INPUT [OUTPUT]]", names.join("|"));
+        std::process::exit(2);
+    };
+    flow(argument(2), argument(3))
+}

@@ -1,0 +1,184 @@
+//! Parts of the library for benches/parts, behind the feature `bench-internals`; no public API.
+//!
+//! A newcomer's trap: what a user would notice is measured by benches/compare. These tell which
+//! part has changed, and each does one part's work as the library has it done.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::error::Failure;
+use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
+use crate::plan::chain::{Code, KeyColumn};
+use crate::row::frame::{self, Frames};
+use crate::row::msgpack::{self, Value};
+use crate::row::{block, key, typed};
+use crate::worker::runs::{Merge, RunInput, RunStore, RunWriter, TaskRuns};
+
+/// What one thing is, for the whole of this module: these are not made to be recovered from.
+const SOUND: &str = "the benches give it what it takes";
+
+const MAX_ROW: usize = 64 << 20;
+const LUA_BYTES: usize = 256 << 20;
+
+/// The block size of the library.
+pub const BLOCK_BYTES: usize = block::BLOCK_BYTES;
+
+/// Appends a row of a text and an integer.
+#[inline]
+pub fn put_row(frames: &mut Vec<u8>, text: &[u8], number: i64) {
+    let start = frame::begin(frames);
+    msgpack::put_text(frames, text);
+    msgpack::put_int(frames, number);
+    frame::end(frames, start).expect(SOUND);
+}
+
+/// Appends a row by way of serde.
+pub fn put_typed_row(frames: &mut Vec<u8>, row: &(&str, i64)) {
+    let start = frame::begin(frames);
+    typed::to_payload(frames, row).expect(SOUND);
+    frame::end(frames, start).expect(SOUND);
+}
+
+/// Reads rows of a text and an integer: bytes of text, and the sum.
+pub fn read_rows(frames: &[u8]) -> (usize, i64) {
+    let (mut bytes, mut sum) = (0, 0);
+    for payload in Frames::new(frames, MAX_ROW) {
+        let mut rest = payload.expect(SOUND);
+        while !rest.is_empty() {
+            let (value, used) = msgpack::head(rest).expect(SOUND);
+            match value {
+                Value::Str(text) => bytes += text.len(),
+                Value::Int(number) => sum += number,
+                other => unreachable!("no bench has a {other:?}"),
+            }
+            rest = &rest[used..];
+        }
+    }
+    (bytes, sum)
+}
+
+/// Reads such rows by way of serde.
+pub fn read_typed_rows(frames: &[u8]) -> (usize, i64) {
+    let (mut bytes, mut sum) = (0, 0);
+    for payload in Frames::new(frames, MAX_ROW) {
+        let row: (String, i64) = typed::from_payload(payload.expect(SOUND)).expect(SOUND);
+        bytes += row.0.len();
+        sum += row.1;
+    }
+    (bytes, sum)
+}
+
+fn order(columns: &[u32]) -> Vec<KeyColumn> {
+    let part = |column: &u32| KeyColumn { column: *column, descending: false, numeric: false };
+    columns.iter().map(part).collect()
+}
+
+/// Key bytes of each row under an order by these columns, one row's written over the other's;
+/// their length in all.
+pub fn key_rows(frames: &[u8], columns: &[u32]) -> usize {
+    let order = order(columns);
+    let (mut key, mut bytes) = (Vec::new(), 0);
+    for payload in Frames::new(frames, MAX_ROW) {
+        key.clear();
+        key::append_row_key(&mut key, payload.expect(SOUND), &order).expect(SOUND);
+        bytes += key.len();
+    }
+    bytes
+}
+
+/// A fused chain of Lua steps over text lines, in one state.
+pub struct Loop(Vm);
+
+impl Loop {
+    /// `steps` are pairs of an operator (`map`, `flat_map`, `filter`) and its function; `reduce`
+    /// comes last and combines by the first column.
+    pub fn new(steps: &[(&str, &str)]) -> Loop {
+        let mut segment =
+            LuaSegment { head: LuaHead::Lines, steps: Vec::new(), tail: LuaTail::Frames };
+        for ((operator, text), step) in steps.iter().zip(1..) {
+            let code = Code { step, text: (*text).to_owned() };
+            match *operator {
+                "map" => segment.steps.push(LuaStep::Map(code)),
+                "flat_map" => segment.steps.push(LuaStep::FlatMap(code)),
+                "filter" => segment.steps.push(LuaStep::Filter(code)),
+                "reduce" => segment.tail = LuaTail::Combine { keys: vec![1], code },
+                other => unreachable!("no bench has a {other}"),
+            }
+        }
+        let progress = Arc::new(Progress::default());
+        Loop(Vm::new(&[], vec![segment], LUA_BYTES, MAX_ROW, progress).expect(SOUND))
+    }
+
+    /// A task over lines, in blocks; the bytes of the rows out.
+    pub fn run(&self, lines: &[u8]) -> usize {
+        let mut bytes = 0;
+        let mut out = |_: usize, frames: &mut Vec<u8>, _: u32| -> Result<(), Failure> {
+            bytes += frames.len();
+            Ok(())
+        };
+        self.0.begin_task(1).expect(SOUND);
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let most = &rest[..rest.len().min(BLOCK_BYTES)];
+            let end = memchr::memrchr(b'\n', most).expect("lines are shorter than blocks") + 1;
+            if self.0.push(0, &Rows::Lines(&rest[..end]), &mut out).is_err() {
+                unreachable!("{SOUND}");
+            }
+            rest = &rest[end..];
+        }
+        self.0.finish(0, &mut out).expect(SOUND);
+        bytes
+    }
+}
+
+/// The exchange: tasks write sorted runs into one file, which is then merged.
+pub struct Exchange {
+    file: Arc<File>,
+    store: RunStore,
+    tasks: Vec<TaskRuns>,
+}
+
+impl Exchange {
+    /// With an unnamed file of the temporary directory.
+    pub fn open() -> Exchange {
+        let file = Arc::new(tempfile::tempfile().expect("the temporary directory takes a file"));
+        let copy = Arc::clone(&file);
+        let get = move || {
+            let file = copy.try_clone();
+            Ok((0, file.map_err(|error| Failure::io("cannot share the file", &error))?))
+        };
+        Exchange { file, store: RunStore::new(Box::new(get)), tasks: Vec::new() }
+    }
+
+    /// One task's rows, sorted by the first column.
+    pub fn write(&mut self, frames: &[u8], arena_bytes: usize) {
+        let order = order(&[1]);
+        let key_of = move |out: &mut Vec<u8>, payload: &[u8]| -> Result<(), Failure> {
+            key::append_row_key(out, payload, &order).expect(SOUND);
+            Ok(())
+        };
+        let mut writer = RunWriter::new(key_of, false, arena_bytes, self.store.clone());
+        writer.push(frames).expect(SOUND);
+        self.tasks.push(writer.finish().expect(SOUND));
+    }
+
+    /// All runs in the order of their keys; the bytes of the rows.
+    pub fn merge(&self) -> usize {
+        let mut inputs = Vec::new();
+        for (task, runs) in (0..).zip(&self.tasks) {
+            for (sequence, run) in (0..).zip(&runs.runs) {
+                inputs.push(RunInput { task, sequence, run: run.clone() });
+            }
+        }
+        let files = |_| Ok(Arc::clone(&self.file));
+        let mut merge = Merge::open(inputs, &files, None, None, 4 << 20, false).expect(SOUND);
+        let (mut frames, mut starts, mut bytes, mut more) = (Vec::new(), Vec::new(), 0, true);
+        while more {
+            frames.clear();
+            starts.clear();
+            more = merge.next_block(&mut frames, &mut starts, BLOCK_BYTES).expect(SOUND);
+            bytes += frames.len();
+        }
+        bytes
+    }
+}
