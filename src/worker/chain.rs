@@ -43,7 +43,9 @@ impl ChainRunner {
             let head = head.take().expect("it has just been made");
             lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
         }
-        for step in &chain.steps {
+        // Raw lines are passed on as they are; see [`Chain::raw`].
+        let steps = if chain.makes_raw_runs() { &[] } else { &chain.steps[..] };
+        for step in steps {
             match lua_step(step) {
                 None => {
                     segments.push(Segment::Native(step.clone(), RefCell::default()));

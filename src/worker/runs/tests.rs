@@ -101,10 +101,12 @@ impl Disk {
 
 fn read(mut merge: Merge) -> Result<Vec<(Vec<u8>, bool)>, Failure> {
     let mut rows = Vec::new();
-    let mut more = true;
-    while more {
+    loop {
         let (mut frames, mut starts) = (Vec::new(), Vec::new());
-        more = merge.next_block(&mut frames, &mut starts, 5000)?;
+        merge.next_groups(&mut frames, &mut starts, 5000)?;
+        if frames.is_empty() {
+            return Ok(rows);
+        }
         let mut rest = &frames[..];
         for start in starts {
             let (len, behind) = rest.split_first_chunk().unwrap();
@@ -114,7 +116,6 @@ fn read(mut merge: Merge) -> Result<Vec<(Vec<u8>, bool)>, Failure> {
         }
         assert!(rest.is_empty());
     }
-    Ok(rows)
 }
 
 fn payloads(rows: Vec<(Vec<u8>, bool)>) -> Vec<Vec<u8>> {
