@@ -252,7 +252,7 @@ impl Worker {
         };
         self.turn_to(number);
         chain.begin_task(spec.seed)?;
-        let source = TaskSource::open(spec.input, work, limits, &self.files)?;
+        let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
         let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());
         let sending =

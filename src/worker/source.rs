@@ -62,6 +62,7 @@ impl TaskSource {
         work: &StageWork,
         limits: &Limits,
         files: &RunFiles,
+        store: &RunStore,
     ) -> Result<TaskSource, Failure> {
         Ok(match input {
             TaskInput::Blocks => TaskSource::Blocks,
@@ -70,6 +71,7 @@ impl TaskSource {
             }
             TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
             TaskInput::Merge { runs, from, to } => {
+                store.drop_arenas();
                 let first_only = work.merge.as_ref().is_some_and(|order| order.first_only);
                 let find = |number| find_file(files, number);
                 let merge = Merge::open(
@@ -82,7 +84,10 @@ impl TaskSource {
                 )?;
                 TaskSource::Merge(Box::new(merge), Merged::of(&work.chain.head))
             }
-            TaskInput::MergeRuns { runs, first_only } => TaskSource::MergeRuns { runs, first_only },
+            TaskInput::MergeRuns { runs, first_only } => {
+                store.drop_arenas();
+                TaskSource::MergeRuns { runs, first_only }
+            }
         })
     }
 

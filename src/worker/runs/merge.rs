@@ -20,8 +20,8 @@ use crate::error::Failure;
 /// of (task, sequence).
 pub(crate) const MAX_FAN_IN: usize = 512;
 
-/// Reads larger than this gain nothing.
-const MAX_READ_BYTES: usize = 1 << 20;
+/// Larger buffers gain nothing: those of all inputs should stay in the processor's cache.
+const MAX_READ_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Merge {

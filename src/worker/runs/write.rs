@@ -36,7 +36,7 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         RunWriter {
             key_of,
             first_only,
-            arena: Arena::new(arena_bytes),
+            arena: store.arena(arena_bytes),
             sampler: Sampler::new(),
             store,
             runs: Vec::new(),
@@ -73,6 +73,7 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
 
     pub(crate) fn finish(mut self) -> Result<TaskRuns, Failure> {
         self.write_run(self.runs.is_empty())?;
+        self.store.keep(self.arena);
         let (samples, bytes) = self.sampler.finish();
         Ok(TaskRuns { runs: self.runs, samples, rows: self.rows, bytes })
     }
