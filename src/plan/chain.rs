@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
+use crate::plan::stage::RowKind;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 
 /// A piece of the user's Lua: one function expression, or the text given to `lua(code)`.
@@ -22,6 +23,26 @@ pub(crate) struct Chain {
     pub head: Head,
     pub steps: Vec<Step>,
     pub tail: Tail,
+}
+
+impl Chain {
+    /// How the rows leave if they are text all the way: lines that no step looks into. Cutting
+    /// them at TAB is only another view of them.
+    pub(crate) fn raw(&self) -> Option<RowKind> {
+        match (&self.head, &self.steps[..]) {
+            (Head::Lines, []) => Some(RowKind::Lines),
+            (Head::Columns, []) => Some(RowKind::Columns),
+            (Head::Lines, [Step::Split { separator, .. }]) if separator == b"\t" => {
+                Some(RowKind::Columns)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the sorted runs that it makes are of raw lines.
+    pub(crate) fn makes_raw_runs(&self) -> bool {
+        matches!(self.tail, Tail::Runs { raw: true, .. })
+    }
 }
 
 /// How the rows of a task arrive.
@@ -74,8 +95,8 @@ pub(crate) enum Tail {
     Count,
     /// Encoded rows, routed by the hash of their key columns (from 1) to one of `count` partitions.
     Partition { step: StepId, keys: Vec<u32>, count: u32 },
-    /// Sorted runs for a keyed exchange.
-    Runs { step: StepId, order: Vec<KeyColumn>, combine: Combine },
+    /// Sorted runs for a keyed exchange. `raw`: of the lines as they came, see [`Chain::raw`].
+    Runs { step: StepId, order: Vec<KeyColumn>, combine: Combine, raw: bool },
 }
 
 /// What a task may do to rows of equal keys before the exchange.

@@ -213,8 +213,7 @@ impl Compiler<'_> {
             .map(|column| KeyColumn { column, descending: false, numeric: false })
             .collect();
         let combine = Combine::Reduce { keys, code: code.clone() };
-        let stage =
-            self.end(open, Tail::Runs { step, order: order.clone(), combine }, RowKind::Runs);
+        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
         Open {
             head: Head::Reduce { keys: count, code: code.clone() },
             merge: Some(MergeOrder { order, first_only: false, divide_keys: false }),
@@ -224,8 +223,7 @@ impl Compiler<'_> {
 
     fn sorted(&mut self, open: Open, step: StepId, order: Vec<KeyColumn>, first: bool) -> Open {
         let combine = if first { Combine::First } else { Combine::None };
-        let stage =
-            self.end(open, Tail::Runs { step, order: order.clone(), combine }, RowKind::Runs);
+        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
         Open {
             merge: Some(MergeOrder { order, first_only: first, divide_keys: !first }),
             ..self.reopen(stage, step)
@@ -292,11 +290,13 @@ impl Compiler<'_> {
     }
 
     fn close_as_lines(&mut self, open: Open, step: StepId) -> StageId {
-        let raw = matches!(open.kind, RowKind::Lines | RowKind::Columns);
-        if raw && open.steps.is_empty() && open.merge.is_none() {
+        let chain = Chain { head: open.head, steps: open.steps, tail: Tail::Lines { step } };
+        let raw = chain.raw().is_some();
+        let open = Open { head: chain.head, steps: chain.steps, ..open };
+        if raw && open.merge.is_none() {
             return self.pass(open);
         }
-        self.end(open, Tail::Lines { step }, RowKind::Columns)
+        self.end(open, chain.tail, RowKind::Columns)
     }
 
     /// Ends a chain that does nothing.
@@ -323,7 +323,10 @@ impl Compiler<'_> {
         if let Input::Stage(stage) = open.input {
             self.stages[stage].readers += 1;
         }
-        let chain = Chain { head: open.head, steps: open.steps, tail };
+        let mut chain = Chain { head: open.head, steps: open.steps, tail };
+        if let (Input::Stage(stage), true) = (&open.input, open.merge.is_some()) {
+            self.keep_raw(*stage, &mut chain);
+        }
         self.stages.push(Stage {
             step: open.step,
             input: open.input,
@@ -337,6 +340,31 @@ impl Compiler<'_> {
         });
         self.stages.len() - 1
     }
+
+    /// Lets lines stay lines on their way through an exchange, if nobody before it has looked into
+    /// them and no function behind it will.
+    fn keep_raw(&mut self, sorting: StageId, merging: &mut Chain) {
+        let (Work::Chain(before) | Work::Merge { chain: before, .. }) =
+            &mut self.stages[sorting].work
+        else {
+            return;
+        };
+        let folds = matches!(merging.tail, Tail::Runs { combine: Combine::Reduce { .. }, .. });
+        if merging.head == Head::Frames
+            && merging.steps.is_empty()
+            && !folds
+            && let Some(kind) = before.raw()
+            && let Tail::Runs { raw, .. } = &mut before.tail
+        {
+            *raw = true;
+            merging.head = head_of(kind);
+        }
+    }
+}
+
+/// Sorted runs; whether of raw lines is known when the chain behind the exchange ends.
+fn runs(step: StepId, order: Vec<KeyColumn>, combine: Combine) -> Tail {
+    Tail::Runs { step, order, combine, raw: false }
 }
 
 fn head_of(kind: RowKind) -> Head {

@@ -79,7 +79,7 @@ impl Plan {
             Tail::Partition { keys, count, .. } => {
                 write!(f, " → partition by {} into {count}", list(keys))
             }
-            Tail::Runs { step, order, combine } => {
+            Tail::Runs { step, order, combine, .. } => {
                 let combined = if matches!(combine, Combine::None) { "" } else { "combine, " };
                 let operator = self.operator(*step);
                 write!(f, " → {operator}: {combined}sort by {}", order_text(order))

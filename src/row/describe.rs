@@ -42,6 +42,13 @@ pub(crate) fn describe_line(line: &[u8]) -> String {
     cut(out)
 }
 
+/// A raw line whose columns are separated by TAB, as the row that it is.
+pub(crate) fn describe_columns(line: &[u8]) -> String {
+    let mut payload = Vec::new();
+    line.split(|&byte| byte == b'\t').for_each(|text| msgpack::put_text(&mut payload, text));
+    describe(&payload)
+}
+
 /// One value that has been read already; of an array or map only that it is a table.
 pub(crate) fn describe_head(value: Value<'_>) -> String {
     let mut out = String::new();

@@ -51,14 +51,32 @@ pub(crate) fn append_numeric(out: &mut Vec<u8>, value: &[u8]) -> Result<(), Malf
     let (Value::Str(text) | Value::Bin(text)) = head else {
         return append(out, value);
     };
-    let Some(number) = parse_number(text) else {
-        return append(out, value);
-    };
     if used != value.len() {
         return Err(Malformed::Trailing);
     }
-    put_scalar(out, number.value());
+    append_numeric_text(out, text);
     Ok(())
+}
+
+/// Appends the key bytes of text that reads as a number, or of the text.
+pub(super) fn append_numeric_text(out: &mut Vec<u8>, text: &[u8]) {
+    match parse_number(text) {
+        Some(number) => put_scalar(out, number.value()),
+        None => append_text(out, text),
+    }
+}
+
+/// Appends the key bytes of a string.
+#[inline]
+pub(super) fn append_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(STRING);
+    put_escaped(out, text);
+}
+
+/// Ends the key bytes of a whole row, so that of two rows with equal beginnings the shorter comes
+/// first.
+pub(super) fn end_row(out: &mut Vec<u8>) {
+    out.push(END);
 }
 
 /// Appends the key bytes of a column that the row does not have: those of nil.
@@ -111,7 +129,6 @@ pub(crate) fn append_row_key(
     Ok(())
 }
 
-/// All columns and an end mark, so that of two rows with equal beginnings the shorter comes first.
 fn append_whole_row(out: &mut Vec<u8>, payload: &[u8], part: KeyColumn) -> Result<(), Malformed> {
     let start = out.len();
     for column in msgpack::columns(payload) {
@@ -121,14 +138,14 @@ fn append_whole_row(out: &mut Vec<u8>, payload: &[u8], part: KeyColumn) -> Resul
             append(out, column?)?;
         }
     }
-    out.push(END);
+    end_row(out);
     if part.descending {
         complement(&mut out[start..]);
     }
     Ok(())
 }
 
-fn complement(bytes: &mut [u8]) {
+pub(super) fn complement(bytes: &mut [u8]) {
     for byte in bytes {
         *byte = !*byte;
     }
@@ -206,10 +223,7 @@ fn put_scalar(out: &mut Vec<u8>, value: Value<'_>) {
         Value::UInt(number) => put_integer(out, i128::from(number), number as f64),
         Value::Float(number) if number.is_nan() => out.push(NAN),
         Value::Float(number) => put_number(out, number, 0),
-        Value::Str(text) | Value::Bin(text) => {
-            out.push(STRING);
-            put_escaped(out, text);
-        }
+        Value::Str(text) | Value::Bin(text) => append_text(out, text),
         Value::Ext(kind, data) => {
             out.extend_from_slice(&[EXT, kind as u8 ^ 0x80]);
             put_escaped(out, data);

@@ -8,6 +8,7 @@ pub(crate) mod describe;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
+pub(crate) mod line_key;
 #[cfg(test)]
 pub(crate) mod model;
 pub(crate) mod msgpack;

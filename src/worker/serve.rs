@@ -279,12 +279,12 @@ impl Worker {
         };
         self.turn_to(number);
         chain.begin_task(spec.seed)?;
-        let source = TaskSource::open(spec.input, work.merge.as_ref(), limits, &self.files)?;
+        let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
         let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());
         let sending =
             Sending { task: number, output: self.output.clone(), look_up: Box::new(look_up) };
-        let tail = TailSink::new(&work.chain.tail, sending, limits, &run.store)?;
+        let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
         let (block, starts) = (Vec::new(), Vec::new());
         Ok(OpenTask { stage: spec.stage, chain, tail, source, block, starts })
     }

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{ErrorKind, Failure, InputPlace};
 use crate::lua::Rows;
-use crate::plan::stage::MergeOrder;
+use crate::plan::chain::Head;
 use crate::row::{frame, msgpack};
 use crate::source::lines::LineReader;
 use crate::worker::runs::{Merge, RunInput, RunStore};
-use crate::worker::task::{Limits, TaskInput, TaskResult};
+use crate::worker::task::{Limits, StageWork, TaskInput, TaskResult};
 
 /// Files of sorted runs, by number.
 pub(crate) type RunFiles = Arc<Mutex<HashMap<u32, Arc<File>>>>;
@@ -27,7 +27,7 @@ pub(crate) enum TaskSource {
         next: i64,
         end: i64,
     },
-    Merge(Box<Merge>),
+    Merge(Box<Merge>, Merged),
     /// Runs to be made one: done when the input ends.
     MergeRuns {
         runs: Vec<RunInput>,
@@ -35,12 +35,34 @@ pub(crate) enum TaskSource {
     },
 }
 
+/// What the rows of a merge are for.
+#[derive(Clone, Copy)]
+pub(crate) enum Merged {
+    /// To be folded where keys are equal.
+    Groups,
+    Frames,
+    Lines,
+    Columns,
+}
+
+impl Merged {
+    fn of(head: &Head) -> Merged {
+        match head {
+            Head::Reduce { .. } => Merged::Groups,
+            Head::Frames => Merged::Frames,
+            Head::Lines => Merged::Lines,
+            Head::Columns => Merged::Columns,
+        }
+    }
+}
+
 impl TaskSource {
     pub(crate) fn open(
         input: TaskInput,
-        merge: Option<&MergeOrder>,
+        work: &StageWork,
         limits: &Limits,
         files: &RunFiles,
+        store: &RunStore,
     ) -> Result<TaskSource, Failure> {
         Ok(match input {
             TaskInput::Blocks => TaskSource::Blocks,
@@ -49,7 +71,8 @@ impl TaskSource {
             }
             TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
             TaskInput::Merge { runs, from, to } => {
-                let first_only = merge.is_some_and(|order| order.first_only);
+                store.drop_arenas();
+                let first_only = work.merge.as_ref().is_some_and(|order| order.first_only);
                 let find = |number| find_file(files, number);
                 let merge = Merge::open(
                     runs,
@@ -59,9 +82,12 @@ impl TaskSource {
                     limits.merge_bytes,
                     first_only,
                 )?;
-                TaskSource::Merge(Box::new(merge))
+                TaskSource::Merge(Box::new(merge), Merged::of(&work.chain.head))
             }
-            TaskInput::MergeRuns { runs, first_only } => TaskSource::MergeRuns { runs, first_only },
+            TaskInput::MergeRuns { runs, first_only } => {
+                store.drop_arenas();
+                TaskSource::MergeRuns { runs, first_only }
+            }
         })
     }
 
@@ -91,12 +117,20 @@ impl TaskSource {
                 }
                 Ok(Some(Rows::Frames(block)))
             }
-            TaskSource::Merge(merge) => {
+            TaskSource::Merge(merge, merged) => {
                 starts.clear();
-                match merge.next_block(block, starts, limits.block_bytes)? || !block.is_empty() {
-                    true => Ok(Some(Rows::Groups { frames: block, starts })),
-                    false => Ok(None),
+                let size = limits.block_bytes;
+                match merged {
+                    Merged::Groups => merge.next_groups(block, starts, size)?,
+                    Merged::Frames => merge.next_frames(block, size)?,
+                    Merged::Lines | Merged::Columns => merge.next_lines(block, size)?,
                 }
+                Ok((!block.is_empty()).then_some(match merged {
+                    Merged::Groups => Rows::Groups { frames: block, starts },
+                    Merged::Frames => Rows::Frames(block),
+                    Merged::Lines => Rows::Lines(block),
+                    Merged::Columns => Rows::Columns(block),
+                }))
             }
         }
     }

@@ -7,12 +7,14 @@ use std::io;
 
 use crate::error::{ErrorKind, Failed, Failure, StepId};
 use crate::lua::Rows;
-use crate::plan::chain::{Combine, KeyColumn, Tail};
+use crate::plan::chain::{Chain, Combine, KeyColumn, Tail};
+use crate::plan::stage::RowKind;
 use crate::row::block::Kind;
-use crate::row::describe::{describe, describe_line};
+use crate::row::describe::{describe, describe_columns, describe_line};
 use crate::row::format::Format;
 use crate::row::frame::{self, Frames};
 use crate::row::key;
+use crate::row::line_key;
 use crate::row::text;
 use crate::worker::channel::Output;
 use crate::worker::native::{as_frames, lines_of, malformed};
@@ -53,16 +55,35 @@ enum Shape {
     Count,
     Partition(StepId, Vec<KeyColumn>, Vec<(Vec<u8>, u32)>),
     Runs(StepId, Box<RunWriter<KeyOf>>),
+    /// Runs of lines as they are.
+    RawRuns(StepId, Box<RunWriter<KeyOf>>),
+}
+
+/// How keys are found in rows: in frames, unless they are raw lines of some kind.
+fn key_of(kind: Option<RowKind>, order: Vec<KeyColumn>) -> KeyOf {
+    match kind {
+        Some(RowKind::Lines) => Box::new(move |out, line| {
+            line_key::append_line_key(out, line, &order);
+            Ok(())
+        }),
+        Some(_) => Box::new(move |out, line| {
+            line_key::append_columns_key(out, line, &order);
+            Ok(())
+        }),
+        None => Box::new(move |out, payload| {
+            key::append_row_key(out, payload, &order).map_err(malformed)
+        }),
+    }
 }
 
 impl TailSink {
     pub(crate) fn new(
-        tail: &Tail,
+        chain: &Chain,
         sending: Sending,
         limits: &Limits,
         store: &RunStore,
     ) -> Result<TailSink, Failure> {
-        let shape = match tail {
+        let shape = match &chain.tail {
             Tail::Frames => Shape::Frames,
             Tail::Lines { step } => Shape::Lines(*step),
             Tail::Text { step, format } => {
@@ -79,14 +100,13 @@ impl TailSink {
                     .collect();
                 Shape::Partition(*step, order, vec![(Vec::new(), 0); *count as usize])
             }
-            Tail::Runs { step, order, combine } => {
-                let order = order.clone();
-                let key_of: KeyOf = Box::new(move |out, payload| {
-                    key::append_row_key(out, payload, &order).map_err(malformed)
-                });
+            Tail::Runs { step, order, combine, raw } => {
+                let kind = if *raw { chain.raw() } else { None };
+                let key_of = key_of(kind, order.clone());
                 let first_only = matches!(combine, Combine::First);
                 let writer = RunWriter::new(key_of, first_only, limits.arena_bytes, store.clone());
-                Shape::Runs(*step, Box::new(writer))
+                let writer = Box::new(writer);
+                if *raw { Shape::RawRuns(*step, writer) } else { Shape::Runs(*step, writer) }
             }
         };
         Ok(TailSink {
@@ -119,6 +139,13 @@ impl TailSink {
                         Frames::new(frames, usize::MAX).count() as u64
                     }
                 };
+                Ok(())
+            }
+            Shape::RawRuns(step, writer) => {
+                let (Rows::Lines(lines) | Rows::Columns(lines)) = rows else {
+                    unreachable!("a chain of raw lines has no steps that make frames")
+                };
+                writer.push_lines(lines).map_err(|failure| failure.at_step(*step))?;
                 Ok(())
             }
             Shape::Frames | Shape::Partition(..) | Shape::Runs(..) => {
@@ -169,7 +196,7 @@ impl TailSink {
                 writer.push(frames).map_err(|failure| failure.at_step(*step))?;
                 Ok(())
             }
-            Shape::Lines(_) | Shape::Text(..) | Shape::Count => {
+            Shape::Lines(_) | Shape::Text(..) | Shape::Count | Shape::RawRuns(..) => {
                 unreachable!("these take rows as they come")
             }
         }
@@ -216,7 +243,8 @@ impl TailSink {
         let mut failed = None;
         for line in lines_of(lines) {
             if let Err(error) = format.append_line_columns(&mut self.buffer, line, split) {
-                failed = Some(Failed::from(refused(error)).at_row(count, || describe_line(line)));
+                let shown = if split { describe_columns } else { describe_line };
+                failed = Some(Failed::from(refused(error)).at_row(count, || shown(line)));
                 break;
             }
             count += 1;
@@ -262,7 +290,7 @@ impl TailSink {
     /// The task's input is complete.
     pub(crate) fn finish(&mut self) -> Result<TaskResult, Failure> {
         let runs = match std::mem::replace(&mut self.shape, Shape::Count) {
-            Shape::Runs(step, writer) => {
+            Shape::Runs(step, writer) | Shape::RawRuns(step, writer) => {
                 Some(writer.finish().map_err(|failure| failure.at_step(step))?)
             }
             _ => None,

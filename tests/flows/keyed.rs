@@ -55,6 +55,46 @@ fn sort_takes_the_same_order_as_the_sort_command() {
 }
 
 #[test]
+fn lines_that_no_step_looks_into_are_sorted_as_their_rows_are() {
+    let text = ["b\t2\tx", "a\t10", "", "c", "a\t9\t", "\t\t", "b\t2\tw", "caf\u{e9}\t\0"];
+    let keep = "function(...) return ... end";
+    for order in [Sort::by(1), Sort::by(2).numeric().descending().then(3), Sort::by(4)] {
+        let raw = same(|flow| lines(&flow.lines(text).split("\t").sort(order.clone())));
+        let rows = same(|flow| lines(&flow.lines(text).split("\t").map(keep).sort(order.clone())));
+        assert_eq!(raw, rows);
+        let twice =
+            same(|flow| lines(&flow.lines(text).split("\t").sort(2).sort(order.clone()).map(keep)));
+        let rows =
+            same(|flow| lines(&flow.lines(text).split("\t").map(keep).sort(2).sort(order.clone())));
+        assert_eq!(twice, rows);
+    }
+    let whole = same(|flow| lines(&flow.lines(text).distinct()));
+    let rows = same(|flow| lines(&flow.lines(text).map(keep).distinct()));
+    assert_eq!(whole, rows);
+    let formatted = |flow: Flow, keep: Option<&str>| {
+        let columns = flow.lines(["b\t1", "a\t2"]).split("\t").sort(1);
+        let mut text = Vec::new();
+        keep.map_or(columns.clone(), |keep| columns.map(keep)).save_text_to(&mut text, "%s=%d")?;
+        gleamflow::Result::Ok(text)
+    };
+    assert_eq!(same(|flow| formatted(flow, None)), "a=2\nb=1\n");
+    assert_eq!(same(|flow| formatted(flow, None)), same(|flow| formatted(flow, Some(keep))));
+}
+
+#[test]
+fn rows_that_have_nothing_to_be_folded_with_are_written_as_those_that_have() {
+    let value = "function(i)
+        local kinds = { i / 4, -0.0, 0 / 0, 2 ^ 60 + i, 'caf\\233', 'text', { i, { a = i } }, true, {} }
+        return 'key' .. i % 700, i, kinds[i % 9 + 1], nil, 9007199254740993LL
+    end";
+    let first = "function(a, b, c, d) return a, b, c, d end";
+    let rows = same(|flow| values(&flow.range(0..1000).map(value).reduce(first)));
+    assert_eq!(rows.lines().count(), 700);
+    let folded = same(|flow| values(&flow.range(0..1000).map(value).reduce(first).reduce(first)));
+    assert_eq!(rows, folded);
+}
+
+#[test]
 fn all_rows_of_one_key_keep_their_order() {
     let rows: Vec<(u8, usize)> = (0..5000).map(|i| (0, i)).collect();
     let expected: String = (0..5000).map(|i| format!("0\t{i}\n")).collect();

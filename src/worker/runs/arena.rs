@@ -39,8 +39,8 @@ impl Item {
 pub(super) struct Arena {
     entries: Vec<u8>,
     items: Vec<Item>,
-    /// Bytes that all keys begin with alike.
-    shared: usize,
+    /// What all keys begin with alike.
+    shared: Vec<u8>,
     limit: usize,
 }
 
@@ -50,7 +50,7 @@ impl Arena {
         Arena {
             entries: Vec::new(),
             items: Vec::new(),
-            shared: 0,
+            shared: Vec::new(),
             limit: limit.min(MAX_ARENA_BYTES),
         }
     }
@@ -66,10 +66,11 @@ impl Arena {
     }
 
     pub(super) fn push(&mut self, key: &[u8], payload: &[u8], row: u32) {
-        self.shared = match self.items.first() {
-            None => key.len(),
-            Some(first) => entry::common_prefix(&first.key(&self.entries)[..self.shared], key),
-        };
+        match self.items.is_empty() {
+            true => key.clone_into(&mut self.shared),
+            false if key.starts_with(&self.shared) => {}
+            false => self.shared.truncate(entry::common_prefix(&self.shared, key)),
+        }
         let offset = self.entries.len();
         entry::append_head(&mut self.entries, key.len(), payload.len(), row, None);
         self.entries.extend_from_slice(key);
@@ -82,7 +83,7 @@ impl Arena {
     }
 
     pub(super) fn sort(&mut self) {
-        sort_group(&self.entries, &mut self.items, self.shared, PREFIX_LEVELS);
+        sort_group(&self.entries, &mut self.items, self.shared.len(), PREFIX_LEVELS);
     }
 
     /// The entries in their present order; `first_only` leaves out those whose key is that of the
@@ -103,6 +104,8 @@ impl Arena {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.items.clear();
+        // A row of many MiB must not keep its memory for the rest of the task.
+        self.entries.shrink_to(self.limit + self.limit / 4);
     }
 }
 

@@ -47,6 +47,12 @@ impl Cut {
     /// Whether the row is before the cut.
     #[inline]
     pub(super) fn follows(&self, key: &[u8], place: Place) -> bool {
+        // Decides nearly always, without a call.
+        if let (Some(key), Some(own)) = (key.first_chunk::<8>(), self.key.first_chunk::<8>())
+            && key != own
+        {
+            return u64::from_be_bytes(*key) < u64::from_be_bytes(*own);
+        }
         match key.cmp(&self.key) {
             Ordering::Equal => place < self.place(),
             order => order == Ordering::Less,

@@ -20,8 +20,8 @@ use crate::error::Failure;
 /// of (task, sequence).
 pub(crate) const MAX_FAN_IN: usize = 512;
 
-/// Reads larger than this gain nothing.
-const MAX_READ_BYTES: usize = 1 << 20;
+/// Larger buffers gain nothing: those of all inputs should stay in the processor's cache.
+const MAX_READ_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Merge {
@@ -71,29 +71,64 @@ impl Merge {
         Ok(Merge { readers, tree, high, shared, first_only, last_key: Vec::new(), begun: false })
     }
 
-    /// Appends rows to `frames`, until it has `block_bytes`, and a byte for each row to `starts`:
-    /// 1 where the key differs from the row before. False when no rows are left.
-    pub(crate) fn next_block(
+    /// Appends rows as frames, until there are `block_bytes` of them, and a byte for each row to
+    /// `starts`: 1 where the key differs from the row before. One byte more says that of the row
+    /// behind them, or is 1. Nothing when no rows are left.
+    pub(crate) fn next_groups(
         &mut self,
         frames: &mut Vec<u8>,
         starts: &mut Vec<u8>,
         block_bytes: usize,
-    ) -> Result<bool, Failure> {
-        while frames.len() < block_bytes {
-            let Some(input) = self.next_input() else {
-                return Ok(false);
-            };
+    ) -> Result<(), Failure> {
+        while frames.len() < block_bytes
+            && let Some(input) = self.next_input()
+        {
             let is_start = self.note_key(input);
             if is_start || !self.first_only {
-                let payload = self.readers[input].payload();
-                let len = u32::try_from(payload.len()).expect("it was read from 32 bits");
-                frames.extend_from_slice(&len.to_le_bytes());
-                frames.extend_from_slice(payload);
+                append_frame(frames, self.readers[input].payload());
                 starts.push(u8::from(is_start));
             }
             self.advance(input)?;
         }
-        Ok(self.next_input().is_some())
+        let next = self.next_input();
+        starts.push(u8::from(next.is_none_or(|next| self.readers[next].key() != self.last_key)));
+        Ok(())
+    }
+
+    /// The same without saying where keys begin.
+    pub(crate) fn next_frames(
+        &mut self,
+        frames: &mut Vec<u8>,
+        block_bytes: usize,
+    ) -> Result<(), Failure> {
+        self.next_block(frames, block_bytes, append_frame)
+    }
+
+    /// The same for payloads that are lines with their LF.
+    pub(crate) fn next_lines(
+        &mut self,
+        lines: &mut Vec<u8>,
+        block_bytes: usize,
+    ) -> Result<(), Failure> {
+        self.next_block(lines, block_bytes, |lines, line| lines.extend_from_slice(line))
+    }
+
+    #[inline]
+    fn next_block(
+        &mut self,
+        block: &mut Vec<u8>,
+        block_bytes: usize,
+        append: impl Fn(&mut Vec<u8>, &[u8]),
+    ) -> Result<(), Failure> {
+        while block.len() < block_bytes
+            && let Some(input) = self.next_input()
+        {
+            if !self.first_only || self.note_key(input) {
+                append(block, self.readers[input].payload());
+            }
+            self.advance(input)?;
+        }
+        Ok(())
     }
 
     /// Writes what is left as one longer run: a pass for when there are more inputs than a merge
@@ -101,8 +136,7 @@ impl Merge {
     pub(crate) fn write_run(mut self, store: &mut RunStore) -> Result<Run, Failure> {
         let mut out = RunOutput::new(store, true);
         while let Some(input) = self.next_input() {
-            let is_start = self.note_key(input);
-            if is_start || !self.first_only {
+            if !self.first_only || self.note_key(input) {
                 let reader = &self.readers[input];
                 let (key, payload, place) = (reader.key(), reader.payload(), reader.place());
                 let bytes = reader.key_and_payload();
@@ -148,6 +182,12 @@ impl Merge {
         }
         Ok(())
     }
+}
+
+fn append_frame(frames: &mut Vec<u8>, payload: &[u8]) {
+    let len = u32::try_from(payload.len()).expect("it was read from 32 bits");
+    frames.extend_from_slice(&len.to_le_bytes());
+    frames.extend_from_slice(payload);
 }
 
 /// The order of inputs whose keys have the same prefix: ended ones are last; equal rows, which

@@ -4,8 +4,11 @@
 //! of it afterwards must have been copied.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::sync::Arc;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::{pread, retry_on_intr};
 
 use super::cut::Cut;
 use super::entry::{Entry, Place};
@@ -171,9 +174,15 @@ impl RunReader {
         self.buffer.truncate(rest);
         self.buffer.shrink_to(unread.buffer_bytes.max(rest + read));
         self.buffer.reserve_exact(read);
-        self.buffer.resize(rest + read, 0);
-        let into = &mut self.buffer[rest..];
-        unread.file.read_exact_at(into, unread.at).map_err(|error| cannot_read(&error))?;
+        while self.buffer.len() < rest + read {
+            let at = unread.at + (self.buffer.len() - rest) as u64;
+            let got = retry_on_intr(|| pread(&unread.file, spare_capacity(&mut self.buffer), at));
+            if got.map_err(|error| cannot_read(&error.into()))? == 0 {
+                return Err(cannot_read(&io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        // The buffer may have had more room than was to be read.
+        self.buffer.truncate(rest + read);
         unread.at += read as u64;
         self.at = 0;
         Ok(())

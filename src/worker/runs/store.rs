@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::arena::Arena;
 use super::entry::Place;
 use super::index::IndexWriter;
 use super::{CHUNK_BYTES, FileRun, INLINE_BYTES, Run, WRITE_BYTES};
@@ -20,7 +21,11 @@ type Get = Box<dyn FnMut() -> Result<(u32, File), Failure> + Send>;
 
 /// A handle on the worker's temporary file; clones share it.
 #[derive(Clone)]
-pub(crate) struct RunStore(Arc<Mutex<State>>);
+pub(crate) struct RunStore {
+    state: Arc<Mutex<State>>,
+    /// Empty arenas of tasks that have ended: fresh memory costs more than sorting what fills it.
+    arenas: Arc<Mutex<Vec<Arena>>>,
+}
 
 struct State {
     get: Get,
@@ -36,12 +41,32 @@ struct OpenFile {
 impl RunStore {
     /// `get` is called once, when the first run is written.
     pub(crate) fn new(get: Get) -> RunStore {
-        RunStore(Arc::new(Mutex::new(State { get, open: None })))
+        let state = Arc::new(Mutex::new(State { get, open: None }));
+        RunStore { state, arenas: Arc::default() }
+    }
+
+    /// An arena that an earlier task has left, or a new one.
+    pub(super) fn arena(&self, limit: usize) -> Arena {
+        self.arenas().pop().unwrap_or_else(|| Arena::new(limit))
+    }
+
+    /// Keeps an empty arena for the next task.
+    pub(super) fn keep(&self, arena: Arena) {
+        self.arenas().push(arena);
+    }
+
+    /// Gives the memory of arenas that no task uses to those that read what was written.
+    pub(crate) fn drop_arenas(&self) {
+        self.arenas().clear();
+    }
+
+    fn arenas(&self) -> MutexGuard<'_, Vec<Arena>> {
+        self.arenas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic within leaves the state as it was before that run.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -36,7 +36,7 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         RunWriter {
             key_of,
             first_only,
-            arena: Arena::new(arena_bytes),
+            arena: store.arena(arena_bytes),
             sampler: Sampler::new(),
             store,
             runs: Vec::new(),
@@ -53,21 +53,34 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
                 .split_at_checked(u32::from_le_bytes(*len) as usize)
                 .expect("blocks hold whole frames");
             rest = behind;
-            self.push_row(payload)?;
+            self.push_row(payload, payload)?;
         }
         assert!(rest.is_empty(), "blocks hold whole frames");
         Ok(())
     }
 
+    /// Takes whole lines, each ended by LF. Their payloads are the lines with their LF, keys are
+    /// computed without it.
+    pub(crate) fn push_lines(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', lines) {
+            self.push_row(&lines[start..end], &lines[start..=end])?;
+            start = end + 1;
+        }
+        assert!(start == lines.len(), "blocks hold whole lines");
+        Ok(())
+    }
+
     pub(crate) fn finish(mut self) -> Result<TaskRuns, Failure> {
         self.write_run(self.runs.is_empty())?;
+        self.store.keep(self.arena);
         let (samples, bytes) = self.sampler.finish();
         Ok(TaskRuns { runs: self.runs, samples, rows: self.rows, bytes })
     }
 
-    fn push_row(&mut self, payload: &[u8]) -> Result<(), Failure> {
+    fn push_row(&mut self, row_of_key: &[u8], payload: &[u8]) -> Result<(), Failure> {
         self.key.clear();
-        (self.key_of)(&mut self.key, payload)?;
+        (self.key_of)(&mut self.key, row_of_key)?;
         let row = u32::try_from(self.rows).unwrap_or(u32::MAX);
         self.rows += 1;
         let row_bytes = self.key.len() + payload.len();
