@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{ErrorKind, Failure};
 use crate::local::block::{Block, Item};
+use crate::local::buffers::Buffers;
 use crate::local::spool::{Meter, Spool};
 use crate::plan::stage::RowKind;
 use crate::process::end_group;
@@ -27,6 +28,9 @@ use crate::worker::task::{TaskResult, TaskSpec};
 
 /// Blocks of one task that may be on their way to the worker.
 const WINDOW: usize = 3;
+
+/// Messages of less than this get a buffer of their own.
+const SMALL_BYTES: usize = 16 << 10;
 
 /// What waits to be sent: a block, and a file that goes with it.
 struct Message {
@@ -185,22 +189,29 @@ impl Link {
 
     /// Returns at the end of what the worker writes.
     async fn receive_blocks(&self, output: &mut pipe::Receiver) -> Result<(), String> {
+        let buffers = Buffers::default();
         let mut header = [0; HEADER_BYTES];
         loop {
             if output.read_exact(&mut header).await.is_err() {
                 return Ok(());
             }
             let header = Header::decode(&header).map_err(|damage| damage.to_string())?;
-            let mut payload = vec![0; header.len as usize];
-            if output.read_exact(&mut payload).await.is_err() {
-                return Ok(());
+            let len = header.len as usize;
+            // Most messages are a few bytes, and large buffers are for rows.
+            let mut payload = if len < SMALL_BYTES { Vec::new() } else { buffers.take() };
+            payload.reserve_exact(len);
+            let mut rest = (&mut *output).take(u64::from(header.len));
+            while payload.len() < len {
+                if !matches!(rest.read_buf(&mut payload).await, Ok(1..)) {
+                    return Ok(());
+                }
             }
             header.verify(&payload).map_err(|damage| damage.to_string())?;
-            self.dispatch(header, payload)?;
+            self.dispatch(header, payload, &buffers)?;
         }
     }
 
-    fn dispatch(&self, header: Header, payload: Vec<u8>) -> Result<(), String> {
+    fn dispatch(&self, header: Header, payload: Vec<u8>, buffers: &Buffers) -> Result<(), String> {
         if header.kind == Kind::Hello {
             return match payload == crate::worker::VERSION.as_bytes() {
                 true => Ok(()),
@@ -247,8 +258,8 @@ impl Link {
             }
             other => return Err(format!("unexpected block {other:?}")),
         };
-        let block =
-            Block { kind, partition: header.partition, rows: header.rows, bytes: payload.into() };
+        let bytes = buffers.freeze(payload);
+        let block = Block { kind, partition: header.partition, rows: header.rows, bytes };
         if let Err(failure) = inbox.spool.push(Item::Block(block)) {
             self.finish(header.task, &inbox, Item::Failed(failure));
         }

@@ -7,6 +7,7 @@
 
 pub(crate) mod block;
 mod budget;
+mod buffers;
 mod edge;
 mod exchange;
 mod link;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure};
 use crate::local::block::Block;
+use crate::local::buffers::Buffers;
 use crate::local::link::Task;
 use crate::local::pool::Lease;
 use crate::local::settings::Resolved;
@@ -42,6 +43,7 @@ pub(crate) struct Run {
     pub plan: Plan,
     pub settings: Resolved,
     pub meter: Arc<Meter>,
+    pub buffers: Buffers,
     pub cancel: CancellationToken,
     pub messages: mpsc::Sender<Message>,
     team: tokio::sync::Mutex<Vec<Member>>,
@@ -62,6 +64,7 @@ impl Run {
             plan,
             settings,
             meter: Arc::new(meter),
+            buffers: Buffers::default(),
             cancel: CancellationToken::new(),
             messages,
             team: tokio::sync::Mutex::default(),

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout};
 
 use crate::error::{ErrorKind, Failure, StepId};
 use crate::local::block::Block;
+use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
@@ -204,9 +205,11 @@ pub(crate) async fn take_rows(
     pace: &Pace,
 ) -> Result<(), Stop> {
     let max_row = run.settings.limits.max_row;
-    let mut buffer = BytesMut::new();
+    let mut buffer = run.buffers.take();
     loop {
-        buffer.reserve(READ_BYTES);
+        if buffer.capacity() - buffer.len() < READ_BYTES / 2 {
+            buffer.reserve(READ_BYTES);
+        }
         let read = stdout
             .read_buf(&mut buffer)
             .await
@@ -228,7 +231,7 @@ pub(crate) async fn take_rows(
             },
         };
         if end > 0 {
-            let bytes = take_front(&mut buffer, end);
+            let bytes = take_front(&run.buffers, &mut buffer, end);
             let rows = if rows == 0 { count_rows(kind, &bytes) } else { rows };
             pace.passing.store(true, Ordering::Relaxed);
             out.push(Block { kind, partition, rows, bytes }).await?;
@@ -248,18 +251,16 @@ pub(crate) async fn take_rows(
         return Err(Stop::Failed(Failure::new(ErrorKind::Command, message)));
     }
     buffer.extend_from_slice(b"\n");
-    let bytes = buffer.freeze();
+    let bytes = Bytes::from(buffer);
     Ok(out.push(Block { kind, partition, rows: 1, bytes }).await?)
 }
 
-/// Takes whole rows from the front. What doesn't fill the buffer is copied, so that it doesn't
-/// keep all of it alive while it waits.
-fn take_front(buffer: &mut BytesMut, end: usize) -> Bytes {
-    let bytes = buffer.split_to(end);
-    match end < READ_BYTES / 4 * 3 {
-        true => Bytes::copy_from_slice(&bytes),
-        false => bytes.freeze(),
-    }
+/// Takes whole rows from the front; what is left is the start of a row.
+fn take_front(buffers: &Buffers, buffer: &mut Vec<u8>, end: usize) -> Bytes {
+    let mut rest = buffers.take();
+    rest.extend_from_slice(&buffer[end..]);
+    buffer.truncate(end);
+    buffers.freeze(std::mem::replace(buffer, rest))
 }
 
 /// Rows of other people's programs are looked through here, where the command can still be named.

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{ErrorKind, Failure};
 use crate::local::block::Block;
+use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::run::Run;
 use crate::local::tasks::{count_rows, frame_bytes};
@@ -36,14 +37,14 @@ pub(crate) enum Feed {
 pub(crate) async fn run_feed(run: &Arc<Run>, feed: Feed, out: Writer) {
     let (max_row, block_bytes) = (run.settings.limits.max_row, run.settings.limits.block_bytes);
     let out = Arc::new(out);
-    let writer = out.clone();
+    let (writer, buffers) = (out.clone(), run.buffers.clone());
     let handle = Handle::current();
     let reading = tokio::task::spawn_blocking(move || {
         let push = |kind, rows, bytes: Bytes| {
             let block = Block { kind, partition: 0, rows, bytes };
             handle.block_on(writer.push(block)).map_err(Stop::from)
         };
-        read_feed(feed, max_row, block_bytes, push)
+        read_feed(feed, max_row, block_bytes, &buffers, push)
     });
     let result = tokio::select! {
         result = reading => result.unwrap_or(Err(Stop::Gone)),
@@ -57,6 +58,7 @@ fn read_feed(
     feed: Feed,
     max_row: usize,
     block_bytes: usize,
+    buffers: &Buffers,
     mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     match feed {
@@ -104,9 +106,9 @@ fn read_feed(
         Feed::Pieces(splits) => {
             for pieces in splits {
                 let mut reader = LineReader::new(pieces, max_row);
-                let mut block = Vec::new();
+                let mut block = buffers.take();
                 while reader.next_block(&mut block, block_bytes).map_err(Stop::Failed)? {
-                    let lines = Bytes::from(std::mem::take(&mut block));
+                    let lines = buffers.freeze(std::mem::replace(&mut block, buffers.take()));
                     push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
                 }
             }
