@@ -85,6 +85,7 @@ mod tests {
         buffer.push(8);
         let bytes = buffers.freeze(buffer);
         assert_eq!(bytes, [8][..]);
-        assert_eq!(buffers.take().as_ptr(), place);
+        let buffer = buffers.take();
+        assert_eq!(buffer.as_ptr(), place);
     }
 }

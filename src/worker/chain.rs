@@ -3,12 +3,13 @@
 //! A newcomer's trap: a Lua segment hands its rows on from inside its loop, into the segments
 //! behind it. All Lua segments of a chain share one state, so that they share globals.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::error::{Failed, Failure};
 use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
 use crate::plan::chain::{Chain, Code, Combine, Head, Step, Tail};
+use crate::worker::alone::{Stretch, stretches};
 use crate::worker::native;
 use crate::worker::tail::TailSink;
 use crate::worker::task::Limits;
@@ -18,8 +19,10 @@ pub(crate) struct ChainRunner {
     segments: Vec<Segment>,
     vm: Option<Vm>,
     max_row: usize,
-    /// The chain begins with folding rows of equal keys.
-    reduces: bool,
+    /// The chain begins with folding rows of equal keys, and nothing else in Lua.
+    only_folds: bool,
+    /// The fold may have a group that has not ended.
+    in_group: Cell<bool>,
 }
 
 enum Segment {
@@ -70,41 +73,68 @@ impl ChainRunner {
             lua.last_mut().expect("there is one now").tail =
                 LuaTail::Combine { keys: keys.clone(), code: code.clone() };
         }
+        let only_folds = matches!(
+            lua.first(),
+            Some(LuaSegment { head: LuaHead::Reduce { .. }, steps, tail: LuaTail::Frames })
+                if steps.is_empty()
+        );
         let vm = match lua.is_empty() {
             true => None,
             false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
         };
-        let reduces = matches!(chain.head, Head::Reduce { .. });
-        Ok(ChainRunner { segments, vm, max_row: limits.max_row, reduces })
+        let in_group = Cell::new(false);
+        Ok(ChainRunner { segments, vm, max_row: limits.max_row, only_folds, in_group })
     }
 
     /// Makes everything that user code could have left behind fresh.
     pub(crate) fn begin_task(&self, seed: u64) -> Result<(), Failure> {
+        self.in_group.set(false);
         self.vm.as_ref().map_or(Ok(()), |vm| vm.begin_task(seed))
     }
 
     /// Takes a block of a task's rows.
     pub(crate) fn push(&self, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         match rows {
-            // Only a reduce at the head asks where keys begin.
-            Rows::Groups { frames, .. } if !self.reduces => {
-                self.run(0, &Rows::Frames(frames), tail)
-            }
+            Rows::Groups { frames, starts } => self.push_groups(frames, starts, tail),
             rows => self.run(0, rows, tail),
         }
     }
 
-    /// The task's input is complete: passes on what steps have kept.
-    pub(crate) fn finish(&self, tail: &mut TailSink) -> Result<(), Failed> {
-        let Some(vm) = &self.vm else { return Ok(()) };
-        for (at, segment) in self.segments.iter().enumerate() {
-            if let Segment::Lua(number) = segment {
-                vm.finish(*number, &mut |_, frames, _rows| {
-                    self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
-                })?;
+    /// `starts` has a byte more than there are rows: whether the next one begins another key.
+    fn push_groups(&self, frames: &[u8], starts: &[u8], tail: &mut TailSink) -> Result<(), Failed> {
+        if !self.only_folds {
+            let starts = &starts[..starts.len() - 1];
+            return self.run(0, &Rows::Groups { frames, starts }, tail);
+        }
+        for stretch in stretches(frames, starts) {
+            match stretch {
+                Stretch::Alone(frames) => {
+                    if self.in_group.replace(false) {
+                        self.finish_segment(0, tail)?;
+                    }
+                    self.run(1, &Rows::Frames(frames), tail)?;
+                }
+                Stretch::Groups { frames, starts } => {
+                    self.in_group.set(true);
+                    self.run(0, &Rows::Groups { frames, starts }, tail)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// The task's input is complete: passes on what steps have kept.
+    pub(crate) fn finish(&self, tail: &mut TailSink) -> Result<(), Failed> {
+        (0..self.segments.len()).try_for_each(|at| self.finish_segment(at, tail))
+    }
+
+    fn finish_segment(&self, at: usize, tail: &mut TailSink) -> Result<(), Failed> {
+        let (Segment::Lua(number), Some(vm)) = (&self.segments[at], &self.vm) else {
+            return Ok(());
+        };
+        vm.finish(*number, &mut |_, frames, _rows| {
+            self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
+        })
     }
 
     /// The task is over; see [`Vm::rest`].

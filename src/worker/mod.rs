@@ -4,6 +4,7 @@
 //! Invariants: a worker serves several open tasks and waits only for its next block; what a task
 //! gives depends on the plan and the task's rows alone.
 
+mod alone;
 mod chain;
 mod channel;
 pub(crate) mod entry;

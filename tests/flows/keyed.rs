@@ -82,6 +82,19 @@ fn lines_that_no_step_looks_into_are_sorted_as_their_rows_are() {
 }
 
 #[test]
+fn rows_that_have_nothing_to_be_folded_with_are_written_as_those_that_have() {
+    let value = "function(i)
+        local kinds = { i / 4, -0.0, 0 / 0, 2 ^ 60 + i, 'caf\\233', 'text', { i, { a = i } }, true, {} }
+        return 'key' .. i % 700, i, kinds[i % 9 + 1], nil, 9007199254740993LL
+    end";
+    let first = "function(a, b, c, d) return a, b, c, d end";
+    let rows = same(|flow| values(&flow.range(0..1000).map(value).reduce(first)));
+    assert_eq!(rows.lines().count(), 700);
+    let folded = same(|flow| values(&flow.range(0..1000).map(value).reduce(first).reduce(first)));
+    assert_eq!(rows, folded);
+}
+
+#[test]
 fn all_rows_of_one_key_keep_their_order() {
     let rows: Vec<(u8, usize)> = (0..5000).map(|i| (0, i)).collect();
     let expected: String = (0..5000).map(|i| format!("0\t{i}\n")).collect();

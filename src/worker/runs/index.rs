@@ -144,3 +144,33 @@ impl Record<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_any_length_has_a_short_index_that_still_finds() {
+        let mut index = IndexWriter::new();
+        let (mut offset, step) = (0, 60 << 10);
+        for key in 0..20_000_u32 {
+            if index.wants(offset) {
+                index.push(offset, &key.to_be_bytes(), Place::default());
+            }
+            offset += step;
+        }
+        let index_records = index.count();
+        assert!((2048..=4096).contains(&index_records), "{index_records} records");
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&index.into_bytes(), offset).unwrap();
+        let run =
+            FileRun { file: 0, offset: 0, len: offset, index_records, largest: 0, merged: false };
+        for key in [0_u32, 1, 777, 19_999] {
+            let cut = Cut { key: key.to_be_bytes().to_vec(), task: 0, row: 0 };
+            let around = seek(&file, &run, 0, &cut).unwrap();
+            let at = u64::from(key) * step;
+            assert!(around.before <= at && at <= around.after, "{key}");
+            assert!(around.after - around.before < 2 << 20, "{key}");
+        }
+    }
+}

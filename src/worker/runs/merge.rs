@@ -72,7 +72,8 @@ impl Merge {
     }
 
     /// Appends rows as frames, until there are `block_bytes` of them, and a byte for each row to
-    /// `starts`: 1 where the key differs from the row before. Nothing when no rows are left.
+    /// `starts`: 1 where the key differs from the row before. One byte more says that of the row
+    /// behind them, or is 1. Nothing when no rows are left.
     pub(crate) fn next_groups(
         &mut self,
         frames: &mut Vec<u8>,
@@ -89,10 +90,12 @@ impl Merge {
             }
             self.advance(input)?;
         }
+        let next = self.next_input();
+        starts.push(u8::from(next.is_none_or(|next| self.readers[next].key() != self.last_key)));
         Ok(())
     }
 
-    /// The same without looking at where keys begin.
+    /// The same without saying where keys begin.
     pub(crate) fn next_frames(
         &mut self,
         frames: &mut Vec<u8>,
