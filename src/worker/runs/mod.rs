@@ -12,6 +12,9 @@
 //! - A run is sorted by key bytes; rows of equal keys are in the order of (task, row).
 //! - The slices of a run between neighbouring cuts hold each of its rows exactly once.
 //!
+//! A payload is an encoded row, or a raw line with its LF; only whoever writes and whoever reads a
+//! merge's rows must know which.
+//!
 //! A run in a file: chunks of at most 8 KiB (more if one row is larger), each behind its length
 //! and checksum, then the index, a record about every 64 KiB, by which a merge finds its slice.
 
