@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, Lua, Table};
+use mlua::{Function, Table};
 
 use super::failure::{self, internal};
+use super::heap::State;
 use super::keys::KeyBytes;
-use super::native::{Key, Ports, Shared, new_state};
+use super::native::{Key, Ports, Shared};
 use super::port::{Port, next_frame};
 use super::setup::{Modules, setup};
 use super::{LuaHead, LuaSegment, Progress, Rows};
@@ -28,20 +29,20 @@ pub(crate) type Out<'a> = dyn FnMut(usize, &mut Vec<u8>, u32) -> Result<(), Fail
 const RESTING_BYTES: usize = 2 << 20;
 
 pub(crate) struct Vm {
-    // Dropped first: the state points into what follows.
-    lua: Lua,
     release: Function,
     begin: Function,
     push: Function,
     finish: Function,
     failure: Function,
+    #[cfg(test)]
+    environment: Table,
+    // Dropped after all that is made of it, and before what it points into.
+    lua: State,
     ports: Ports,
     segments: Vec<LuaSegment>,
     progress: Arc<Progress>,
     _key: Key,
     memory_limit: usize,
-    #[cfg(test)]
-    environment: Table,
     /// Why the open task has failed, if it has.
     failed: RefCell<Option<Failed>>,
 }
@@ -56,8 +57,8 @@ impl Vm {
         max_row: usize,
         progress: Arc<Progress>,
     ) -> Result<Vm, Failure> {
-        let lua = new_state();
-        lua.set_memory_limit(memory_limit).map_err(internal)?;
+        let lua = State::new();
+        lua.set_limit(memory_limit);
         let key = Key::new(KeyBytes::default());
         let ports: Ports = segments.iter().map(|_| Shared::new(Port::new(max_row))).collect();
         let modules = Modules::load(&lua, &key, &progress).map_err(internal)?;
@@ -111,6 +112,7 @@ impl Vm {
         if self.lua.used_memory() > RESTING_BYTES {
             self.release();
             let _ = self.lua.gc_collect();
+            self.lua.trim();
         }
     }
 
@@ -148,7 +150,7 @@ impl Vm {
         let mut elsewhere = None;
         let result = self.call(function, segment, out, &mut elsewhere);
         let failed_here = elsewhere.is_none();
-        let settled = self.settle(result, elsewhere, rows);
+        let settled = self.beyond_limit(|| self.settle(result, elsewhere, rows));
         match settled {
             Err(failed) if failed_here => Err(self.after_rows_before(failed, segment, out)),
             settled => settled,
@@ -239,14 +241,22 @@ impl Vm {
         Err(failed)
     }
 
-    /// Lets go of what the last task held. A little more memory than allowed, since that task may
-    /// have ended for want of it.
+    /// Lets go of what the last task held, which may have ended for want of memory.
     fn release(&self) {
-        let _ = self.lua.set_memory_limit(self.memory_limit.saturating_add(1 << 20));
-        // An error here would come again, and be reported, when the task begins.
-        let _ = self.release.call::<()>(());
-        self.mind_memory();
-        let _ = self.lua.set_memory_limit(self.memory_limit);
+        self.beyond_limit(|| {
+            // An error here would come again, and be reported, when the task begins.
+            let _ = self.release.call::<()>(());
+            self.mind_memory();
+        });
+    }
+
+    /// With a little more memory than allowed: calls of our own need some where user code has
+    /// left none.
+    fn beyond_limit<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.lua.set_limit(self.memory_limit.saturating_add(1 << 20));
+        let result = f();
+        self.lua.set_limit(self.memory_limit);
+        result
     }
 
     /// LuaJIT doesn't collect garbage when the limit is reached, so its pause must leave room: near
@@ -254,7 +264,7 @@ impl Vm {
     fn mind_memory(&self) {
         let used = self.lua.used_memory();
         if used > self.memory_limit / 8 * 7 {
-            let _ = self.lua.gc_collect();
+            let _ = self.beyond_limit(|| self.lua.gc_collect());
         }
         let live = self.lua.used_memory().max(1);
         let room = self.memory_limit.saturating_sub(live) / 2;
