@@ -29,20 +29,27 @@ local function flusher(index)
 	return function()
 		local to, step, row = state.to, progress.step, progress.row
 		if not flushes[index]() then
-			state.failure = state.failure or { elsewhere = true }
-			error(state.FAILED, 0)
+			failure.elsewhere()
 		end
 		state.to = to
 		progress.step, progress.row = step, row
 	end
 end
 
+-- Loops over lines that have their first step in them.
+local LINES_HEADS = { filter = "heads/lines_filter", flat_map = "heads/lines_flat_map" }
+
 local function nothing() end
 
 local function build_segment(index, segment, template)
 	local port = native.port(segment.port)
 	local send = flusher(index)
-	local run, list = template("tails/frames").new(port, send)
+	local run, list
+	if segment.keeps_lines then
+		run = template("tails/lines").new(port, send)
+	else
+		run, list = template("tails/frames").new(port, send)
+	end
 	local end_tail = nothing
 	local tail = segment.tail
 	if tail then
@@ -54,18 +61,20 @@ local function build_segment(index, segment, template)
 	end
 	local own = {}
 	local head, steps = segment.head, segment.steps
-	local flat = head.kind == "lines" and #steps > 0 and steps[1].kind == "flat_map"
-	for i = #steps, flat and 2 or 1, -1 do
+	local fused = head.kind == "lines" and #steps > 0 and LINES_HEADS[steps[1].kind]
+	for i = #steps, fused and 2 or 1, -1 do
 		local step = steps[i]
 		local set
 		run, set = template("steps/" .. step.kind).new(step.id, run)
 		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
 	end
-	local first = flat and steps[1] or head
+	local first = fused and steps[1] or head
 	local push, end_head, set, clear
-	if flat then
-		push, set =
-			template("heads/lines_flat_map").new(port, run, first.id, template("steps/flat_map"))
+	if fused == "heads/lines_flat_map" then
+		push, set = template(fused).new(port, run, first.id, template("steps/flat_map"))
+	elseif fused then
+		local bare = segment.keeps_lines and #steps == 1
+		push, set = template(fused).new(port, run, first.id, bare)
 	else
 		push, end_head, set, clear = template("heads/" .. head.kind).new(
 			port,

@@ -22,6 +22,7 @@ scripts!(
     "heads/columns",
     "heads/frames",
     "heads/lines",
+    "heads/lines_filter",
     "heads/lines_flat_map",
     "heads/reduce",
     "keys",
@@ -37,6 +38,7 @@ scripts!(
     "steps/map",
     "tails/combine",
     "tails/frames",
+    "tails/lines",
 );
 
 /// The modules in the order in which they load, after `native` and `state`, which take addresses;

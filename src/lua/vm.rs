@@ -14,15 +14,15 @@ use super::failure::{self, internal};
 use super::heap::State;
 use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
-use super::port::{Port, next_frame};
+use super::port::Port;
 use super::setup::{Modules, setup};
-use super::{LuaHead, LuaSegment, Progress, Rows};
+use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
 use crate::error::Failed;
 use crate::error::Failure;
 use crate::plan::chain::Code;
 
-/// Takes the rows that a segment has put out: its number, the frames (which may be taken away or
-/// left), and how many they are.
+/// Takes the rows that a segment has put out: its number, the frames or the text (which may be
+/// taken away or left), and how many they are.
 pub(crate) type Out<'a> = dyn FnMut(usize, &mut Vec<u8>, u32) -> Result<(), Failure> + 'a;
 
 /// A state that waits for its next task holds about this much at most.
@@ -60,7 +60,8 @@ impl Vm {
         let lua = State::new();
         lua.set_limit(memory_limit);
         let key = Key::new(KeyBytes::default());
-        let ports: Ports = segments.iter().map(|_| Shared::new(Port::new(max_row))).collect();
+        let ports: Ports =
+            segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
         let modules = Modules::load(&lua, &key, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
         #[cfg(test)]
@@ -150,6 +151,11 @@ impl Vm {
         let mut elsewhere = None;
         let result = self.call(function, segment, out, &mut elsewhere);
         let failed_here = elsewhere.is_none();
+        let refused = self.ports[segment].with(Port::take_refused);
+        let elsewhere = elsewhere.or(refused).map(|failure| match failed_here {
+            true => self.beyond_limit(|| self.refused(failure, rows)),
+            false => Failed::from(failure),
+        });
         let settled = self.beyond_limit(|| self.settle(result, elsewhere, rows));
         match settled {
             Err(failed) if failed_here => Err(self.after_rows_before(failed, segment, out)),
@@ -167,12 +173,9 @@ impl Vm {
         let port = &self.ports[segment];
         self.lua.scope(|scope| {
             let flush = scope.create_function_mut(|_, ()| {
-                let (mut frames, rows) = port.with(|port| {
-                    (std::mem::take(&mut port.out), std::mem::take(&mut port.pending))
-                });
-                let result = out(segment, &mut frames, rows);
-                frames.clear();
-                port.with(|port| port.out = frames);
+                let (mut bytes, rows) = port.with(Port::take_rows);
+                let result = out(segment, &mut bytes, rows);
+                port.with(|port| port.put_back(bytes));
                 Ok(match result {
                     Ok(()) => true,
                     Err(failure) => {
@@ -188,19 +191,13 @@ impl Vm {
     /// The rows before a failing one come first: whoever takes them may have enough of them, or
     /// fail at one of them, which is then the task's failure.
     fn after_rows_before(&self, failed: Failed, segment: usize, out: &mut Out<'_>) -> Failed {
-        let (mut frames, rows) = self.ports[segment]
-            .with(|port| (std::mem::take(&mut port.out), std::mem::take(&mut port.pending)));
-        // The failing row itself may have been half written.
-        let whole = (0..rows).fold(0, |at, _| {
-            next_frame(&frames[at..]).map_or(at, |(payload, _)| at + 4 + payload.len())
-        });
-        frames.truncate(whole);
-        if frames.is_empty() {
+        let (mut bytes, rows) = self.ports[segment].with(Port::take_rows);
+        if bytes.is_empty() {
             return failed;
         }
         // Segments behind this one have not failed.
         self.failed.replace(None);
-        let failed = match out(segment, &mut frames, rows) {
+        let failed = match out(segment, &mut bytes, rows) {
             Ok(()) => failed,
             Err(earlier) => Failed::from(earlier),
         };
@@ -208,15 +205,21 @@ impl Vm {
         failed
     }
 
+    /// A row was put out that cannot be written as text; the loop's own note says where it was.
+    fn refused(&self, failure: Failure, rows: Option<&Rows<'_>>) -> Failed {
+        let row = || self.failure.call::<Table>(()).and_then(|table| table.get("row")).ok();
+        Failed { failure, row: rows.and_then(|_| row()) }
+    }
+
     /// What came of a call: the first failure of the task, whatever user code made of it.
     fn settle(
         &self,
         result: mlua::Result<bool>,
-        elsewhere: Option<Failure>,
+        elsewhere: Option<Failed>,
         rows: Option<&Rows<'_>>,
     ) -> Result<(), Failed> {
         let failed = match (elsewhere, result) {
-            (Some(failure), _) => Failed::from(failure),
+            (Some(failed), _) => failed,
             (None, Ok(true)) => match &*self.failed.borrow() {
                 Some(failed) => Failed::from(failed.failure.clone()),
                 None => return Ok(()),
@@ -273,6 +276,14 @@ impl Vm {
             GcIncParams::default().pause(pause as i32).step_multiplier(400),
         ));
     }
+}
+
+fn port_of(segment: &LuaSegment, max_row: usize) -> Port {
+    let written = match &segment.tail {
+        LuaTail::Written(written) => Some(written.clone()),
+        LuaTail::Frames | LuaTail::Combine { .. } => None,
+    };
+    Port::new(max_row, written)
 }
 
 fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {

@@ -14,3 +14,4 @@ pub(crate) mod msgpack;
 pub(crate) mod printf;
 pub(crate) mod text;
 pub(crate) mod typed;
+pub(crate) mod written;
