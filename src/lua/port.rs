@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 use super::Rows;
 use super::natives::{FLUSH, OK, REFUSED};
 use crate::error::Failure;
+use crate::row::ends::append_ends;
 use crate::row::msgpack::Value;
 use crate::row::written::Written;
 
@@ -168,16 +169,12 @@ impl Port {
         self.found.clear();
         self.rows = match rows {
             Rows::Lines(_) => {
-                self.found.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at as u32));
+                append_ends(&mut self.found, bytes, [b'\n', b'\n']);
                 self.found.len() as u32
             }
             Rows::Columns(_) => {
-                let mut lines = 0;
-                for at in memchr::memchr2_iter(b'\t', b'\n', bytes) {
-                    lines += u32::from(bytes[at] == b'\n');
-                    self.found.push(at as u32);
-                }
-                lines
+                append_ends(&mut self.found, bytes, [b'\t', b'\n']);
+                memchr::memchr_iter(b'\n', bytes).count() as u32
             }
             Rows::Frames(_) => 0,
             Rows::Groups { .. } => {

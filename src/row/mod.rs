@@ -5,6 +5,7 @@
 
 pub(crate) mod block;
 pub(crate) mod describe;
+pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
