@@ -110,7 +110,7 @@ impl Vm {
     /// The task is over, and the next one may be long in coming: lets go of a large heap. A small
     /// one is left for the next task to clear.
     pub fn rest(&self) {
-        if self.lua.used_memory() > RESTING_BYTES {
+        if self.lua.held() > RESTING_BYTES {
             self.release();
             let _ = self.lua.gc_collect();
             self.lua.trim();
