@@ -29,8 +29,7 @@ local function flusher(index)
 	return function()
 		local to, step, row = state.to, progress.step, progress.row
 		if not flushes[index]() then
-			state.failure = state.failure or { elsewhere = true }
-			error(state.FAILED, 0)
+			failure.elsewhere()
 		end
 		state.to = to
 		progress.step, progress.row = step, row
@@ -57,6 +56,9 @@ local function build_segment(index, segment, template)
 	local send = flusher(index)
 	local frames = template("tails/frames").new(port, send)
 	local run, end_tail = frames.run, nothing
+	if segment.keeps_lines then
+		run = template("tails/lines").new(port, send)
+	end
 	local tail = segment.tail
 	if tail then
 		local set, clear
@@ -70,7 +72,8 @@ local function build_segment(index, segment, template)
 	local lines = head.kind == "lines" and template("heads/lines")
 	local leading = lines and leading_steps(steps) or 0
 	local flat = leading > 0 and steps[leading].kind == "flat_map"
-	local behind
+	-- What follows the flat_map, and what follows the first step.
+	local behind, second
 	for i = #steps, 1, -1 do
 		local step = steps[i]
 		local set
@@ -78,9 +81,10 @@ local function build_segment(index, segment, template)
 			behind = run
 			run, set = lines.open_matches(step.id, run, template("steps/flat_map"))
 		else
-			if i == leading and keeps_line[step.kind] then
+			if i == leading and keeps_line[step.kind] and not segment.keeps_lines then
 				run = lines.string(run)
 			end
+			second = run
 			run, set = template("steps/" .. step.kind).new(step.id, run)
 		end
 		if i <= leading then
@@ -89,18 +93,15 @@ local function build_segment(index, segment, template)
 		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
 	end
 	local push, end_head, set, clear
+	local recognise
 	if flat then
-		local recognise
 		push, recognise = lines.flat(port, run, behind, steps[leading].id)
-		if leading == 1 then
-			local set_step = own[1].set
-			own[1].set = function(f)
-				set_step(f)
-				recognise(f)
-			end
-		end
+		recognise = leading == 1 and recognise
 	elseif lines then
 		push = lines.new(port, leading == 0 and lines.string(run) or run)
+		if leading > 0 and steps[1].kind == "filter" then
+			push, recognise = template("heads/lines_filter").new(port, push, second, steps[1].id)
+		end
 	else
 		push, end_head, set, clear = template("heads/" .. head.kind).new(
 			port,
@@ -109,6 +110,13 @@ local function build_segment(index, segment, template)
 			head.keys,
 			template
 		)
+	end
+	if recognise then
+		local set_step = own[1].set
+		own[1].set = function(f)
+			set_step(f)
+			recognise(f)
+		end
 	end
 	if set then
 		table.insert(own, 1, { id = head.id, chunk = head.chunk, set = set })

@@ -7,7 +7,8 @@ local state = require("gleamflow.state")
 
 local getinfo, getmetatable = debug.getinfo, debug.getmetatable
 local match, find, sub = string.match, string.find, string.sub
-local type, tostring, tonumber, pcall, rawget = type, tostring, tonumber, pcall, rawget
+local error, type, tostring, tonumber = error, type, tostring, tonumber
+local pcall, rawget = pcall, rawget
 
 local M = {}
 
@@ -66,6 +67,12 @@ function M.record(err)
 	end
 	failure.message = text
 	return err
+end
+
+--- Ends the task for a failure that Rust knows already, at this row.
+function M.elsewhere()
+	state.failure = state.failure or { elsewhere = true, row = state.progress.row }
+	error(state.FAILED, 0)
 end
 
 --- For what no handler sees: out of memory, and errors within a handler.

@@ -13,6 +13,7 @@ typedef struct {
   uint32_t size;
   uint32_t rows;
   uint32_t pending;
+  uint32_t from, stop;
 } gleamflow_port;
 typedef struct gleamflow_key gleamflow_key;
 typedef struct {
@@ -36,6 +37,8 @@ typedef struct {
   uint32_t (*row_n)(gleamflow_port *, double);
   uint32_t (*row_sn)(gleamflow_port *, const uint8_t *, uint32_t, double);
   uint32_t (*row_ss)(gleamflow_port *, const uint8_t *, uint32_t, const uint8_t *, uint32_t);
+  uint32_t (*keep_line)(gleamflow_port *);
+  uint32_t (*find_line)(gleamflow_port *, const uint8_t *, uint32_t, uint32_t);
   void (*row_begin)(gleamflow_port *);
   uint32_t (*row_end)(gleamflow_port *);
   void (*row_drop)(gleamflow_port *);
@@ -79,6 +82,8 @@ for _, name in ipairs({
 	"row_n",
 	"row_sn",
 	"row_ss",
+	"keep_line",
+	"find_line",
 	"row_begin",
 	"row_end",
 	"row_drop",

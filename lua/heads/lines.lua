@@ -67,18 +67,21 @@ function M.open_matches(id, next_step, flat_map)
 	end
 end
 
---- Each line goes to `run`, which passes on what comes of it.
+--- Each line goes to `run`, which passes on what comes of it. The loop begins at line `row`, 0
+-- where it is not given.
 function M.new(port, run)
 	local progress = state.progress
 
-	return function()
+	return function(row)
 		lazy.open(port)
+		row = row or 0
 		local bytes, ends = port.bytes, port.ends
-		local from = 0
-		for row = 0, port.rows - 1 do
-			local stop = ends[row]
-			progress.row = row
-			line.bytes, line.size, line.row = bytes + from, stop - from, row
+		local from = row > 0 and ends[row - 1] + 1 or 0
+		for i = row, port.rows - 1 do
+			local stop = ends[i]
+			progress.row = i
+			port.from, port.stop = from, stop
+			line.bytes, line.size, line.row = bytes + from, stop - from, i
 			from = stop + 1
 			run(line)
 		end

@@ -1,16 +1,18 @@
 --- frames: the end of a segment that writes rows into its out buffer.
 -- In: the port, and `flush`, which hands the full buffer on. Out: run(row…), list(values, n),
 -- which writes the row values[1..n], and pair(text, number) for such a row.
+-- Whether rows are left as frames or written as text is the port's own matter.
 
 local native = require("gleamflow.native")
 local codec = require("gleamflow.codec")
+local failure = require("gleamflow.failure")
 local state = require("gleamflow.state")
 
 local select, type = select, type
 local row_s, row_n, row_sn, row_ss = native.row_s, native.row_n, native.row_sn, native.row_ss
 local row_begin, row_end, row_drop = native.row_begin, native.row_end, native.row_drop
 local put, put_string, put_nil = codec.put, native.put_string, native.put_nil
-local POINTER, TOO_LARGE = codec.POINTER, codec.TOO_LARGE
+local POINTER, TOO_LARGE, REFUSED = codec.POINTER, codec.TOO_LARGE, codec.REFUSED
 
 local M = {}
 
@@ -22,6 +24,8 @@ function M.new(port, flush)
 		row_drop(port)
 		if status == TOO_LARGE then
 			codec.too_large()
+		elseif status == REFUSED then
+			failure.elsewhere()
 		end
 		for i = 1, select("#", ...) do
 			local v = select(i, ...)

@@ -5,6 +5,7 @@
 
 mod bits;
 mod failure;
+mod heap;
 mod keys;
 mod native;
 mod natives;

@@ -7,7 +7,7 @@
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 
-use mlua::{LightUserData, Lua, LuaOptions, StdLib};
+use mlua::LightUserData;
 
 use super::keys::KeyBytes;
 use super::natives::NATIVES;
@@ -46,11 +46,4 @@ pub(super) fn natives_address() -> LightUserData {
 
 pub(super) fn progress_address(progress: &Progress) -> LightUserData {
     LightUserData(std::ptr::from_ref(progress).cast_mut().cast::<c_void>())
-}
-
-/// A state with all libraries; the prelude takes away what user code must not have.
-pub(super) fn new_state() -> Lua {
-    // SAFETY: `unsafe_new_with` asks that nothing loads harmful C modules: FFI and debug are used
-    // by our own files, and the prelude removes both and `package` before any user code runs.
-    unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new()) }
 }

@@ -8,7 +8,8 @@
 //! All of them have one contract, kept by `lua/`: a port or key pointer comes from
 //! `Shared::address` and is used on its own thread while the `Vm` lives; a byte pointer is valid
 //! for the length that goes with it (8 bytes for `read_*`, 64 for `number_text`). A pattern is one
-//! that `pattern_compile` has filled; `places` has room for 66 numbers, `tokens` for
+//! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
+//! loaded, the former after `from` and `stop` were set to a line of it; `places` has room for 66 numbers, `tokens` for
 //! `most * (2 + 2 * captures)`, and `from` is at most the subject's length.
 #![allow(unsafe_code)]
 
@@ -16,15 +17,17 @@ use std::slice;
 
 use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
-use super::port::{FLUSH_BYTES, Port};
+use super::port::Port;
 use super::replace::replace;
 use super::words::Words;
+use crate::row::msgpack::Value;
 use crate::row::{msgpack, text};
 
-const OK: u32 = 0;
-const FLUSH: u32 = 1;
+pub(super) const OK: u32 = 0;
+pub(super) const FLUSH: u32 = 1;
 const POINTER: u32 = 2;
 const TOO_LARGE: u32 = 3;
+pub(super) const REFUSED: u32 = 4;
 
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -47,6 +50,9 @@ natives! {
     fn row_s(port: *mut Port, s: *const u8, n: u32) -> u32 {
         // SAFETY: see the module's contract.
         let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
+        if !is_address(s) && let Some(status) = port.write(&[Value::Str(s)], s.len()) {
+            return status;
+        }
         port.begin();
         let status = port.string(s);
         port.end(status)
@@ -54,6 +60,9 @@ natives! {
     fn row_n(port: *mut Port, x: f64) -> u32 {
         // SAFETY: see the module's contract.
         let port = unsafe { &mut *port };
+        if let Some(status) = port.write(&[number(x)], 0) {
+            return status;
+        }
         port.begin();
         port.number(x);
         port.end(OK)
@@ -61,6 +70,9 @@ natives! {
     fn row_sn(port: *mut Port, s: *const u8, n: u32, x: f64) -> u32 {
         // SAFETY: see the module's contract.
         let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
+        if !is_address(s) && let Some(status) = port.write(&[Value::Str(s), number(x)], s.len()) {
+            return status;
+        }
         port.begin();
         let status = port.string(s);
         port.number(x);
@@ -71,10 +83,29 @@ natives! {
         let (port, s, t) = unsafe {
             (&mut *port, slice::from_raw_parts(s, n as usize), slice::from_raw_parts(t, m as usize))
         };
+        if !is_address(s) && !is_address(t)
+            && let Some(status) = port.write(&[Value::Str(s), Value::Str(t)], s.len() + t.len())
+        {
+            return status;
+        }
         port.begin();
         let first = port.string(s);
         let second = port.string(t);
         port.end(first.max(second))
+    }
+    fn keep_line(port: *mut Port) -> u32 {
+        // SAFETY: see the module's contract.
+        let port = unsafe { &mut *port };
+        // SAFETY: see the module's contract.
+        let block = unsafe { slice::from_raw_parts(port.bytes, port.size as usize) };
+        port.keep_line(block)
+    }
+    fn find_line(port: *mut Port, s: *const u8, n: u32, row: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
+        // SAFETY: see the module's contract.
+        let block = unsafe { slice::from_raw_parts(port.bytes, port.size as usize) };
+        port.find_line(block, s, row)
     }
     fn row_begin(port: *mut Port) {
         // SAFETY: see the module's contract.
@@ -287,10 +318,9 @@ impl Port {
     }
 
     fn number(&mut self, x: f64) {
-        if x.fract() == 0.0 && x.abs() <= EXACT {
-            msgpack::put_int(&mut self.out, x as i64);
-        } else {
-            msgpack::put_float(&mut self.out, x);
+        match number(x) {
+            Value::Int(x) => msgpack::put_int(&mut self.out, x),
+            _ => msgpack::put_float(&mut self.out, x),
         }
     }
 
@@ -302,10 +332,12 @@ impl Port {
         if len > self.max_row {
             return TOO_LARGE;
         }
-        self.out[self.mark..self.mark + 4].copy_from_slice(&(len as u32).to_le_bytes());
-        self.pending += 1;
-        if self.out.len() >= FLUSH_BYTES { FLUSH } else { OK }
+        self.end_frame(len)
     }
+}
+
+fn number(x: f64) -> Value<'static> {
+    if x.fract() == 0.0 && x.abs() <= EXACT { Value::Int(x as i64) } else { Value::Float(x) }
 }
 
 /// Whether a text is what `tostring` gives for a table, a function and the like.

@@ -6,29 +6,49 @@
 
 use std::{ptr, slice};
 
+use memchr::memmem::Finder;
+
 use super::Rows;
+use super::natives::{FLUSH, OK, REFUSED};
+use crate::error::Failure;
+use crate::row::ends::append_ends;
+use crate::row::msgpack::Value;
+use crate::row::written::Written;
 
 /// The out buffer is handed on when it holds this much.
 pub(super) const FLUSH_BYTES: usize = 256 << 10;
 
 #[repr(C)]
 pub(super) struct Port {
-    bytes: *const u8,
+    pub bytes: *const u8,
     ends: *const u32,
     starts: *const u8,
-    size: u32,
+    pub size: u32,
     rows: u32,
     /// Rows in `out`.
     pub pending: u32,
+    /// The line that is dealt with: where it begins, and its line feed.
+    from: u32,
+    stop: u32,
     /// Where the open row begins in `out`.
     pub mark: usize,
     pub out: Vec<u8>,
     pub max_row: usize,
+    /// How rows are written where they leave as text and not as frames.
+    written: Option<Written>,
+    /// Why a row was not written. No row comes after it.
+    refused: Option<Failure>,
+    /// What of `out` is whole rows.
+    whole: usize,
+    /// The frame of a row that is being written as text.
+    frame: Vec<u8>,
+    /// What `find_line` has looked for last.
+    finder: Option<Finder<'static>>,
     found: Vec<u32>,
 }
 
 impl Port {
-    pub fn new(max_row: usize) -> Port {
+    pub fn new(max_row: usize, written: Option<Written>) -> Port {
         Port {
             bytes: ptr::null(),
             ends: ptr::null(),
@@ -36,19 +56,107 @@ impl Port {
             size: 0,
             rows: 0,
             pending: 0,
+            from: 0,
+            stop: 0,
             mark: 0,
             out: Vec::new(),
             max_row,
+            written,
+            refused: None,
+            whole: 0,
+            frame: Vec::new(),
+            finder: None,
             found: Vec::new(),
         }
     }
 
     /// Forgets what an earlier task left behind.
     pub fn reset(&mut self) {
-        self.out.clear();
-        self.pending = 0;
-        self.mark = 0;
+        self.put_back(Vec::new());
+        self.refused = None;
         self.unload();
+    }
+
+    /// The rows so far, which are to be handed on, and how many they are. A row that is only half
+    /// there is not one of them.
+    pub fn take_rows(&mut self) -> (Vec<u8>, u32) {
+        let mut rows = std::mem::take(&mut self.out);
+        rows.truncate(self.whole);
+        self.whole = 0;
+        (rows, std::mem::take(&mut self.pending))
+    }
+
+    /// Gives a buffer back for the rows to come.
+    pub fn put_back(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.out = buffer;
+        (self.pending, self.mark, self.whole) = (0, 0, 0);
+    }
+
+    pub fn take_refused(&mut self) -> Option<Failure> {
+        self.refused.take()
+    }
+
+    /// Writes a row of scalars without making a frame of it. `None`: a frame must be made, which
+    /// may be refused.
+    #[inline]
+    pub fn write(&mut self, values: &[Value<'_>], bytes: usize) -> Option<u32> {
+        let written = self.written.as_ref()?;
+        // Far from the limit the frame's exact size doesn't matter.
+        if self.refused.is_some() || bytes + 32 > self.max_row {
+            return None;
+        }
+        written.append_values(&mut self.out, values).then(|| self.ended())
+    }
+
+    /// Puts out the line at `from` of the loaded block, unchanged.
+    pub fn keep_line(&mut self, block: &[u8]) -> u32 {
+        self.out.extend_from_slice(&block[self.from as usize..=self.stop as usize]);
+        self.ended()
+    }
+
+    /// The first line of the loaded block, from `row` on, that has the text in it, as `from` and `stop`, and its number;
+    /// the number of rows if there is none. The text has no line feed in it.
+    pub fn find_line(&mut self, block: &[u8], text: &[u8], row: u32) -> u32 {
+        if self.finder.as_ref().is_none_or(|finder| finder.needle() != text) {
+            self.finder = Some(Finder::new(text).into_owned());
+        }
+        let start_of = |row: usize| if row == 0 { 0 } else { self.found[row - 1] as usize + 1 };
+        let row = row as usize;
+        if row >= self.found.len() {
+            return self.rows;
+        }
+        let start = start_of(row);
+        let found = self.finder.as_ref().and_then(|finder| finder.find(&block[start..]));
+        let Some(at) = found else { return self.rows };
+        let row = row + self.found[row..].partition_point(|&end| (end as usize) < start + at);
+        (self.from, self.stop) = (start_of(row) as u32, self.found[row]);
+        row as u32
+    }
+
+    /// The open row is a whole frame: leaves it or writes it.
+    pub fn end_frame(&mut self, len: usize) -> u32 {
+        match &self.written {
+            None => self.out[self.mark..self.mark + 4].copy_from_slice(&(len as u32).to_le_bytes()),
+            Some(written) => {
+                self.frame.clear();
+                self.frame.extend_from_slice(&self.out[self.mark + 4..]);
+                self.out.truncate(self.mark);
+                if self.refused.is_none() {
+                    self.refused = written.append(&mut self.out, &self.frame).err();
+                }
+                if self.refused.is_some() {
+                    return REFUSED;
+                }
+            }
+        }
+        self.ended()
+    }
+
+    fn ended(&mut self) -> u32 {
+        self.whole = self.out.len();
+        self.pending += 1;
+        if self.whole >= FLUSH_BYTES { FLUSH } else { OK }
     }
 
     /// Points the loop at the rows and finds their ends. They must live until `unload`.
@@ -61,16 +169,12 @@ impl Port {
         self.found.clear();
         self.rows = match rows {
             Rows::Lines(_) => {
-                self.found.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at as u32));
+                append_ends(&mut self.found, bytes, [b'\n', b'\n']);
                 self.found.len() as u32
             }
             Rows::Columns(_) => {
-                let mut lines = 0;
-                for at in memchr::memchr2_iter(b'\t', b'\n', bytes) {
-                    lines += u32::from(bytes[at] == b'\n');
-                    self.found.push(at as u32);
-                }
-                lines
+                append_ends(&mut self.found, bytes, [b'\t', b'\n']);
+                memchr::memchr_iter(b'\n', bytes).count() as u32
             }
             Rows::Frames(_) => 0,
             Rows::Groups { .. } => {

@@ -22,6 +22,7 @@ scripts!(
     "heads/columns",
     "heads/frames",
     "heads/lines",
+    "heads/lines_filter",
     "heads/reduce",
     "keys",
     "line",
@@ -38,6 +39,7 @@ scripts!(
     "steps/map",
     "tails/combine",
     "tails/frames",
+    "tails/lines",
     "words",
 );
 

@@ -4,6 +4,7 @@
 //! a native step it is always frames or lines of that step.
 
 use crate::plan::chain::Code;
+use crate::row::written::Written;
 
 /// How rows reach a segment.
 #[derive(Clone, Debug)]
@@ -39,12 +40,14 @@ impl LuaStep {
     }
 }
 
-/// Where the rows of a segment go: always into frames.
+/// How the rows of a segment leave.
 #[derive(Clone, Debug)]
 pub(crate) enum LuaTail {
-    /// As they come.
+    /// As they come, in frames.
     Frames,
-    /// Folded where the columns `keys` (from 1) are equal, with the keys first.
+    /// As they come, written as text.
+    Written(Written),
+    /// In frames, folded where the columns `keys` (from 1) are equal, with the keys first.
     Combine { keys: Vec<u32>, code: Code },
 }
 

@@ -10,7 +10,7 @@ use super::native::{Key, Ports, Shared, natives_address, progress_address};
 use super::scripts::{self, MODULES};
 use super::syntax::{compile_chunk, compile_expression};
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaTail, Progress};
+use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
 use crate::error::Failure;
 use crate::plan::chain::Code;
 
@@ -137,6 +137,14 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let table = lua.create_table().map_err(internal)?;
     table.set("head", head).map_err(internal)?;
     table.set("steps", steps).map_err(internal)?;
+    let all_filters = segment.steps.iter().all(|step| matches!(step, LuaStep::Filter(_)));
+    if let (LuaHead::Lines, LuaTail::Written(written)) = (&segment.head, &segment.tail)
+        && written.keeps_lines()
+        && all_filters
+        && !segment.steps.is_empty()
+    {
+        table.set("keeps_lines", true).map_err(internal)?;
+    }
     if let LuaTail::Combine { keys, code } = &segment.tail {
         let tail = step(lua, code)?;
         tail.set("keys", keys.as_slice()).map_err(internal)?;

@@ -7,7 +7,7 @@
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua};
 
-use super::native::new_state;
+use super::heap::State;
 use crate::error::{ErrorKind, Failure};
 use crate::plan::chain::Code;
 
@@ -20,7 +20,7 @@ pub(crate) fn check_syntax(codes: &[(&Code, bool)]) -> Result<(), Failure> {
     if codes.is_empty() {
         return Ok(());
     }
-    let lua = new_state();
+    let lua = State::new();
     for (code, is_expression) in codes {
         if *is_expression {
             compile_expression(&lua, code)?;

@@ -8,42 +8,43 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, Lua, Table};
+use mlua::{Function, Table};
 
 use super::failure::{self, internal};
+use super::heap::State;
 use super::keys::KeyBytes;
-use super::native::{Key, Ports, Shared, new_state};
-use super::port::{Port, next_frame};
+use super::native::{Key, Ports, Shared};
+use super::port::Port;
 use super::setup::{Modules, setup};
 use super::words::Words;
-use super::{LuaHead, LuaSegment, Progress, Rows};
+use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
 use crate::error::Failed;
 use crate::error::Failure;
 use crate::plan::chain::Code;
 
-/// Takes the rows that a segment has put out: its number, the frames (which may be taken away or
-/// left), and how many they are.
+/// Takes the rows that a segment has put out: its number, the frames or the text (which may be
+/// taken away or left), and how many they are.
 pub(crate) type Out<'a> = dyn FnMut(usize, &mut Vec<u8>, u32) -> Result<(), Failure> + 'a;
 
 /// A state that waits for its next task holds a 16th of what it may use, between these bounds.
 const RESTING_BYTES: (usize, usize) = (2 << 20, 32 << 20);
 
 pub(crate) struct Vm {
-    // Dropped first: the state points into what follows.
-    lua: Lua,
     release: Function,
     begin: Function,
     push: Function,
     finish: Function,
     failure: Function,
+    #[cfg(test)]
+    environment: Table,
+    // Dropped after all that is made of it, and before what it points into.
+    lua: State,
     ports: Ports,
     segments: Vec<LuaSegment>,
     progress: Arc<Progress>,
     _key: Key,
     words: Shared<Words>,
     memory_limit: usize,
-    #[cfg(test)]
-    environment: Table,
     /// Why the open task has failed, if it has.
     failed: RefCell<Option<Failed>>,
 }
@@ -58,10 +59,11 @@ impl Vm {
         max_row: usize,
         progress: Arc<Progress>,
     ) -> Result<Vm, Failure> {
-        let lua = new_state();
-        lua.set_memory_limit(memory_limit).map_err(internal)?;
+        let lua = State::new();
+        lua.set_limit(memory_limit);
         let key = Key::new(KeyBytes::default());
-        let ports: Ports = segments.iter().map(|_| Shared::new(Port::new(max_row))).collect();
+        let ports: Ports =
+            segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let modules = Modules::load(&lua, &key, &words, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
@@ -113,10 +115,10 @@ impl Vm {
     /// one is left for the next task to clear.
     pub fn rest(&self) {
         self.words.with(Words::rest);
-        if self.lua.used_memory() > (self.memory_limit / 16).clamp(RESTING_BYTES.0, RESTING_BYTES.1)
-        {
+        if self.lua.held() > (self.memory_limit / 16).clamp(RESTING_BYTES.0, RESTING_BYTES.1) {
             self.release();
             let _ = self.lua.gc_collect();
+            self.lua.trim();
         }
     }
 
@@ -154,7 +156,12 @@ impl Vm {
         let mut elsewhere = None;
         let result = self.call(function, segment, out, &mut elsewhere);
         let failed_here = elsewhere.is_none();
-        let settled = self.settle(result, elsewhere, rows);
+        let refused = self.ports[segment].with(Port::take_refused);
+        let elsewhere = elsewhere.or(refused).map(|failure| match failed_here {
+            true => self.beyond_limit(|| self.refused(failure, rows)),
+            false => Failed::from(failure),
+        });
+        let settled = self.beyond_limit(|| self.settle(result, elsewhere, rows));
         match settled {
             Err(failed) if failed_here => Err(self.after_rows_before(failed, segment, out)),
             settled => settled,
@@ -171,12 +178,9 @@ impl Vm {
         let port = &self.ports[segment];
         self.lua.scope(|scope| {
             let flush = scope.create_function_mut(|_, ()| {
-                let (mut frames, rows) = port.with(|port| {
-                    (std::mem::take(&mut port.out), std::mem::take(&mut port.pending))
-                });
-                let result = out(segment, &mut frames, rows);
-                frames.clear();
-                port.with(|port| port.out = frames);
+                let (mut bytes, rows) = port.with(Port::take_rows);
+                let result = out(segment, &mut bytes, rows);
+                port.with(|port| port.put_back(bytes));
                 Ok(match result {
                     Ok(()) => true,
                     Err(failure) => {
@@ -192,19 +196,13 @@ impl Vm {
     /// The rows before a failing one come first: whoever takes them may have enough of them, or
     /// fail at one of them, which is then the task's failure.
     fn after_rows_before(&self, failed: Failed, segment: usize, out: &mut Out<'_>) -> Failed {
-        let (mut frames, rows) = self.ports[segment]
-            .with(|port| (std::mem::take(&mut port.out), std::mem::take(&mut port.pending)));
-        // The failing row itself may have been half written.
-        let whole = (0..rows).fold(0, |at, _| {
-            next_frame(&frames[at..]).map_or(at, |(payload, _)| at + 4 + payload.len())
-        });
-        frames.truncate(whole);
-        if frames.is_empty() {
+        let (mut bytes, rows) = self.ports[segment].with(Port::take_rows);
+        if bytes.is_empty() {
             return failed;
         }
         // Segments behind this one have not failed.
         self.failed.replace(None);
-        let failed = match out(segment, &mut frames, rows) {
+        let failed = match out(segment, &mut bytes, rows) {
             Ok(()) => failed,
             Err(earlier) => Failed::from(earlier),
         };
@@ -212,15 +210,21 @@ impl Vm {
         failed
     }
 
+    /// A row was put out that cannot be written as text; the loop's own note says where it was.
+    fn refused(&self, failure: Failure, rows: Option<&Rows<'_>>) -> Failed {
+        let row = || self.failure.call::<Table>(()).and_then(|table| table.get("row")).ok();
+        Failed { failure, row: rows.and_then(|_| row()) }
+    }
+
     /// What came of a call: the first failure of the task, whatever user code made of it.
     fn settle(
         &self,
         result: mlua::Result<bool>,
-        elsewhere: Option<Failure>,
+        elsewhere: Option<Failed>,
         rows: Option<&Rows<'_>>,
     ) -> Result<(), Failed> {
         let failed = match (elsewhere, result) {
-            (Some(failure), _) => Failed::from(failure),
+            (Some(failed), _) => failed,
             (None, Ok(true)) => match &*self.failed.borrow() {
                 Some(failed) => Failed::from(failed.failure.clone()),
                 None => return Ok(()),
@@ -245,14 +249,22 @@ impl Vm {
         Err(failed)
     }
 
-    /// Lets go of what the last task held. A little more memory than allowed, since that task may
-    /// have ended for want of it.
+    /// Lets go of what the last task held, which may have ended for want of memory.
     fn release(&self) {
-        let _ = self.lua.set_memory_limit(self.memory_limit.saturating_add(1 << 20));
-        // An error here would come again, and be reported, when the task begins.
-        let _ = self.release.call::<()>(());
-        self.mind_memory();
-        let _ = self.lua.set_memory_limit(self.memory_limit);
+        self.beyond_limit(|| {
+            // An error here would come again, and be reported, when the task begins.
+            let _ = self.release.call::<()>(());
+            self.mind_memory();
+        });
+    }
+
+    /// With a little more memory than allowed: calls of our own need some where user code has
+    /// left none.
+    fn beyond_limit<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.lua.set_limit(self.memory_limit.saturating_add(1 << 20));
+        let result = f();
+        self.lua.set_limit(self.memory_limit);
+        result
     }
 
     /// LuaJIT doesn't collect garbage when the limit is reached, so its pause must leave room: near
@@ -260,7 +272,7 @@ impl Vm {
     fn mind_memory(&self) {
         let used = self.lua.used_memory();
         if used > self.memory_limit / 8 * 7 {
-            let _ = self.lua.gc_collect();
+            let _ = self.beyond_limit(|| self.lua.gc_collect());
         }
         let live = self.lua.used_memory().max(1);
         let room = (self.memory_limit.saturating_sub(live) / 2).min(live.max(32 << 20));
@@ -274,6 +286,14 @@ impl Vm {
 /// So many texts of a word's length take a small part of the state's memory.
 fn most_words(memory_limit: usize) -> usize {
     (memory_limit / 1024).clamp(1024, 1 << 16)
+}
+
+fn port_of(segment: &LuaSegment, max_row: usize) -> Port {
+    let written = match &segment.tail {
+        LuaTail::Written(written) => Some(written.clone()),
+        LuaTail::Frames | LuaTail::Combine { .. } => None,
+    };
+    Port::new(max_row, written)
 }
 
 fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {

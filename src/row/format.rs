@@ -130,6 +130,17 @@ impl Format {
         })
     }
 
+    /// Appends a row of scalars and a LF. Nothing is appended on an error.
+    #[inline]
+    pub(crate) fn append_scalars(
+        &self,
+        out: &mut Vec<u8>,
+        values: &[Value<'_>],
+    ) -> Result<(), RowFormatError> {
+        let mut values = values.iter();
+        self.append_values(out, || values.next().map(|&value| Ok(value)))
+    }
+
     #[inline]
     fn append_values<'a>(
         &self,

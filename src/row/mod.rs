@@ -5,6 +5,7 @@
 
 pub(crate) mod block;
 pub(crate) mod describe;
+pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
@@ -15,3 +16,4 @@ pub(crate) mod msgpack;
 pub(crate) mod printf;
 pub(crate) mod text;
 pub(crate) mod typed;
+pub(crate) mod written;

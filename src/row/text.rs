@@ -127,6 +127,24 @@ pub(crate) fn append_line(out: &mut Vec<u8>, payload: &[u8]) -> Result<(), TextE
     appended
 }
 
+/// Appends scalars as [`append_line`] does. False, with nothing appended, where that refuses them.
+#[inline]
+pub(crate) fn append_line_of(out: &mut Vec<u8>, values: &[Value<'_>]) -> bool {
+    let start = out.len();
+    let alone = values.len() == 1;
+    for (column, &value) in (1..).zip(values) {
+        if column > 1 {
+            out.push(b'\t');
+        }
+        if append_field(out, column, value, alone).is_err() {
+            out.truncate(start);
+            return false;
+        }
+    }
+    out.push(b'\n');
+    true
+}
+
 fn append_fields(out: &mut Vec<u8>, payload: &[u8]) -> Result<(), TextError> {
     let first = msgpack::skip(payload).map_err(|error| match error {
         Malformed::Truncated if payload.is_empty() => Malformed::Empty,
@@ -137,17 +155,26 @@ fn append_fields(out: &mut Vec<u8>, payload: &[u8]) -> Result<(), TextError> {
         if column > 1 {
             out.push(b'\t');
         }
-        let (value, _) = msgpack::head(value?)?;
-        if let Value::Str(text) | Value::Bin(text) = value {
-            let separator = if alone { memchr(b'\n', text) } else { memchr2(b'\n', b'\t', text) };
-            if let Some(at) = separator {
-                let what = if text[at] == b'\n' { "a line feed" } else { "a tab" };
-                return Err(TextError::Separator { column, what });
-            }
-        }
-        append_value(out, value).map_err(|error| error.in_column(column))?;
+        append_field(out, column, msgpack::head(value?)?.0, alone)?;
     }
     Ok(())
+}
+
+#[inline]
+fn append_field(
+    out: &mut Vec<u8>,
+    column: u32,
+    value: Value<'_>,
+    alone: bool,
+) -> Result<(), TextError> {
+    if let Value::Str(text) | Value::Bin(text) = value {
+        let separator = if alone { memchr(b'\n', text) } else { memchr2(b'\n', b'\t', text) };
+        if let Some(at) = separator {
+            let what = if text[at] == b'\n' { "a line feed" } else { "a tab" };
+            return Err(TextError::Separator { column, what });
+        }
+    }
+    append_value(out, value).map_err(|error| error.in_column(column))
 }
 
 /// What text reads as.

@@ -11,7 +11,7 @@ use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
 use crate::plan::chain::{Chain, Code, Combine, Head, Step, Tail};
 use crate::worker::alone::{Stretch, stretches};
 use crate::worker::native;
-use crate::worker::tail::TailSink;
+use crate::worker::tail::{TailSink, written};
 use crate::worker::task::Limits;
 
 /// The compiled steps of a chain; serves one task at a time.
@@ -23,6 +23,8 @@ pub(crate) struct ChainRunner {
     only_folds: bool,
     /// The fold may have a group that has not ended.
     in_group: Cell<bool>,
+    /// The last segment writes its rows as the text that the tail wants.
+    writes_text: bool,
 }
 
 enum Segment {
@@ -78,12 +80,20 @@ impl ChainRunner {
             Some(LuaSegment { head: LuaHead::Reduce { .. }, steps, tail: LuaTail::Frames })
                 if steps.is_empty()
         );
+        let written = match segments.last() {
+            Some(Segment::Lua(_)) => written(&chain.tail)?,
+            _ => None,
+        };
+        let writes_text = written.is_some();
+        if let (Some(written), Some(last)) = (written, lua.last_mut()) {
+            last.tail = LuaTail::Written(written);
+        }
         let vm = match lua.is_empty() {
             true => None,
             false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
         };
         let in_group = Cell::new(false);
-        Ok(ChainRunner { segments, vm, max_row: limits.max_row, only_folds, in_group })
+        Ok(ChainRunner { segments, vm, max_row: limits.max_row, only_folds, in_group, writes_text })
     }
 
     /// Makes everything that user code could have left behind fresh.
@@ -132,9 +142,7 @@ impl ChainRunner {
         let (Segment::Lua(number), Some(vm)) = (&self.segments[at], &self.vm) else {
             return Ok(());
         };
-        vm.finish(*number, &mut |_, frames, _rows| {
-            self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
-        })
+        vm.finish(*number, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
     }
 
     /// The task is over; see [`Vm::rest`].
@@ -161,11 +169,18 @@ impl ChainRunner {
             }
             Some(Segment::Lua(number)) => {
                 let vm = self.vm.as_ref().expect("a chain with Lua segments has a state");
-                vm.push(*number, rows, &mut |_, frames, _rows| {
-                    self.run(at + 1, &Rows::Frames(frames), tail).map_err(|failed| failed.failure)
-                })
+                vm.push(*number, rows, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
             }
         }
+    }
+
+    /// Passes what a Lua segment has put out to the segment `at`.
+    fn pass(&self, at: usize, bytes: &[u8], rows: u32, tail: &mut TailSink) -> Result<(), Failure> {
+        if self.writes_text && at == self.segments.len() {
+            return tail.push_written(bytes, rows);
+        }
+        // The row is one of another block than the task's.
+        self.run(at, &Rows::Frames(bytes), tail).map_err(|failed| failed.failure)
     }
 }
 

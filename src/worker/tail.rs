@@ -5,17 +5,15 @@
 
 use std::io;
 
-use crate::error::{ErrorKind, Failed, Failure, StepId};
+use crate::error::{Failed, Failure, StepId};
 use crate::lua::Rows;
 use crate::plan::chain::{Chain, Combine, KeyColumn, Tail};
 use crate::plan::stage::RowKind;
 use crate::row::block::Kind;
-use crate::row::describe::{describe, describe_columns, describe_line};
-use crate::row::format::Format;
-use crate::row::frame::{self, Frames};
+use crate::row::frame::{self, FrameError, Frames};
 use crate::row::key;
 use crate::row::line_key;
-use crate::row::text;
+use crate::row::written::Written;
 use crate::worker::channel::Output;
 use crate::worker::native::{as_frames, lines_of, malformed};
 use crate::worker::runs::{RunStore, RunWriter};
@@ -50,8 +48,8 @@ pub(crate) struct TailSink {
 
 enum Shape {
     Frames,
-    Lines(StepId),
-    Text(StepId, Format),
+    /// Text of this kind of block.
+    Written(Kind, Written),
     Count,
     Partition(StepId, Vec<KeyColumn>, Vec<(Vec<u8>, u32)>),
     Runs(StepId, Box<RunWriter<KeyOf>>),
@@ -85,12 +83,9 @@ impl TailSink {
     ) -> Result<TailSink, Failure> {
         let shape = match &chain.tail {
             Tail::Frames => Shape::Frames,
-            Tail::Lines { step } => Shape::Lines(*step),
+            Tail::Lines { step } => Shape::Written(Kind::Columns, Written::lines(*step)),
             Tail::Text { step, format } => {
-                let format = Format::parse(format).map_err(|error| {
-                    Failure::new(ErrorKind::Plan, error.to_string()).at_step(*step)
-                })?;
-                Shape::Text(*step, format)
+                Shape::Written(Kind::Text, Written::formatted(*step, format)?)
             }
             Tail::Count => Shape::Count,
             Tail::Partition { step, keys, count } => {
@@ -122,14 +117,7 @@ impl TailSink {
     /// Takes rows and sends what is ready to the engine.
     pub(crate) fn push(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
         match &mut self.shape {
-            Shape::Lines(step) => {
-                let step = *step;
-                self.push_lines(rows).map_err(|failed| failed.at_step(step))
-            }
-            Shape::Text(step, _) => {
-                let step = *step;
-                self.push_text(rows).map_err(|failed| failed.at_step(step))
-            }
+            Shape::Written(..) => self.write(rows),
             Shape::Count => {
                 self.rows += match rows {
                     Rows::Lines(lines) | Rows::Columns(lines) => {
@@ -196,95 +184,76 @@ impl TailSink {
                 writer.push(frames).map_err(|failure| failure.at_step(*step))?;
                 Ok(())
             }
-            Shape::Lines(_) | Shape::Text(..) | Shape::Count | Shape::RawRuns(..) => {
+            Shape::Written(..) | Shape::Count | Shape::RawRuns(..) => {
                 unreachable!("these take rows as they come")
             }
         }
     }
 
-    fn push_lines(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
-        let frames = match rows {
-            // One column goes in verbatim, and columns that are joined by TAB already are.
-            Rows::Lines(lines) | Rows::Columns(lines) => {
-                let rows = u32::try_from(memchr::memchr_iter(b'\n', lines).count())
-                    .expect("a block is far below 4 GiB");
-                self.rows += u64::from(rows);
-                return Ok(self.sending.send(Kind::Columns, 0, rows, lines)?);
-            }
-            Rows::Frames(frames) | Rows::Groups { frames, .. } => frames,
-        };
-        self.each(frames, Kind::Columns, |payload, out| {
-            text::append_line(out, payload).map_err(|error| {
-                let failure = Failure::new(ErrorKind::Row, error.to_string());
-                match error.hint() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
-            })
-        })
+    /// Takes rows that have been written as this tail wants them.
+    pub(crate) fn push_written(&mut self, text: &[u8], rows: u32) -> Result<(), Failure> {
+        let Shape::Written(kind, _) = self.shape else { unreachable!("asked for by its shape") };
+        if rows > 0 {
+            self.rows += u64::from(rows);
+            self.sending.send(kind, 0, rows, text)?;
+        }
+        Ok(())
     }
 
-    fn push_text(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
-        let Shape::Text(_, format) = &self.shape else { unreachable!("asked for by its shape") };
-        let refused = |error: crate::row::format::RowFormatError| {
-            Failure::new(ErrorKind::Row, error.to_string())
+    fn write(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
+        let Shape::Written(_, written) = &self.shape else {
+            unreachable!("asked for by its shape")
         };
-        let (lines, split) = match rows {
-            Rows::Frames(frames) | Rows::Groups { frames, .. } => {
-                let format = format.clone();
-                return self.each(frames, Kind::Text, |payload, out| {
-                    format.append(out, payload).map_err(refused)
-                });
+        match rows {
+            Rows::Lines(lines) | Rows::Columns(lines) if written.keeps_lines() => {
+                let count = memchr::memchr_iter(b'\n', lines).count();
+                let count = u32::try_from(count).expect("a block is far below 4 GiB");
+                Ok(self.push_written(lines, count)?)
             }
-            Rows::Lines(lines) => (lines, false),
-            Rows::Columns(lines) => (lines, true),
-        };
-        let mut count = 0;
-        let mut failed = None;
-        for line in lines_of(lines) {
-            if let Err(error) = format.append_line_columns(&mut self.buffer, line, split) {
-                let shown = if split { describe_columns } else { describe_line };
-                failed = Some(Failed::from(refused(error)).at_row(count, || shown(line)));
-                break;
-            }
-            count += 1;
+            Rows::Lines(lines) => self.each(lines_of(lines).map(Ok), |written, line, out| {
+                written.append_raw(out, line, false)
+            }),
+            Rows::Columns(lines) => self.each(lines_of(lines).map(Ok), |written, line, out| {
+                written.append_raw(out, line, true)
+            }),
+            Rows::Frames(frames) | Rows::Groups { frames, .. } => self
+                .each(Frames::new(frames, usize::MAX), |written, payload, out| {
+                    written.append(out, payload)
+                }),
         }
-        self.send_buffer(Kind::Text, count)?;
-        failed.map_or(Ok(()), Err)
     }
 
     /// Writes each row and sends them in blocks; rows before a failing one are sent.
-    fn each(
+    fn each<'a>(
         &mut self,
-        frames: &[u8],
-        kind: Kind,
-        mut write: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
+        rows: impl Iterator<Item = Result<&'a [u8], FrameError>>,
+        write: impl Fn(&Written, &[u8], &mut Vec<u8>) -> Result<(), Failure>,
     ) -> Result<(), Failed> {
         let mut count = 0;
-        for (index, payload) in (0..).zip(Frames::new(frames, usize::MAX)) {
-            let payload = payload.map_err(malformed)?;
-            let before = self.buffer.len();
-            if let Err(failure) = write(payload, &mut self.buffer) {
-                self.buffer.truncate(before);
-                self.send_buffer(kind, count)?;
-                return Err(Failed::from(failure).at_row(index, || describe(payload)));
+        for (index, row) in (0..).zip(rows) {
+            let row = row.map_err(malformed)?;
+            let Shape::Written(_, written) = &self.shape else {
+                unreachable!("asked for by its shape")
+            };
+            if let Err(failure) = write(written, row, &mut self.buffer) {
+                self.send_buffer(count)?;
+                return Err(Failed { failure, row: Some(index) });
             }
             count += 1;
             if self.buffer.len() >= self.limits.block_bytes {
-                self.send_buffer(kind, count)?;
+                self.send_buffer(count)?;
                 count = 0;
             }
         }
-        Ok(self.send_buffer(kind, count)?)
+        Ok(self.send_buffer(count)?)
     }
 
-    fn send_buffer(&mut self, kind: Kind, rows: u32) -> Result<(), Failure> {
-        if rows > 0 {
-            self.rows += u64::from(rows);
-            self.sending.send(kind, 0, rows, &self.buffer)?;
-        }
-        self.buffer.clear();
-        Ok(())
+    fn send_buffer(&mut self, rows: u32) -> Result<(), Failure> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let sent = self.push_written(&buffer, rows);
+        buffer.clear();
+        self.buffer = buffer;
+        sent
     }
 
     /// The task's input is complete.
@@ -297,6 +266,15 @@ impl TailSink {
         };
         Ok(TaskResult { rows: self.rows, runs, merged: None })
     }
+}
+
+/// How a tail that wants text has its rows written.
+pub(crate) fn written(tail: &Tail) -> Result<Option<Written>, Failure> {
+    Ok(match tail {
+        Tail::Lines { step } => Some(Written::lines(*step)),
+        Tail::Text { step, format } => Some(Written::formatted(*step, format)?),
+        _ => None,
+    })
 }
 
 /// The engine has gone; there is nobody left to tell.

@@ -131,15 +131,21 @@ fn a_format_wants_as_many_columns_as_it_has_directives() {
     let refused = |columns: &str, format: &str, expected: &str| {
         row(columns, format).fails(&format!("HERE, save_text_to: {expected}"));
     };
-    let few = "the format has 2 directives, the row 1 column\n  on \"b\"";
+    let few = "the format has 2 directives, the row 1 column\n  on DIR/in.txt, line 2: \"b\"";
     refused("'b'", "%s,%d", few);
-    let many = "the format has 2 directives, the row 3 columns\n  on \"b\", 2, 3";
+    let many =
+        "the format has 2 directives, the row 3 columns\n  on DIR/in.txt, line 2: \"b\", 2, 3";
     refused("'b', 2, 3", "%s,%d", many);
-    let word = "column 2: %d takes an integer, not \"word\"\n  on \"b\", \"word\"";
+    let word =
+        "column 2: %d takes an integer, not \"word\"\n  on DIR/in.txt, line 2: \"b\", \"word\"";
     refused("'b', 'word'", "%s,%d", word);
-    let half = "column 2: %d takes an integer, not 1.5\n  on \"b\", 1.5";
+    let half = "column 2: %d takes an integer, not 1.5\n  on DIR/in.txt, line 2: \"b\", 1.5";
     refused("'b', 1.5", "%s,%d", half);
-    refused("'b', {}", "%s,%s", "column 2: a table has no text form\n  on \"b\", {}");
+    refused(
+        "'b', {}",
+        "%s,%s",
+        "column 2: a table has no text form\n  on DIR/in.txt, line 2: \"b\", {}",
+    );
     let outcome = row("'b'", "%s,%d");
     assert_eq!(outcome.text(), "a,1\n");
 }

@@ -99,7 +99,7 @@ end";
         let outcome = place.program(["map", &place.input(), lua]).workers(workers).split(16).run();
         outcome.fails(
             "HERE, save_text_to: the format has 1 directive, the row 3 columns\n  \
-             on \"line 5\", \"many\", \"columns\"",
+             on DIR/in.txt, line 5: \"line 5\", \"many\", \"columns\"",
         );
         assert_eq!(outcome.text(), lines(4));
     }

@@ -1,6 +1,7 @@
 //! Streaming, nesting, and that the loops are compiled.
 
 use super::*;
+use crate::row::written::Written;
 
 #[test]
 fn one_row_may_become_a_million() {
@@ -75,7 +76,9 @@ fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
         counts.len() >= 3 && counts.iter().rev().take(3).all(|count| (count.0, count.1) == (0, 0))
     };
     while !at_rest(&counts) && counts.len() < 60 {
-        task(&vm, rows).expect("runs");
+        vm.begin_task(7).expect("begins");
+        vm.push(0, rows, &mut |_, _, _| Ok(())).expect("runs");
+        vm.finish(0, &mut |_, _, _| Ok(())).expect("runs");
         counts.push(count.call(()).expect("counts"));
     }
     assert!(counts[0].0 > 0, "no trace of the loop: {counts:?}");
@@ -88,6 +91,20 @@ fn the_loops_are_compiled() {
     let text: String = (0..20_000).map(|n| format!("line\t{n}\n")).collect();
     let map_lines = lines(vec![map(1, "function(l) return l, #l end")]);
     assert_compiled(map_lines, &Rows::Lines(text.as_bytes()));
+    let written = |steps| LuaSegment { tail: LuaTail::Written(Written::lines(90)), ..lines(steps) };
+    for (keeps, then) in [
+        ("function(l) return #l > 6 end", "function(l) return #l < 9 end"),
+        (
+            "function(l) return l:find('e\t1', 1, true) end",
+            "function(l) return l:byte(6) == 49 end",
+        ),
+    ] {
+        let filter = |step, text| LuaStep::Filter(code(step, text));
+        let rows = Rows::Lines(text.as_bytes());
+        assert_compiled(written(vec![filter(1, keeps), filter(2, then)]), &rows);
+        let join = map(2, "function(l) return l:sub(2, 7) .. ':' .. #l end");
+        assert_compiled(written(vec![filter(1, keeps), join]), &rows);
+    }
     let columns = segment(LuaHead::Columns, vec![map(1, "function(l, n) return n, l end")]);
     assert_compiled(columns, &Rows::Columns(text.as_bytes()));
     let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();

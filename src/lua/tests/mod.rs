@@ -10,6 +10,7 @@ mod loops;
 mod patterns;
 mod reduce;
 mod steps;
+mod written;
 
 use crate::error::Failed;
 use std::sync::Arc;

@@ -1,0 +1,312 @@
+//! A Lua state with memory of its own, up to a limit.
+//!
+//! Code that reads lines makes and drops several short strings for each, and a general allocator
+//! takes longer over them than LuaJIT does: small blocks that were freed wait here for the next
+//! of their size.
+//!
+//! A newcomer's trap: blocks that wait count against the limit, and are given back before anybody
+//! is refused.
+//!
+//! # Safety
+//!
+//! LuaJIT calls [`allocate`] with the address of the state's own [`Heap`], on the thread that uses
+//! the state, never twice at once, and names a block's size as it asked for it. The heap lives
+//! until the state is closed. A block is of the size that [`whole`] gives for the size asked for,
+//! so that any freed block of as many units can stand for any other.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::ops::Deref;
+use std::ptr;
+
+use mlua::{Lua, ffi};
+
+/// Small blocks come in multiples of this, and all blocks at such addresses.
+const UNIT: usize = 16;
+
+/// The largest block that waits.
+const SMALL: usize = 512;
+
+/// Bytes that wait at most: what a cycle of the garbage collector frees in most programs.
+const MOST_WAITING: usize = 4 << 20;
+
+/// A state with all libraries; the prelude takes away what user code must not have.
+///
+/// What is made of its `Lua` must be dropped before it.
+pub(super) struct State {
+    lua: Option<Lua>,
+    raw: *mut ffi::lua_State,
+    heap: Box<UnsafeCell<Heap>>,
+}
+
+struct Heap {
+    /// Bytes that LuaJIT has asked for.
+    used: usize,
+    limit: usize,
+    /// Bytes of the blocks in `freed`.
+    waiting: usize,
+    /// For each number of units a list of blocks; each begins with the address of the next.
+    freed: [*mut u8; SMALL / UNIT + 1],
+}
+
+/// The size of the block for so many bytes.
+#[inline]
+fn whole(size: usize) -> usize {
+    if size <= SMALL { size.next_multiple_of(UNIT) } else { size }
+}
+
+/// Blocks are freed in the order of their hashes, so the next one is in no near cache.
+#[inline]
+fn prefetch(block: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: no address is wrong for this, which is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(block.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = block;
+}
+
+fn layout(size: usize) -> Option<Layout> {
+    Layout::from_size_align(size, UNIT).ok()
+}
+
+impl Heap {
+    fn new() -> Heap {
+        let freed = [ptr::null_mut(); SMALL / UNIT + 1];
+        Heap { used: 0, limit: usize::MAX, waiting: 0, freed }
+    }
+
+    /// A block of a whole size; null where there is none.
+    #[inline]
+    unsafe fn take(&mut self, size: usize) -> *mut u8 {
+        if size <= SMALL && !self.freed[size / UNIT].is_null() {
+            let block = self.freed[size / UNIT];
+            // SAFETY: a waiting block begins with the address of the next one, or null.
+            let next = unsafe { block.cast::<*mut u8>().read() };
+            prefetch(next);
+            self.freed[size / UNIT] = next;
+            self.waiting -= size;
+            return block;
+        }
+        // SAFETY: no block has the size 0.
+        layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
+    }
+
+    /// Takes a block of a whole size back.
+    #[inline]
+    unsafe fn give(&mut self, block: *mut u8, size: usize) {
+        if size <= SMALL && self.waiting < MOST_WAITING {
+            // SAFETY: nobody uses the block any more, and it is at least one unit.
+            unsafe { block.cast::<*mut u8>().write(self.freed[size / UNIT]) };
+            self.freed[size / UNIT] = block;
+            self.waiting += size;
+        } else if let Some(layout) = layout(size) {
+            // SAFETY: the block was allocated with this layout.
+            unsafe { dealloc(block, layout) };
+        }
+    }
+
+    /// Frees what waits.
+    #[cold]
+    fn trim(&mut self) {
+        for units in 1..self.freed.len() {
+            let mut block = std::mem::replace(&mut self.freed[units], ptr::null_mut());
+            while let (false, Some(layout)) = (block.is_null(), layout(units * UNIT)) {
+                // SAFETY: as in `take` and `give`.
+                unsafe {
+                    let next = block.cast::<*mut u8>().read();
+                    dealloc(block, layout);
+                    block = next;
+                }
+            }
+        }
+        self.waiting = 0;
+    }
+
+    unsafe fn resize(&mut self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+        if old == new {
+            return block;
+        }
+        if old > SMALL && new > SMALL {
+            return match (layout(old), layout(new)) {
+                // SAFETY: the block was allocated with this layout, and the new one is valid.
+                (Some(old), Some(_)) => unsafe { realloc(block, old, new) },
+                _ => ptr::null_mut(),
+            };
+        }
+        // SAFETY: two blocks of at least so many bytes; the old one is not used any more.
+        unsafe {
+            let to = self.take(new);
+            if !to.is_null() {
+                ptr::copy_nonoverlapping(block, to, old.min(new));
+                self.give(block, old);
+            }
+            to
+        }
+    }
+}
+
+/// What LuaJIT calls for all memory: see `lua_Alloc` in its manual.
+unsafe extern "C" fn allocate(
+    heap: *mut c_void,
+    block: *mut c_void,
+    old_size: usize,
+    new_size: usize,
+) -> *mut c_void {
+    // SAFETY: see the module's contract.
+    let heap = unsafe { &mut *heap.cast::<Heap>() };
+    let block = block.cast::<u8>();
+    let old_size = if block.is_null() { 0 } else { old_size };
+    let used = (heap.used - old_size).saturating_add(new_size);
+    if new_size > old_size && used.saturating_add(heap.waiting) > heap.limit {
+        heap.trim();
+        if used > heap.limit {
+            return ptr::null_mut();
+        }
+    }
+    // SAFETY: see the module's contract.
+    let given = unsafe {
+        match (block.is_null(), new_size) {
+            (true, 0) => ptr::null_mut(),
+            (false, 0) => {
+                heap.give(block, whole(old_size));
+                ptr::null_mut()
+            }
+            (true, _) => heap.take(whole(new_size)),
+            (false, _) => heap.resize(block, whole(old_size), whole(new_size)),
+        }
+    };
+    if !given.is_null() || new_size == 0 {
+        heap.used = used;
+    }
+    given.cast()
+}
+
+impl State {
+    pub fn new() -> State {
+        let heap = Box::new(UnsafeCell::new(Heap::new()));
+        // SAFETY: the state is new and used here alone. `Lua::unsafe_new_with` asks that nothing
+        // loads harmful C modules, and so does this: FFI and debug are used by our own files, and
+        // the prelude removes both and `package` before any user code runs.
+        let (lua, raw) = unsafe {
+            let raw = ffi::lua_newstate(allocate, heap.get().cast());
+            assert!(!raw.is_null(), "no memory is left for a Lua state");
+            ffi::luaL_openlibs(raw);
+            (Lua::get_or_init_from_ptr(raw).clone(), raw)
+        };
+        State { lua: Some(lua), raw, heap }
+    }
+
+    /// The most that the state may hold; more is an error of the code that asks for it.
+    pub fn set_limit(&self, bytes: usize) {
+        // SAFETY: LuaJIT does not run meanwhile.
+        unsafe { (*self.heap.get()).limit = bytes };
+    }
+
+    /// Bytes that the state holds, those that wait among them.
+    pub fn held(&self) -> usize {
+        // SAFETY: LuaJIT does not run meanwhile.
+        let heap = unsafe { &*self.heap.get() };
+        heap.used + heap.waiting
+    }
+
+    /// Gives back what was freed.
+    pub fn trim(&self) {
+        // SAFETY: LuaJIT does not run meanwhile.
+        unsafe { (*self.heap.get()).trim() };
+    }
+}
+
+impl Deref for State {
+    type Target = Lua;
+
+    fn deref(&self) -> &Lua {
+        self.lua.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.lua.take();
+        // SAFETY: whatever was made of the state is gone.
+        unsafe { ffi::lua_close(self.raw) };
+        self.trim();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same requests against a model: blocks keep their bytes, and the limit holds.
+    fn check(requests: Vec<(usize, usize)>) {
+        let mut heap = Heap::new();
+        heap.limit = 40_000;
+        let at: *mut Heap = &raw mut heap;
+        let mut blocks: Vec<(*mut u8, usize, u8)> = vec![(ptr::null_mut(), 0, 0); 16];
+        // SAFETY: blocks are named by the sizes they were asked for, and used within them.
+        unsafe {
+            for (number, (slot, size)) in requests.into_iter().enumerate() {
+                let (block, old, mark) = blocks[slot];
+                let used = (*at).used;
+                let new = allocate(at.cast(), block.cast(), old, size).cast::<u8>();
+                if new.is_null() && size > 0 {
+                    assert!(used - old + size > 40_000, "refused with room left");
+                    assert_eq!((*at).used, used);
+                    continue;
+                }
+                assert!((*at).used <= 40_000);
+                let kept = old.min(size);
+                if kept > 0 {
+                    let bytes = std::slice::from_raw_parts(new, kept);
+                    assert!(bytes.iter().all(|&byte| byte == mark));
+                }
+                let mark = number as u8;
+                if size > 0 {
+                    ptr::write_bytes(new, mark, size);
+                }
+                blocks[slot] = (new, size, mark);
+            }
+            let held: usize = blocks.iter().map(|block| block.1).sum();
+            assert_eq!((*at).used, held);
+            for (block, size, _) in blocks {
+                allocate(at.cast(), block.cast(), size, 0);
+            }
+            assert_eq!((*at).used, 0);
+            (*at).trim();
+            assert_eq!((*at).waiting, 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_keep_their_bytes_and_the_limit_holds(
+            requests in prop::collection::vec(
+                (0..16usize, prop_oneof![Just(0), 1..700usize, 1..20_000usize]),
+                0..300,
+            )
+        ) {
+            check(requests);
+        }
+    }
+
+    #[test]
+    fn a_state_may_not_hold_more_than_its_limit() {
+        let state = State::new();
+        state.set_limit(8 << 20);
+        let run = |text: &str| state.load(text).exec();
+        let pile = "local t = {} for i = 1, 1e6 do t[i] = ('x'):rep(40) .. i end";
+        assert!(matches!(run(pile), Err(mlua::Error::MemoryError(_))));
+        // mlua itself needs a little memory for a call.
+        state.set_limit(9 << 20);
+        state.gc_collect().expect("there is room for that");
+        state.set_limit(8 << 20);
+        run("local t = ('x'):rep(2000000)").expect("there is room again");
+    }
+}
