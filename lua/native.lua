@@ -31,6 +31,7 @@ typedef struct {
   uint32_t most;
   const uint8_t *bytes;
 } gleamflow_words;
+typedef struct { const uint8_t *text; uint32_t id, size; } gleamflow_hint;
 typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_line;
 typedef struct {
   uint32_t (*row_s)(gleamflow_port *, const uint8_t *, uint32_t);

@@ -1,7 +1,8 @@
 --- words: the matches of a pattern in a whole block of lines, and their texts.
 -- In: a pattern without captures, and the port whose block is open. Out: the text of a match, one
--- string for all matches of equal text. `hint` names the text that was given out last, and its
--- number, 0 where it has none: who has stored something by that number need not look for the text.
+-- string for all matches of equal text. `hint` has the address, the number and the size of the text
+-- that was given out last, if it has a number: who has stored something by that number need not
+-- look for the text, nor even touch it. It is a cdata because traces know the address of one.
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
@@ -17,7 +18,7 @@ local texts = {}
 local generation = words.generation
 
 --- `most`: the greatest number of a text.
-local M = { hint = { text = false, id = 0 }, most = words.most }
+local M = { hint = ffi.new("gleamflow_hint"), most = words.most }
 local hint = M.hint
 
 -- To be called when numbers lose their meaning.
@@ -29,7 +30,7 @@ end
 
 local function forget()
 	clear_table(texts)
-	hint.text, hint.id = false, 0
+	hint.text, hint.id = nil, 0
 	for i = 1, #listeners do
 		listeners[i]()
 	end
@@ -59,8 +60,13 @@ function M.text(at)
 	local text = texts[id]
 	if text == nil then
 		text = make(at, id)
+		if id == 0 then
+			hint.text = nil
+			return text
+		end
 	end
 	hint.text, hint.id = text, id
+	hint.size = words.spans[2 * at + 1] - words.spans[2 * at]
 	return text
 end
 

@@ -15,7 +15,8 @@ local words = require("gleamflow.words")
 local clear_table = require("table.clear")
 
 local select, type, tonumber = select, type, tonumber
-local copy = codec.copy
+local copy, cast = codec.copy, ffi.cast
+local bytes_pointer = ffi.typeof("const uint8_t *")
 local hint = words.hint
 
 local MOST_KEYS = 65536
@@ -42,9 +43,12 @@ function M.new(template, id, columns, tail)
 	local keyless = key_columns == 0
 
 	-- The place of a key: by itself for strings and plain numbers, by its bytes for any other, and
-	-- by the number of its text where `words` has given it one.
-	local places, odd_places = {}, {}
-	local known = ffi.new("uint32_t[?]", words.most + 1)
+	-- by the number of its text where `words` has given it one. As long as all keys have come by
+	-- number, `places` is empty, and not `complete`.
+	local places, odd_places, complete = {}, {}, false
+	local known_size = 4 * (words.most + 1)
+	local known_memory = ffi.new("uint32_t[?]", words.most + 1)
+	local known = ffi.cast("uint32_t *", known_memory)
 	-- By place: the key, or the list of key columns; how many values; the first and second value;
 	-- and the list of values where there are none or more.
 	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
@@ -53,6 +57,15 @@ function M.new(template, id, columns, tail)
 	local width = 0
 
 	local row = {}
+
+	local function place_all()
+		complete = true
+		for place = 1, count do
+			if type(keys[place]) ~= "table" then
+				places[keys[place]] = place
+			end
+		end
+	end
 
 	local function clear()
 		clear_table(places)
@@ -63,12 +76,15 @@ function M.new(template, id, columns, tail)
 		clear_table(seconds)
 		clear_table(others)
 		clear_table(row)
-		ffi.fill(known, ffi.sizeof(known))
-		count, cost = 0, 0
+		ffi.fill(known, known_size)
+		-- This function is what keeps the memory: a pointer does not.
+		known_memory[0] = 0
+		count, cost, complete = 0, 0, false
 	end
 
 	words.on_forget(function()
-		ffi.fill(known, ffi.sizeof(known))
+		ffi.fill(known, known_size)
+		place_all()
 	end)
 
 	local function given(v)
@@ -137,11 +153,6 @@ function M.new(template, id, columns, tail)
 		return count
 	end
 
-	-- The text is not touched before: it may be far from the processor.
-	local function add_simple(key, n)
-		return add(key, n, type(key) == "string" and #key or 8)
-	end
-
 	local function check()
 		if count >= MOST_KEYS or cost >= MOST_COST then
 			flush()
@@ -178,34 +189,48 @@ function M.new(template, id, columns, tail)
 	end
 
 	-- The place of a simple key, and whether it is new.
-	local function place_of(key, n)
-		local place
-		if key == hint.text then
-			place = known[hint.id]
-			if place == 0 then
-				place = places[key]
-				if place == nil then
-					place = add_simple(key, n)
-					places[key] = place
-					if hint.id ~= 0 then
-						known[hint.id] = place
-					end
-					return place, 1
-				end
-				if hint.id ~= 0 then
-					known[hint.id] = place
-				end
-			end
-		else
-			place = places[key]
-			if place == nil then
-				place = add_simple(key, n)
-				places[key] = place
-				return place, 1
-			end
+	local function place_by_key(key, n)
+		if not complete then
+			place_all()
+		end
+		local place = places[key]
+		if place == nil then
+			place = add(key, n, type(key) == "string" and #key or 8)
+			places[key] = place
+			return place, 1
 		end
 		check_width(place, n)
 		return place, 0
+	end
+
+	-- The same for the text of the hint, which is not touched: it may be far from the processor.
+	local function place_by_number(key, n)
+		local place = known[hint.id]
+		if place ~= 0 then
+			check_width(place, n)
+			return place, 0
+		end
+		if complete then
+			place = places[key]
+			if place ~= nil then
+				known[hint.id] = place
+				check_width(place, n)
+				return place, 0
+			end
+		end
+		place = add(key, n, hint.size)
+		known[hint.id] = place
+		if complete then
+			places[key] = place
+		end
+		return place, 1
+	end
+
+	local function place_of(key, n)
+		if type(key) == "string" and cast(bytes_pointer, key) == hint.text then
+			return place_by_number(key, n)
+		end
+		return place_by_key(key, n)
 	end
 
 	local function add_one(key, v)

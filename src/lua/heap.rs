@@ -30,7 +30,7 @@ const UNIT: usize = 16;
 const SMALL: usize = 512;
 
 /// Bytes that wait at most: what a cycle of the garbage collector frees in most programs.
-const MOST_WAITING: usize = 4 << 20;
+const MOST_WAITING: usize = 16 << 20;
 
 /// A state with all libraries; the prelude takes away what user code must not have.
 ///

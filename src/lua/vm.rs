@@ -275,7 +275,7 @@ impl Vm {
             let _ = self.beyond_limit(|| self.lua.gc_collect());
         }
         let live = self.lua.used_memory().max(1);
-        let room = (self.memory_limit.saturating_sub(live) / 2).min(live.max(32 << 20));
+        let room = (self.memory_limit.saturating_sub(live) / 2).min(live.max(4 << 20));
         let pause = 100 + (room.saturating_mul(100) / live).min(900);
         self.lua.gc_set_mode(GcMode::Incremental(
             GcIncParams::default().pause(pause as i32).step_multiplier(400),
@@ -285,7 +285,7 @@ impl Vm {
 
 /// So many texts of a word's length take a small part of the state's memory.
 fn most_words(memory_limit: usize) -> usize {
-    (memory_limit / 1024).clamp(1024, 1 << 16)
+    (memory_limit / 1024).clamp(1024, 1 << 18)
 }
 
 fn port_of(segment: &LuaSegment, max_row: usize) -> Port {

@@ -75,12 +75,10 @@ impl Written {
             out.push(b'\n');
             return Ok(());
         };
-        format
-            .append_line_columns(out, line, split_tabs)
-            .map_err(|error| {
-                let shown = if split_tabs { describe_columns(line) } else { describe_line(line) };
-                refused(error).row(shown).at_step(self.step)
-            })
+        format.append_line_columns(out, line, split_tabs).map_err(|error| {
+            let shown = if split_tabs { describe_columns(line) } else { describe_line(line) };
+            refused(error).row(shown).at_step(self.step)
+        })
     }
 }
 

@@ -83,7 +83,7 @@ fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
     }
     assert!(counts[0].0 > 0, "no trace of the loop: {counts:?}");
     assert!(at_rest(&counts), "not steady: {counts:?}");
-    assert!(counts.iter().map(|count| count.1).sum::<u32>() < 6, "given up: {counts:?}");
+    assert!(counts.iter().map(|count| count.1).sum::<u32>() < 12, "given up: {counts:?}");
 }
 
 #[test]
