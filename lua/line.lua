@@ -266,4 +266,10 @@ function M.open(port)
 	block.port, block.scanned, block.view, block.changed = port, false, PLAIN, PLAIN
 end
 
+--- Finds the matches of a pattern in the open block ahead.
+function M.scan(compiled)
+	words_of.scan(compiled, block.port, 0)
+	block.scanned = compiled
+end
+
 return M

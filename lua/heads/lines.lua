@@ -94,10 +94,15 @@ function M.flat(port, open, next_step, id)
 	local progress = state.progress
 	local pattern = false
 
-	local function lines_from(row)
+	local function push()
 		lazy.open(port)
+		if pattern then
+			lazy.scan(pattern)
+		end
+		local is_found = pattern and 1 or 0
 		local bytes, ends, rows = port.bytes, port.ends, port.rows
-		local from = row > 0 and ends[row - 1] + 1 or 0
+		local found_ends = words.ends
+		local from, row = 0, 0
 		local at, last = 0, 0
 		while true do
 			if at < last then
@@ -108,42 +113,18 @@ function M.flat(port, open, next_step, id)
 			elseif row < rows then
 				local stop = ends[row]
 				progress.row = row
-				line.bytes, line.size, line.row = bytes + from, stop - from, row
+				if is_found == 1 and is_gmatch_own() then
+					at, last = row > 0 and found_ends[row - 1] or 0, found_ends[row]
+				else
+					line.bytes, line.size, line.row = bytes + from, stop - from, row
+					at, last = open(line)
+					at, last = at or 0, last or 0
+				end
 				row = row + 1
 				from = stop + 1
-				at, last = open(line)
-				at, last = at or 0, last or 0
 			else
 				break
 			end
-		end
-	end
-
-	-- Gives the row to go on with when a row has put something else in the place of gmatch.
-	local function all_matches()
-		lazy.open(port)
-		words_of.scan(pattern, port, 0)
-		local row = -1
-		for at = 0, words.count - 1 do
-			local row_of_match = words.rows[at]
-			if not is_gmatch_own() and row_of_match ~= row then
-				return row + 1
-			end
-			row = row_of_match
-			progress.row = row
-			progress.step = id
-			next_step(text_of_match(at))
-		end
-		return is_gmatch_own() and port.rows or row + 1
-	end
-
-	local function push()
-		local row = 0
-		if pattern then
-			row = all_matches()
-		end
-		if row < port.rows then
-			lines_from(row)
 		end
 	end
 

@@ -183,7 +183,8 @@ impl Worker {
 
     fn receive_all_ready(&self) -> io::Result<()> {
         loop {
-            let received = match self.take_waiting() {
+            let deep = self.running.borrow().len() >= MOST_NESTED;
+            let received = match if deep { None } else { self.take_waiting() } {
                 Some(received) => received,
                 None if !self.inbound.borrow().input.is_ready() => return Ok(()),
                 None => match self.inbound.borrow_mut().input.next()? {
@@ -192,7 +193,6 @@ impl Worker {
                 },
             };
             let number = received.header.task;
-            let deep = self.running.borrow().len() >= MOST_NESTED;
             if received.header.kind == Kind::Close && self.is_running(number) {
                 let mut running = self.running.borrow_mut();
                 running
