@@ -95,8 +95,7 @@ local function build_segment(index, segment, template)
 	local push, end_head, set, clear
 	local recognise
 	if flat then
-		push, recognise = lines.flat(port, run, behind, steps[leading].id)
-		recognise = leading == 1 and recognise
+		push = lines.flat(port, run, behind, steps[leading].id)
 	elseif lines then
 		push = lines.new(port, leading == 0 and lines.string(run) or run)
 		if leading > 0 and steps[1].kind == "filter" then

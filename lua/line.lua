@@ -256,20 +256,9 @@ local new_line = ffi.metatype("gleamflow_line", meta)
 M.line, M.other = new_line(), new_line()
 M.next_match, M.walk, M.text = next_match, walk, text
 
---- Whether `line:gmatch` is still ours.
-function M.is_gmatch_own()
-	return rawget(string, "gmatch") == own_gmatch and rawget(string_meta, "__index") == string
-end
-
 --- A block begins.
 function M.open(port)
 	block.port, block.scanned, block.view, block.changed = port, false, PLAIN, PLAIN
-end
-
---- Finds the matches of a pattern in the open block ahead.
-function M.scan(compiled)
-	words_of.scan(compiled, block.port, 0)
-	block.scanned = compiled
 end
 
 return M

@@ -24,7 +24,6 @@ typedef struct {
 typedef struct {
   const uint32_t *ids;
   const uint32_t *spans;
-  const uint32_t *rows;
   const uint32_t *ends;
   uint32_t count;
   uint32_t generation;

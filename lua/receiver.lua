@@ -2,8 +2,7 @@
 -- In: a function of the user's. Out: fits(f), true where its bytecode shows that the argument is
 -- nothing but tested for truth, measured by `#`, or the receiver of a method of `lua/line.lua`;
 -- that `line:lower()` is only such a receiver too; and that an iterator of `line:gmatch` is
--- returned or walked by a `for`, one at a time. Whatever is not understood does not fit. And
--- gmatch_text(f), the one shape that need not be called.
+-- returned or walked by a `for`, one at a time. Whatever is not understood does not fit.
 -- That argument 1 keeps its slot, and that temporaries lie above it, is how LuaJIT compiles. The
 -- numbers of operations are learnt from functions that contain them.
 
@@ -61,12 +60,14 @@ do
 	end
 	is_argument[MOV] = true
 	list = instructions(function(line)
+		-- selene: allow(empty_loop)
 		for _ in line:x() do
 		end
 	end)
 	CALL, JMP, ITERC, RET0 = list[3].op, list[4].op, list[5].op, list[#list].op
 	is_patched[list[6].op + 2] = true
 	list = instructions(function(line)
+		-- selene: allow(empty_loop)
 		for _ = 1, line do
 		end
 		while line do
@@ -220,26 +221,6 @@ local function check(f)
 		pc = pc + 1
 	end
 	return true
-end
-
-local model = instructions(function(line)
-	return line:gmatch("")
-end)
-
---- The text in `function(line) return line:gmatch(TEXT) end`, or nothing for any other function.
-function M.gmatch_text(f)
-	if not M.fits(f) then
-		return nil
-	end
-	local list = instructions(f)
-	for pc = 1, math.max(#list, #model) do
-		local own, other = list[pc], model[pc]
-		if not own or not other or own.op ~= other.op then
-			return nil
-		end
-	end
-	local text = funck(f, -list[3].c - 1)
-	return funck(f, -list[2].c - 1) == "gmatch" and type(text) == "string" and text or nil
 end
 
 -- By prototype, looked at before it has run.

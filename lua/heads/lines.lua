@@ -7,14 +7,11 @@
 local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
-local patterns = require("gleamflow.patterns")
 local words_of = require("gleamflow.words")
 
 local type = type
 local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
 local text_of_match = words_of.text
-local is_gmatch_own = lazy.is_gmatch_own
-local words = state.words
 
 local M = {}
 
@@ -27,11 +24,10 @@ function M.adapt(run, set)
 			return run(text_of_line(x))
 		end
 		return run(x)
-	end,
-		function(f)
-			fits = receiver.fits(f)
-			set(f)
-		end
+	end, function(f)
+		fits = receiver.fits(f)
+		set(f)
+	end
 end
 
 --- The end of steps that keep the line: a real string for what follows.
@@ -88,20 +84,13 @@ function M.new(port, run)
 	end
 end
 
---- Each line goes to `open`, which gives matches; those go to `next_step`. A function that does
--- nothing but give the matches of a pattern is not called: they are found in the whole block.
+--- Each line goes to `open`, which gives matches; those go to `next_step`.
 function M.flat(port, open, next_step, id)
 	local progress = state.progress
-	local pattern = false
 
-	local function push()
+	return function()
 		lazy.open(port)
-		if pattern then
-			lazy.scan(pattern)
-		end
-		local is_found = pattern and 1 or 0
 		local bytes, ends, rows = port.bytes, port.ends, port.rows
-		local found_ends = words.ends
 		local from, row = 0, 0
 		local at, last = 0, 0
 		while true do
@@ -113,27 +102,16 @@ function M.flat(port, open, next_step, id)
 			elseif row < rows then
 				local stop = ends[row]
 				progress.row = row
-				if is_found == 1 and is_gmatch_own() then
-					at, last = row > 0 and found_ends[row - 1] or 0, found_ends[row]
-				else
-					line.bytes, line.size, line.row = bytes + from, stop - from, row
-					at, last = open(line)
-					at, last = at or 0, last or 0
-				end
+				line.bytes, line.size, line.row = bytes + from, stop - from, row
 				row = row + 1
 				from = stop + 1
+				at, last = open(line)
+				at, last = at or 0, last or 0
 			else
 				break
 			end
 		end
 	end
-
-	return push,
-		function(f)
-			local text = receiver.gmatch_text(f)
-			local compiled = text and patterns.walked(text)
-			pattern = compiled and compiled.captures == 0 and compiled
-		end
 end
 
 return M

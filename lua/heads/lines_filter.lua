@@ -11,7 +11,7 @@ local patterns = require("gleamflow.patterns")
 local state = require("gleamflow.state")
 
 local rawget, type, find_byte = rawget, type, string.find
-local line = lazy.line
+local lazy_line = lazy.line
 local find_line = native.find_line
 local string, find = string, patterns.functions.find
 local string_meta = debug.getmetatable("")
@@ -72,9 +72,10 @@ function M.new(port, push_from, next_step, id)
 				return row
 			end
 			progress.row = row
-			line.bytes, line.size, line.row = bytes + port.from, port.stop - port.from, row
+			lazy_line.bytes, lazy_line.size = bytes + port.from, port.stop - port.from
+			lazy_line.row = row
 			row = row + 1
-			next_step(line)
+			next_step(lazy_line)
 		end
 		return row
 	end

@@ -22,10 +22,9 @@ const REST_BLOCKS: u32 = 64;
 /// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
 #[repr(C)]
 pub(super) struct Words {
-    /// Per match: the number of its text, where it is, and its row.
+    /// Per match: the number of its text, and where it is.
     ids: *const u32,
     spans: *const [u32; 2],
-    rows: *const u32,
     /// Per row: the matches in it and before it.
     ends: *const u32,
     count: u32,
@@ -44,7 +43,6 @@ pub(super) struct Words {
 struct Found {
     ids: Vec<u32>,
     spans: Vec<[u32; 2]>,
-    rows: Vec<u32>,
     ends: Vec<u32>,
     first: Vec<u64>,
     more: Vec<u64>,
@@ -56,7 +54,6 @@ impl Words {
         Words {
             ids: ptr::null(),
             spans: ptr::null(),
-            rows: ptr::null(),
             ends: ptr::null(),
             count: 0,
             generation: 0,
@@ -91,7 +88,6 @@ impl Words {
         let found = &self.found;
         self.ids = found.ids.as_ptr();
         self.spans = found.spans.as_ptr();
-        self.rows = found.rows.as_ptr();
         self.ends = found.ends.as_ptr();
         self.count = found.spans.len() as u32;
         self.bytes = block.as_ptr();
@@ -108,7 +104,6 @@ impl Words {
 impl Found {
     fn find(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
         self.spans.clear();
-        self.rows.clear();
         self.ends.clear();
         match pattern.run() {
             Some(run) => self.find_runs(&run, block, line_ends),
@@ -129,7 +124,6 @@ impl Found {
                 row += 1;
             }
             self.spans.push([start as u32, at as u32]);
-            self.rows.push(row as u32);
         }
         self.ends.resize(line_ends.len(), self.spans.len() as u32);
     }
@@ -137,14 +131,13 @@ impl Found {
     fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
         let mut places: Places = [0; 2 * MOST_CAPTURES];
         let mut line_start = 0;
-        for (row, &line_end) in (0..).zip(line_ends) {
+        for &line_end in line_ends {
             let line = &block[line_start as usize..line_end as usize];
             let mut from = 0;
             while from <= line.len()
                 && let Some((start, end)) = pattern.find(line, from, &mut places)
             {
                 self.spans.push([line_start + start as u32, line_start + end as u32]);
-                self.rows.push(row);
                 from = end.max(start + 1);
             }
             self.ends.push(self.spans.len() as u32);
