@@ -296,7 +296,7 @@ impl Text {
                 let key = first_16(block, span[0] as usize, size as usize);
                 Text { key, hash: mix(key, size), size }
             }
-            ..=MOST_BYTES => {
+            17..=MOST_BYTES => {
                 let hash = xxh3_64(part(block, span));
                 Text { key: [hash, 0], hash, size }
             }
