@@ -172,13 +172,14 @@ impl Exchange {
         }
         let files = |_| Ok(Arc::clone(&self.file));
         let mut merge = Merge::open(inputs, &files, None, None, 4 << 20, false).expect(SOUND);
-        let (mut frames, mut starts, mut bytes, mut more) = (Vec::new(), Vec::new(), 0, true);
-        while more {
+        let (mut frames, mut bytes) = (Vec::new(), 0);
+        loop {
             frames.clear();
-            starts.clear();
-            more = merge.next_block(&mut frames, &mut starts, BLOCK_BYTES).expect(SOUND);
+            merge.next_frames(&mut frames, BLOCK_BYTES).expect(SOUND);
+            if frames.is_empty() {
+                return bytes;
+            }
             bytes += frames.len();
         }
-        bytes
     }
 }
