@@ -88,7 +88,7 @@ local function build_segment(index, segment, template)
 			run, set = template("steps/" .. step.kind).new(step.id, run)
 		end
 		if i <= leading then
-			run, set = lines.adapt(run, set)
+			run, set = lines.adapt(step.kind, run, set)
 		end
 		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
 	end

@@ -23,6 +23,8 @@ local words = state.words
 
 local POSITION = 4294967295
 local PLAIN, LOWER, UPPER = 0, 1, 2
+-- A larger block, which holds a very long line, is not scanned at once: matches take room.
+local MOST_SCANNED = 1048576
 
 local M = {}
 
@@ -128,31 +130,23 @@ local function case(line, to)
 	return other
 end
 
-function methods.lower(...)
-	local line = ...
-	if
-		rawget(string, "lower") ~= lower
-		or rawget(string_meta, "__index") ~= string
-		or line.view ~= PLAIN
-		or block.changed == UPPER
-	then
-		return of_string(line, "lower", select(2, ...))
+local function case_method(name, own_case, to, other)
+	return function(...)
+		local line = ...
+		if
+			rawget(string, name) ~= own_case
+			or rawget(string_meta, "__index") ~= string
+			or line.view ~= PLAIN
+			or block.changed == other
+		then
+			return of_string(line, name, select(2, ...))
+		end
+		return case(line, to)
 	end
-	return case(line, LOWER)
 end
 
-function methods.upper(...)
-	local line = ...
-	if
-		rawget(string, "upper") ~= upper
-		or rawget(string_meta, "__index") ~= string
-		or line.view ~= PLAIN
-		or block.changed == LOWER
-	then
-		return of_string(line, "upper", select(2, ...))
-	end
-	return case(line, UPPER)
-end
+methods.lower = case_method("lower", lower, LOWER, UPPER)
+methods.upper = case_method("upper", upper, UPPER, LOWER)
 
 -- The match and its captures of a find or match.
 local places = ffi.new("uint32_t[66]")
@@ -229,6 +223,7 @@ function methods.gmatch(...)
 		or rawget(string_meta, "__index") ~= string
 		or not compiled
 		or compiled.captures ~= 0
+		or block.port.size > MOST_SCANNED
 	then
 		return of_string(line, "gmatch", select(2, ...))
 	end

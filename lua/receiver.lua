@@ -1,15 +1,16 @@
 --- receiver: whether a function uses its argument only in ways that a lazy line also serves.
--- In: a function of the user's. Out: fits(f), true where its bytecode shows that the argument is
--- nothing but tested for truth, measured by `#`, or the receiver of a method of `lua/line.lua`;
--- that `line:lower()` is only such a receiver too; and that an iterator of `line:gmatch` is
--- returned or walked by a `for`, one at a time. Whatever is not understood does not fit.
+-- In: a function of the user's. Out: fits(f, may_return), true where its bytecode shows that the
+-- argument is nothing but tested for truth, measured by `#`, or the receiver of a method of
+-- `lua/line.lua`; that `line:lower()` is only such a receiver too; and that an iterator of
+-- `line:gmatch` is walked by a `for`, one at a time, or, where who calls the function takes it at
+-- once (`may_return`), returned. Whatever is not understood does not fit.
 -- That argument 1 keeps its slot, and that temporaries lie above it, is how LuaJIT compiles. The
 -- numbers of operations are learnt from functions that contain them.
 
 local jit_util = require("jit.util")
 local funcinfo, funcbc, funck = jit_util.funcinfo, jit_util.funcbc, jit_util.funck
 local band, rshift = bit.band, bit.rshift
-local type = type
+local type, next = type, next
 
 local M = {}
 
@@ -38,8 +39,6 @@ local function instructions(f)
 	end
 	return list
 end
-
-local next = next
 
 local MOV, TGETS, CALL, CALLT, LEN, IST, ISF, RET0, RET1, JMP, ITERC
 -- Puts a value into an argument's slot and can call nothing.
@@ -127,8 +126,9 @@ local function touches(i, slot)
 	return false
 end
 
--- Whether the iterator that the call at `pc` leaves is returned or walked, and nothing else.
-local function iterator_stays(list, pc)
+-- Whether the iterator that the call at `pc` leaves is walked, or returned, and nothing else. Notes
+-- that it is returned.
+local function iterator_stays(list, pc, seen)
 	local call = list[pc]
 	for later = pc + 1, #list do
 		local i = list[later]
@@ -137,6 +137,7 @@ local function iterator_stays(list, pc)
 		end
 	end
 	if call.op == CALLT then
+		seen.returned = true
 		return true
 	elseif call.b == 4 then
 		local walk = list[pc + 1].op == JMP and list[target(pc + 1, list[pc + 1])]
@@ -146,7 +147,9 @@ local function iterator_stays(list, pc)
 			local i = list[later]
 			local is_test = (i.op == IST or i.op == ISF) and i.c == call.a
 			local is_return = i.op == RET1 and i.a == call.a
-			if not is_test and not is_return and touches(i, call.a) then
+			if is_return then
+				seen.returned = true
+			elseif not is_test and touches(i, call.a) then
 				return false
 			end
 		end
@@ -182,7 +185,7 @@ local function method_call(f, list, pc, receiver, seen)
 		return nil
 	elseif name == "gmatch" then
 		seen.iterators = seen.iterators + 1
-		if seen.iterators > 1 or not iterator_stays(list, at) then
+		if seen.iterators > 1 or not iterator_stays(list, at, seen) then
 			return nil
 		end
 	elseif name == "lower" or name == "upper" then
@@ -196,37 +199,40 @@ local function method_call(f, list, pc, receiver, seen)
 	return at
 end
 
+-- What a function is: it does not fit, it fits, or it fits and returns an iterator.
+local UNFIT, FIT, RETURNS = 1, 2, 3
+
 local function check(f)
 	local info = funcinfo(f)
 	if info.params ~= 1 or info.isvararg or info.children then
-		return false
+		return UNFIT
 	end
 	local list = instructions(f)
-	local seen = { iterators = 0 }
+	local seen = { iterators = 0, returned = false }
 	local pc = 1
 	while pc <= #list do
 		local i = list[pc]
 		if is_patched[i.op] then
-			return nil
+			return UNFIT
 		elseif i.op == MOV and i.c == 0 then
 			pc = method_call(f, list, pc, 0, seen)
 			if not pc then
-				return false
+				return UNFIT
 			end
 		elseif not ((i.op == LEN and i.a ~= 0 or i.op == IST or i.op == ISF) and i.c == 0) then
 			if touches(i, 0) then
-				return false
+				return UNFIT
 			end
 		end
 		pc = pc + 1
 	end
-	return true
+	return seen.returned and RETURNS or FIT
 end
 
 -- By prototype, looked at before it has run.
 local known = {}
 
-function M.fits(f)
+function M.fits(f, may_return)
 	if type(f) ~= "function" then
 		return false
 	end
@@ -239,7 +245,7 @@ function M.fits(f)
 		result = check(f)
 		known[proto] = result
 	end
-	return result or false
+	return result == FIT or (may_return and result == RETURNS)
 end
 
 return M

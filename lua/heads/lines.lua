@@ -15,8 +15,9 @@ local text_of_match = words_of.text
 
 local M = {}
 
---- Gives `run` a real string, unless `set`'s last function takes the lazy line.
-function M.adapt(run, set)
+--- Gives `run` a real string, unless `set`'s last function takes the lazy line. What a map returns
+-- may be kept by the steps behind it, so its iterators are of strings.
+function M.adapt(kind, run, set)
 	local fits = false
 
 	return function(x)
@@ -25,7 +26,7 @@ function M.adapt(run, set)
 		end
 		return run(x)
 	end, function(f)
-		fits = receiver.fits(f)
+		fits = receiver.fits(f, kind ~= "map")
 		set(f)
 	end
 end

@@ -88,20 +88,12 @@ mod x86 {
             let (parts, _) = chunk.as_chunks::<32>();
             bits.push(members(&parts[0]) | members(&parts[1]) << 32);
         }
-        set.mark_each_rest(rest, bits);
+        set.mark_each(rest, bits);
     }
 
     fn halves(bytes: &[u8]) -> [i64; 2] {
         let (parts, _) = bytes.as_chunks::<8>();
         [i64::from_le_bytes(parts[0]), i64::from_le_bytes(parts[1])]
-    }
-
-    impl ByteSet {
-        fn mark_each_rest(&self, rest: &[u8], bits: &mut Vec<u64>) {
-            if !rest.is_empty() {
-                self.mark_each(rest, bits);
-            }
-        }
     }
 }
 

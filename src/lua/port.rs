@@ -115,8 +115,8 @@ impl Port {
         self.ended()
     }
 
-    /// The first line of the loaded block, from `row` on, that has the text in it, as `from` and `stop`, and its number;
-    /// the number of rows if there is none. The text has no line feed in it.
+    /// The first line of the loaded block, from `row` on, that has the text in it: its number, and
+    /// `from` and `stop`. The number of rows if there is none. The text has no line feed in it.
     pub fn find_line(&mut self, block: &[u8], text: &[u8], row: u32) -> u32 {
         if self.finder.as_ref().is_none_or(|finder| finder.needle() != text) {
             self.finder = Some(Finder::new(text).into_owned());

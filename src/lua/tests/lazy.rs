@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Whether a function may get the lazy line.
-fn fits(text: &str) -> bool {
+/// Whether a function of a flat_map, or of a map, may get the lazy line.
+fn fits(text: &str, flat: bool) -> bool {
     let vm = vm(lines(vec![map(1, "function() end")]));
     let check = vm.module_for_test("receiver").expect("a module");
     let f: mlua::Function =
         vm.load_for_test(&format!("return {text}")).and_then(|f| f.call(())).expect(text);
-    check.get::<mlua::Function>("fits").and_then(|check| check.call(f)).expect("answers")
+    check.get::<mlua::Function>("fits").and_then(|check| check.call((f, flat))).expect("answers")
 }
 
 #[test]
@@ -32,7 +32,10 @@ fn receivers_and_nothing_else_are_lazy() {
         "function(l) local n = 3 return l:sub(n, n) end",
         "function(l) for i = 1, #l do print(l:byte(i)) end end",
     ] {
-        assert!(fits(text), "{text}");
+        assert!(fits(text, true), "{text}");
+        let returns = text.starts_with("function(l) ") && text.contains("return l:gmatch")
+            || text.contains("return w ");
+        assert_eq!(fits(text, false), !returns, "{text}");
     }
     for text in [
         "function(l) return l end",
@@ -83,7 +86,7 @@ fn receivers_and_nothing_else_are_lazy() {
         "setmetatable({}, {__call = function(_, l) return l:find('x') end})",
     ] {
         let callable_table = text.starts_with("setmetatable");
-        assert!(callable_table || !fits(text), "{text}");
+        assert!(callable_table || !fits(text, true), "{text}");
     }
 }
 
@@ -212,6 +215,31 @@ fn a_replaced_method_is_called() {
         assert_eq!(lazy, not, "{name}");
         assert!(lazy.contains("ab!"), "{lazy}");
     }
+}
+
+#[test]
+fn an_iterator_outlives_its_line() {
+    let keep =
+        "function(words) local before = kept kept = words return before and before() or '-' end";
+    for first in ["l:gmatch('%w+')", "l:lower():gmatch('%w+')"] {
+        let step = |line: &str| map(1, &format!("function(l) {line} return {first} end"));
+        let lazy = rows_of(lines(vec![step(""), map(2, keep)]), "a b\nc\nd e\n");
+        assert_eq!(lazy, rows_of(lines(vec![step("local l = l"), map(2, keep)]), "a b\nc\nd e\n"));
+        assert_eq!(lazy, "\"-\"\n\"a\"\n\"c\"");
+    }
+}
+
+#[test]
+fn a_very_long_line_is_not_scanned_at_once() {
+    let vm = vm(lines(vec![flat_map(1, "function(l) return l:gmatch('%w') end")]));
+    let found_at_once = |input: &str| {
+        let rows = task(&vm, &Rows::Lines(input.as_bytes())).expect("runs");
+        let state = vm.module_for_test("state").expect("a module");
+        let count = vm.load_for_test("return (...).words.count").expect("compiles");
+        (rows.len(), count.call::<usize>(state).expect("a number"))
+    };
+    assert_eq!(found_at_once("x y\n"), (2, 2));
+    assert_eq!(found_at_once(&format!("{}\n", "x y ".repeat(300_000))), (600_000, 2));
 }
 
 #[test]
