@@ -14,7 +14,6 @@ type Run = fn(&str, &str) -> Result<()>;
 
 const FLOWS: &[(&str, Run)] = &[
     ("words", words),
-    ("words_as_written", words_as_written),
     ("general", general),
     ("find", find),
     ("change", change),
@@ -30,15 +29,6 @@ fn words(input: &str, _: &str) -> Result<()> {
     Flow::new()
         .text_file(input)
         .flat_map(r#"function(line) return line:gmatch("%w+") end"#)
-        .map("function(word) return word, 1 end")
-        .reduce("function(x, y) return x + y end")
-        .save_text_to(stdout(), "%s,%d")
-}
-
-fn words_as_written(input: &str, _: &str) -> Result<()> {
-    Flow::new()
-        .text_file(input)
-        .flat_map(r#"function(line) local words = line:gmatch("%w+") return words end"#)
         .map("function(word) return word, 1 end")
         .reduce("function(x, y) return x + y end")
         .save_text_to(stdout(), "%s,%d")

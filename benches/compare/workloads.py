@@ -103,10 +103,9 @@ def words(tools, size):
     return Workload(
         "W: count words",
         source,
-        ["words", "words_as_written"],
+        ["words"],
         [
             tools.ours("words", source),
-            tools.ours("words_as_written", source, "gleamflow, as written"),
             tools.compiled("by hand, Rust and AVX2", "by-hand-words", source),
             tools.compiled("timely, local combiner", "timely-words", source),
             tools.compiled("Renoir, fold_assoc", "renoir-words", source),

@@ -22,14 +22,6 @@ const CHAINS: &[Chain] = &[
         ],
     ),
     (
-        "words as written",
-        &[
-            ("flat_map", "function(line) local words = line:gmatch('%w+') return words end"),
-            ("map", "function(word) return word, 1 end"),
-            ("reduce", "function(x, y) return x + y end"),
-        ],
-    ),
-    (
         "a list and two sums",
         &[
             (
