@@ -3,7 +3,7 @@
 //! A newcomer's trap: the loops and their traces live as long as the VM, the user's functions and
 //! globals only as long as a task: `begin_task` makes them again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -45,6 +45,8 @@ pub(crate) struct Vm {
     _key: Key,
     words: Shared<Words>,
     memory_limit: usize,
+    /// There was a task since the last rest.
+    awake: Cell<bool>,
     /// Why the open task has failed, if it has.
     failed: RefCell<Option<Failed>>,
 }
@@ -92,6 +94,7 @@ impl Vm {
             _key: key,
             words,
             memory_limit,
+            awake: Cell::new(false),
             #[cfg(test)]
             environment,
             failed: RefCell::new(None),
@@ -100,6 +103,7 @@ impl Vm {
 
     /// Starts a task: fresh globals, the shared code, and each step's outer function again.
     pub fn begin_task(&self, seed: u64) -> Result<(), Failure> {
+        self.awake.set(true);
         self.failed.replace(None);
         for port in &self.ports {
             port.with(Port::reset);
@@ -114,6 +118,9 @@ impl Vm {
     /// The task is over, and the next one may be long in coming: lets go of a large heap. A small
     /// one is left for the next task to clear.
     pub fn rest(&self) {
+        if !self.awake.replace(false) {
+            return;
+        }
         self.words.with(Words::rest);
         if self.lua.held() > (self.memory_limit / 16).clamp(RESTING_BYTES.0, RESTING_BYTES.1) {
             self.release();

@@ -145,7 +145,7 @@ impl ChainRunner {
         vm.finish(*number, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
     }
 
-    /// The task is over; see [`Vm::rest`].
+    /// No task is in sight; see [`Vm::rest`].
     pub(crate) fn rest(&self) {
         if let Some(vm) = &self.vm {
             vm.rest();

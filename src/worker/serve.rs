@@ -133,6 +133,9 @@ impl Worker {
             {
                 return Ok(inbound.waiting.remove(at));
             }
+            if !inbound.input.is_ready() {
+                self.rest_idle(|_| true);
+            }
             let Some(received) = inbound.input.next()? else { return Ok(None) };
             inbound.waiting.push_back(received);
         }
@@ -269,6 +272,7 @@ impl Worker {
         let run = self.run();
         let limits = &run.setup.limits;
         let work = run.stages.get(&spec.stage).expect("the set-up names all stages with chains");
+        self.rest_idle(|stage| stage != spec.stage);
         let idle = run.idle.borrow_mut().get_mut(&spec.stage).and_then(Vec::pop);
         let chain = match idle {
             Some(chain) => chain,
@@ -287,6 +291,14 @@ impl Worker {
         let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
         let (block, starts) = (Vec::new(), Vec::new());
         Ok(OpenTask { stage: spec.stage, chain, tail, source, block, starts })
+    }
+
+    /// Lets chains rest that will hardly be wanted soon: the next task is not there, or another's.
+    fn rest_idle(&self, which: impl Fn(StageId) -> bool) {
+        let Some(run) = &*self.run.borrow() else { return };
+        let idle = run.idle.borrow();
+        let chains = idle.iter().filter(|(stage, _)| which(**stage)).flat_map(|(_, chains)| chains);
+        chains.for_each(ChainRunner::rest);
     }
 
     fn run_store(&self, number: u32) -> RunStore {
@@ -333,7 +345,6 @@ impl Worker {
                 flush_user_output(self.home);
                 let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
                 self.output.send(Kind::Done, number, 0, 0, &payload)?;
-                task.chain.rest();
                 run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
                 Ok(())
             }
