@@ -27,6 +27,8 @@ typedef struct {
   const uint32_t *ends;
   uint32_t count;
   uint32_t generation;
+  const uint32_t *forgotten;
+  uint32_t forgotten_count;
   uint32_t most;
   const uint8_t *bytes;
 } gleamflow_words;

@@ -7,7 +7,6 @@
 local ffi = require("ffi")
 local native = require("gleamflow.native")
 local state = require("gleamflow.state")
-local clear_table = require("table.clear")
 
 local ffi_string = ffi.string
 local words_scan = native.words_scan
@@ -21,7 +20,7 @@ local generation = words.generation
 local M = { hint = ffi.new("gleamflow_hint"), most = words.most }
 local hint = M.hint
 
--- To be called when numbers lose their meaning.
+-- To be called with an array of numbers that lose their meaning, and how many they are.
 local listeners = {}
 
 function M.on_forget(f)
@@ -29,11 +28,14 @@ function M.on_forget(f)
 end
 
 local function forget()
-	clear_table(texts)
-	hint.text, hint.id = nil, 0
-	for i = 1, #listeners do
-		listeners[i]()
+	local numbers, count = words.forgotten, words.forgotten_count
+	for i = 0, count - 1 do
+		texts[numbers[i]] = nil
 	end
+	for i = 1, #listeners do
+		listeners[i](numbers, count)
+	end
+	hint.text, hint.id = nil, 0
 end
 
 --- Finds the matches in all lines of the block; `view` 1: of the block in the other case.

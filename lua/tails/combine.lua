@@ -43,12 +43,12 @@ function M.new(template, id, columns, tail)
 	local keyless = key_columns == 0
 
 	-- The place of a key: by itself for strings and plain numbers, by its bytes for any other, and
-	-- by the number of its text where `words` has given it one. As long as all keys have come by
-	-- number, `places` is empty, and not `complete`.
-	local places, odd_places, complete = {}, {}, false
+	-- by the number of its text where `words` has given it one. As long as all keys come by number,
+	-- `places` has only those whose number was taken away since, if `some`; else `all`.
+	local places, odd_places, some, all = {}, {}, false, false
 	local known_size = 4 * (words.most + 1)
 	local known_memory = ffi.new("uint32_t[?]", words.most + 1)
-	local known = ffi.cast("uint32_t *", known_memory)
+	local known, numbered = ffi.cast("uint32_t *", known_memory), false
 	-- By place: the key, or the list of key columns; how many values; the first and second value;
 	-- and the list of values where there are none or more.
 	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
@@ -59,7 +59,7 @@ function M.new(template, id, columns, tail)
 	local row = {}
 
 	local function place_all()
-		complete = true
+		all = true
 		for place = 1, count do
 			if type(keys[place]) ~= "table" then
 				places[keys[place]] = place
@@ -76,15 +76,22 @@ function M.new(template, id, columns, tail)
 		clear_table(seconds)
 		clear_table(others)
 		clear_table(row)
-		ffi.fill(known, known_size)
-		-- This function is what keeps the memory: a pointer does not.
-		known_memory[0] = 0
-		count, cost, complete = 0, 0, false
+		if numbered then
+			-- This function is what keeps the memory: a pointer does not.
+			ffi.fill(known_memory, known_size)
+		end
+		count, cost, some, all, numbered = 0, 0, false, false, false
 	end
 
-	words.on_forget(function()
-		ffi.fill(known, known_size)
-		place_all()
+	words.on_forget(function(numbers, n)
+		for i = 0, numbered and n - 1 or -1 do
+			local place = known[numbers[i]]
+			if place ~= 0 then
+				known[numbers[i]] = 0
+				places[keys[place]] = place
+				some = true
+			end
+		end
 	end)
 
 	local function given(v)
@@ -190,7 +197,7 @@ function M.new(template, id, columns, tail)
 
 	-- The place of a simple key, and whether it is new.
 	local function place_by_key(key, n)
-		if not complete then
+		if not all then
 			place_all()
 		end
 		local place = places[key]
@@ -210,17 +217,19 @@ function M.new(template, id, columns, tail)
 			check_width(place, n)
 			return place, 0
 		end
-		if complete then
+		if some or all then
 			place = places[key]
 			if place ~= nil then
 				known[hint.id] = place
+				numbered = true
 				check_width(place, n)
 				return place, 0
 			end
 		end
 		place = add(key, n, hint.size)
 		known[hint.id] = place
-		if complete then
+		numbered = true
+		if all then
 			places[key] = place
 		end
 		return place, 1

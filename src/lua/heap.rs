@@ -1,11 +1,11 @@
 //! A Lua state with memory of its own, up to a limit.
 //!
 //! Code that reads lines makes and drops several short strings for each, and a general allocator
-//! takes longer over them than LuaJIT does: small blocks that were freed wait here for the next
-//! of their size.
+//! takes longer over them than LuaJIT does: small blocks come from slabs, and wait there for the
+//! next of their size when they are freed.
 //!
-//! A newcomer's trap: blocks that wait count against the limit, and are given back before anybody
-//! is refused.
+//! A newcomer's trap: the limit is on what LuaJIT has asked for. What waits beside that is given
+//! back when both together reach the limit, as far as whole slabs wait.
 //!
 //! # Safety
 //!
@@ -23,14 +23,10 @@ use std::ptr;
 
 use mlua::{Lua, ffi};
 
-/// Small blocks come in multiples of this, and all blocks at such addresses.
-const UNIT: usize = 16;
+use super::slabs::{LARGEST, Slabs, UNIT};
 
-/// The largest block that waits.
-const SMALL: usize = 512;
-
-/// Bytes that wait at most: what a cycle of the garbage collector frees in most programs.
-const MOST_WAITING: usize = 16 << 20;
+/// With more bytes that wait, slabs are given back before a new one is taken.
+const MOST_WAITING: usize = 64 << 20;
 
 /// A state with all libraries; the prelude takes away what user code must not have.
 ///
@@ -45,29 +41,17 @@ struct Heap {
     /// Bytes that LuaJIT has asked for.
     used: usize,
     limit: usize,
-    /// Bytes of the blocks in `freed`.
-    waiting: usize,
-    /// For each number of units a list of blocks; each begins with the address of the next.
-    freed: [*mut u8; SMALL / UNIT + 1],
+    /// Bytes of the blocks that are too large for slabs.
+    large: usize,
+    slabs: Slabs,
+    /// With fewer bytes that wait it is too early to look for slabs again.
+    trim_from: usize,
 }
 
 /// The size of the block for so many bytes.
 #[inline]
 fn whole(size: usize) -> usize {
-    if size <= SMALL { size.next_multiple_of(UNIT) } else { size }
-}
-
-/// Blocks are freed in the order of their hashes, so the next one is in no near cache.
-#[inline]
-fn prefetch(block: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: no address is wrong for this, which is part of x86-64.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(block.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = block;
+    if size <= LARGEST { size.next_multiple_of(UNIT) } else { size }
 }
 
 fn layout(size: usize) -> Option<Layout> {
@@ -76,67 +60,79 @@ fn layout(size: usize) -> Option<Layout> {
 
 impl Heap {
     fn new() -> Heap {
-        let freed = [ptr::null_mut(); SMALL / UNIT + 1];
-        Heap { used: 0, limit: usize::MAX, waiting: 0, freed }
+        Heap { used: 0, limit: usize::MAX, large: 0, slabs: Slabs::new(), trim_from: 0 }
     }
 
     /// A block of a whole size; null where there is none.
     #[inline]
     unsafe fn take(&mut self, size: usize) -> *mut u8 {
-        if size <= SMALL && !self.freed[size / UNIT].is_null() {
-            let block = self.freed[size / UNIT];
-            // SAFETY: a waiting block begins with the address of the next one, or null.
-            let next = unsafe { block.cast::<*mut u8>().read() };
-            prefetch(next);
-            self.freed[size / UNIT] = next;
-            self.waiting -= size;
+        if size > LARGEST {
+            self.make_room(size);
+            // SAFETY: no block has the size 0.
+            let block = layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) });
+            if !block.is_null() {
+                self.large += size;
+            }
             return block;
         }
-        // SAFETY: no block has the size 0.
-        layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) })
+        self.slabs.take(size).unwrap_or_else(|| self.take_from_new(size))
+    }
+
+    #[cold]
+    fn take_from_new(&mut self, size: usize) -> *mut u8 {
+        self.make_room(self.slabs.next_slab());
+        let block = self.slabs.take(size);
+        let block = block.or_else(|| self.slabs.grow().then(|| self.slabs.take(size)).flatten());
+        block.unwrap_or(ptr::null_mut())
     }
 
     /// Takes a block of a whole size back.
     #[inline]
     unsafe fn give(&mut self, block: *mut u8, size: usize) {
-        if size <= SMALL && self.waiting < MOST_WAITING {
-            // SAFETY: nobody uses the block any more, and it is at least one unit.
-            unsafe { block.cast::<*mut u8>().write(self.freed[size / UNIT]) };
-            self.freed[size / UNIT] = block;
-            self.waiting += size;
+        if size <= LARGEST {
+            self.slabs.give(block, size);
         } else if let Some(layout) = layout(size) {
             // SAFETY: the block was allocated with this layout.
             unsafe { dealloc(block, layout) };
+            self.large -= size;
         }
     }
 
-    /// Frees what waits.
+    fn held(&self) -> usize {
+        self.large + self.slabs.bytes()
+    }
+
+    /// Gives back what waits where so many bytes more would be too much.
+    fn make_room(&mut self, more: usize) {
+        let waiting = self.slabs.waiting();
+        let is_much = waiting > MOST_WAITING || self.held().saturating_add(more) > self.limit;
+        if is_much && waiting > self.trim_from {
+            self.trim();
+        }
+    }
+
+    /// Gives back what waits, as far as whole slabs do.
     #[cold]
     fn trim(&mut self) {
-        for units in 1..self.freed.len() {
-            let mut block = std::mem::replace(&mut self.freed[units], ptr::null_mut());
-            while let (false, Some(layout)) = (block.is_null(), layout(units * UNIT)) {
-                // SAFETY: as in `take` and `give`.
-                unsafe {
-                    let next = block.cast::<*mut u8>().read();
-                    dealloc(block, layout);
-                    block = next;
-                }
-            }
-        }
-        self.waiting = 0;
+        self.slabs.trim();
+        self.trim_from = self.slabs.waiting() + (self.limit / 16).min(MOST_WAITING);
     }
 
     unsafe fn resize(&mut self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
         if old == new {
             return block;
         }
-        if old > SMALL && new > SMALL {
-            return match (layout(old), layout(new)) {
-                // SAFETY: the block was allocated with this layout, and the new one is valid.
-                (Some(old), Some(_)) => unsafe { realloc(block, old, new) },
-                _ => ptr::null_mut(),
+        if old > LARGEST && new > LARGEST {
+            self.make_room(new.saturating_sub(old));
+            let (Some(old_layout), Some(_)) = (layout(old), layout(new)) else {
+                return ptr::null_mut();
             };
+            // SAFETY: the block was allocated with this layout, and the new one is valid.
+            let to = unsafe { realloc(block, old_layout, new) };
+            if !to.is_null() {
+                self.large = self.large - old + new;
+            }
+            return to;
         }
         // SAFETY: two blocks of at least so many bytes; the old one is not used any more.
         unsafe {
@@ -162,11 +158,8 @@ unsafe extern "C" fn allocate(
     let block = block.cast::<u8>();
     let old_size = if block.is_null() { 0 } else { old_size };
     let used = (heap.used - old_size).saturating_add(new_size);
-    if new_size > old_size && used.saturating_add(heap.waiting) > heap.limit {
-        heap.trim();
-        if used > heap.limit {
-            return ptr::null_mut();
-        }
+    if new_size > old_size && used > heap.limit {
+        return ptr::null_mut();
     }
     // SAFETY: see the module's contract.
     let given = unsafe {
@@ -210,8 +203,7 @@ impl State {
     /// Bytes that the state holds, those that wait among them.
     pub fn held(&self) -> usize {
         // SAFETY: LuaJIT does not run meanwhile.
-        let heap = unsafe { &*self.heap.get() };
-        heap.used + heap.waiting
+        unsafe { (*self.heap.get()).held() }
     }
 
     /// Gives back what was freed.
@@ -234,7 +226,6 @@ impl Drop for State {
         self.lua.take();
         // SAFETY: whatever was made of the state is gone.
         unsafe { ffi::lua_close(self.raw) };
-        self.trim();
     }
 }
 
@@ -280,7 +271,7 @@ mod tests {
             }
             assert_eq!((*at).used, 0);
             (*at).trim();
-            assert_eq!((*at).waiting, 0);
+            assert_eq!((*at).held(), 0);
         }
     }
 

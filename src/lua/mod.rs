@@ -16,6 +16,7 @@ mod replace;
 mod scripts;
 mod segment;
 mod setup;
+mod slabs;
 mod syntax;
 #[cfg(test)]
 mod tests;

@@ -292,7 +292,7 @@ impl Vm {
 
 /// So many texts of a word's length take a small part of the state's memory.
 fn most_words(memory_limit: usize) -> usize {
-    (memory_limit / 1024).clamp(1024, 1 << 18)
+    (memory_limit / 1024).clamp(1024, 1 << 16)
 }
 
 fn port_of(segment: &LuaSegment, max_row: usize) -> Port {

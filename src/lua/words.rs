@@ -1,7 +1,8 @@
 //! The matches of a pattern in a whole block of lines, each with the number of its text.
 //!
 //! A newcomer's trap: numbers only save work. Which text has one depends on what the VM has seen,
-//! so nothing that leaves a task may depend on them; `lua/words.lua` keeps the text of each.
+//! so nothing that leaves a task may depend on them; `lua/words.lua` keeps the text of each. Few of
+//! them are better than many: each text is a string that every cycle of the collector walks over.
 
 use std::ptr;
 
@@ -14,9 +15,11 @@ use super::pattern::{MOST_CAPTURES, Pattern, Places, Run};
 const NONE: u32 = 0;
 /// A longer text gets no number.
 const MOST_BYTES: u32 = 64;
+/// The size of a text that is forgotten.
+const FREE: u32 = u32::MAX;
 /// So many texts are looked up together.
 const BATCH: usize = 32;
-/// After a dictionary of texts that hardly came again, so many blocks go without.
+/// After new texts that hardly came again, so many blocks go without numbers.
 const REST_BLOCKS: u32 = 64;
 
 /// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
@@ -28,8 +31,10 @@ pub(super) struct Words {
     /// Per row: the matches in it and before it.
     ends: *const u32,
     count: u32,
-    /// Changes when all numbers are given anew.
+    /// Changes when texts are forgotten; their numbers may since mean others.
     generation: u32,
+    forgotten: *const u32,
+    forgotten_count: u32,
     /// The greatest number.
     most: u32,
     /// What the spans count in.
@@ -49,7 +54,7 @@ struct Found {
 }
 
 impl Words {
-    /// `most` texts at a time get numbers.
+    /// About `most` texts at a time have numbers.
     pub fn new(most: usize) -> Words {
         Words {
             ids: ptr::null(),
@@ -57,7 +62,9 @@ impl Words {
             ends: ptr::null(),
             count: 0,
             generation: 0,
-            most: most as u32,
+            forgotten: ptr::null(),
+            forgotten_count: 0,
+            most: 2 * most as u32,
             bytes: ptr::null(),
             found: Found::default(),
             dictionary: Dictionary::new(most),
@@ -83,6 +90,8 @@ impl Words {
         self.found.find(pattern, block, line_ends);
         if self.dictionary.prepare() {
             self.generation += 1;
+            self.forgotten = self.dictionary.forgotten.as_ptr();
+            self.forgotten_count = self.dictionary.forgotten.len() as u32;
         }
         self.dictionary.number(block, &self.found.spans, &mut self.found.ids);
         let found = &self.found;
@@ -149,14 +158,21 @@ impl Found {
 /// The numbers of texts: an open-addressed table of numbers, small enough for the caches, in front
 /// of the texts, of which the common ones come first and so lie close together.
 struct Dictionary {
+    /// With more, those that come least are forgotten before the next block. Numbers go up to
+    /// twice this, which a block seldom needs.
     most: usize,
     slots: Vec<Slot>,
-    /// By number.
+    /// By number, and how often each has come, up to 255.
     texts: Vec<Text>,
+    counts: Vec<u8>,
     /// Texts of more than 16 bytes, one behind the other.
     long: Vec<u8>,
+    /// Numbers that mean no text, and those of them that did until the last block.
+    free: Vec<u32>,
+    forgotten: Vec<u32>,
+    /// Since texts were last forgotten: those that came new, and how often any came again.
+    added: u64,
     hits: u64,
-    full: bool,
     resting: u32,
 }
 
@@ -182,27 +198,59 @@ impl Dictionary {
             slots: Vec::new(),
             // Number 0 is of none.
             texts: vec![Text::default()],
+            counts: vec![0],
             long: Vec::new(),
+            free: Vec::new(),
+            forgotten: Vec::new(),
+            added: 0,
             hits: 0,
-            full: false,
             resting: 0,
         }
     }
 
-    /// Whether all numbers are given anew, which happens only between two blocks.
+    /// Whether texts were forgotten, which happens only between two blocks.
     fn prepare(&mut self) -> bool {
         self.resting = self.resting.saturating_sub(1);
-        if !self.full {
+        if self.texts.len() - 1 - self.free.len() <= self.most {
             return false;
         }
-        if self.hits < 4 * self.texts.len() as u64 {
+        if self.hits < 2 * self.added {
             self.resting = REST_BLOCKS;
         }
-        self.slots.fill(Slot::default());
-        self.long.clear();
-        self.texts.truncate(1);
-        (self.hits, self.full) = (0, false);
+        (self.hits, self.added) = (0, 0);
+        self.forget();
         true
+    }
+
+    /// Keeps the texts that came most, at most half of them; what they came before counts half.
+    fn forget(&mut self) {
+        let mut with_count = [0; 256];
+        self.live().for_each(|id| with_count[usize::from(self.counts[id as usize])] += 1);
+        let mut kept = 0;
+        let keep_from = (1..256).rev().find(|&count| {
+            kept += with_count[count];
+            kept > self.most / 2
+        });
+        let keep_from = keep_from.map_or(1, |count| count + 1);
+        let is_rare = |&id: &u32| usize::from(self.counts[id as usize]) < keep_from;
+        self.forgotten = self.live().filter(is_rare).collect();
+        for &id in &self.forgotten {
+            self.texts[id as usize].size = FREE;
+        }
+        self.free.extend(&self.forgotten);
+        self.counts.iter_mut().for_each(|count| *count /= 2);
+        let long = std::mem::take(&mut self.long);
+        for text in self.texts.iter_mut().filter(|text| (17..FREE).contains(&text.size)) {
+            let from = text.key[1] as usize;
+            text.key[1] = self.long.len() as u64;
+            self.long.extend_from_slice(&long[from..from + text.size as usize]);
+        }
+        self.fill_slots();
+    }
+
+    /// The numbers that mean a text.
+    fn live(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.texts).skip(1).filter(|(_, text)| text.size != FREE).map(|(id, _)| id)
     }
 
     fn number(&mut self, block: &[u8], spans: &[[u32; 2]], ids: &mut Vec<u32>) {
@@ -246,6 +294,8 @@ impl Dictionary {
                     };
                     if is_same {
                         self.hits += 1;
+                        let count = &mut self.counts[slot.id as usize];
+                        *count = count.saturating_add(1);
                         return slot.id;
                     }
                 }
@@ -254,31 +304,45 @@ impl Dictionary {
             }
             at = (at + 1) & mask;
         }
-        if self.texts.len() > self.most {
-            self.full = true;
-            return NONE;
-        }
-        let id = self.texts.len() as u32;
+        let Some(id) = self.free_number() else { return NONE };
         self.slots[at] = Slot { tag: (text.hash >> 32) as u32, id };
-        let mut text = *text;
+        let known = &mut self.texts[id as usize];
+        *known = *text;
         if text.size > 16 {
-            text.key[1] = self.long.len() as u64;
+            known.key[1] = self.long.len() as u64;
             self.long.extend_from_slice(part(block, span));
         }
-        self.texts.push(text);
+        self.counts[id as usize] = 0;
+        self.added += 1;
         id
+    }
+
+    fn free_number(&mut self) -> Option<u32> {
+        if let Some(id) = self.free.pop() {
+            return Some(id);
+        }
+        if self.texts.len() > 2 * self.most {
+            return None;
+        }
+        self.texts.push(Text::default());
+        self.counts.push(0);
+        Some(self.texts.len() as u32 - 1)
     }
 
     /// Keeps half of the slots free when so many texts come.
     fn make_room(&mut self, more: usize) {
-        let wanted = 2 * (self.texts.len() + more).min(self.most + 1);
+        let wanted = 2 * (self.texts.len() + more).min(2 * self.most + 1);
         if self.slots.len() >= wanted {
             return;
         }
-        self.slots.clear();
         self.slots.resize(wanted.next_power_of_two().max(1024), Slot::default());
+        self.fill_slots();
+    }
+
+    fn fill_slots(&mut self) {
+        self.slots.fill(Slot::default());
         let mask = self.slots.len() - 1;
-        for (id, text) in (0..).zip(&self.texts).skip(1) {
+        for (id, text) in (0..).zip(&self.texts).skip(1).filter(|(_, text)| text.size != FREE) {
             let mut at = text.hash as usize & mask;
             while self.slots[at].id != NONE {
                 at = (at + 1) & mask;
