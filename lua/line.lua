@@ -34,7 +34,7 @@ local block = { port = false, scanned = false, view = PLAIN, changed = PLAIN }
 local changed_bytes = ffi.new("const uint8_t *[1]")
 
 -- The iterator of the one `gmatch` whose matches are open: those from `at` up to `stop`.
-local walk = ffi.new("uint32_t[2]")
+local walk = ffi.new("int32_t[2]")
 
 local function next_match()
 	local at = walk[0]

@@ -21,18 +21,20 @@ typedef struct {
   uint8_t ops[256];
   uint8_t count, captures, anchored, set_count;
 } gleamflow_pattern;
+/* Signed where Rust has unsigned: no number here is that large, and the JIT converts an index that
+   is signed once, not there and back. */
 typedef struct {
-  const uint32_t *ids;
-  const uint32_t *spans;
-  const uint32_t *ends;
-  uint32_t count;
+  const int32_t *ids;
+  const int32_t *spans;
+  const int32_t *ends;
+  int32_t count;
   uint32_t generation;
-  const uint32_t *forgotten;
-  uint32_t forgotten_count;
-  uint32_t most;
+  const int32_t *forgotten;
+  int32_t forgotten_count;
+  int32_t most;
   const uint8_t *bytes;
 } gleamflow_words;
-typedef struct { const uint8_t *text; uint32_t id, size; } gleamflow_hint;
+typedef struct { const uint8_t *text; int32_t id, at; } gleamflow_hint;
 typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_line;
 typedef struct {
   uint32_t (*row_s)(gleamflow_port *, const uint8_t *, uint32_t);

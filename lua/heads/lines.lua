@@ -9,7 +9,7 @@ local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
 local words_of = require("gleamflow.words")
 
-local type = type
+local type, min = type, math.min
 local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
 local text_of_match = words_of.text
 
@@ -85,14 +85,17 @@ function M.new(port, run)
 	end
 end
 
+-- A trace keeps to the way on which it was recorded, so the loop runs this many lines before it may
+-- be compiled: by then most words have come before, and that is the way to be fast on.
+local WARM_ROWS = 1024
+
 --- Each line goes to `open`, which gives matches; those go to `next_step`.
 function M.flat(port, open, next_step, id)
 	local progress = state.progress
 
-	return function()
-		lazy.open(port)
-		local bytes, ends, rows = port.bytes, port.ends, port.rows
-		local from, row = 0, 0
+	local function push(row, rows)
+		local bytes, ends = port.bytes, port.ends
+		local from = row > 0 and ends[row - 1] + 1 or 0
 		local at, last = 0, 0
 		while true do
 			if at < last then
@@ -112,6 +115,24 @@ function M.flat(port, open, next_step, id)
 				break
 			end
 		end
+	end
+	jit.off(push)
+
+	local warm = 0
+	return function()
+		lazy.open(port)
+		local rows = port.rows
+		local first = 0
+		if warm < WARM_ROWS then
+			first = min(rows, WARM_ROWS - warm)
+			push(0, first)
+			warm = warm + first
+			if warm < WARM_ROWS then
+				return
+			end
+			jit.on(push)
+		end
+		push(first, rows)
 	end
 end
 

@@ -17,7 +17,7 @@ local clear_table = require("table.clear")
 local select, type, tonumber = select, type, tonumber
 local copy, cast = codec.copy, ffi.cast
 local bytes_pointer = ffi.typeof("const uint8_t *")
-local hint = words.hint
+local hint, size_of = words.hint, words.size
 
 local MOST_KEYS = 65536
 local MOST_COST = 4 * 1048576
@@ -47,8 +47,8 @@ function M.new(template, id, columns, tail)
 	-- `places` has only those whose number was taken away since, if `some`; else `all`.
 	local places, odd_places, some, all = {}, {}, false, false
 	local known_size = 4 * (words.most + 1)
-	local known_memory = ffi.new("uint32_t[?]", words.most + 1)
-	local known, numbered = ffi.cast("uint32_t *", known_memory), false
+	local known_memory = ffi.new("int32_t[?]", words.most + 1)
+	local known, numbered = ffi.cast("int32_t *", known_memory), false
 	-- By place: the key, or the list of key columns; how many values; the first and second value;
 	-- and the list of values where there are none or more.
 	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
@@ -226,7 +226,7 @@ function M.new(template, id, columns, tail)
 				return place, 0
 			end
 		end
-		place = add(key, n, hint.size)
+		place = add(key, n, size_of(hint.at))
 		known[hint.id] = place
 		numbered = true
 		if all then
