@@ -29,6 +29,10 @@ impl ByteSet {
         self.members[usize::from(byte)]
     }
 
+    pub fn includes(&self, other: &ByteSet) -> bool {
+        self.members.iter().zip(&other.members).all(|(member, wanted)| *member || !wanted)
+    }
+
     /// Replaces `bits` by those of `bytes`.
     pub fn mark(&self, bytes: &[u8], bits: &mut Vec<u64>) {
         bits.clear();

@@ -13,6 +13,7 @@ mod pattern;
 mod port;
 mod progress;
 mod replace;
+mod runs;
 mod scripts;
 mod segment;
 mod setup;

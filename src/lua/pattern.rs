@@ -5,6 +5,7 @@
 //! a compiled pattern can neither fail nor be too complex.
 
 use super::bits::ByteSet;
+use super::runs::Run;
 
 /// At most so many parts, which also bounds the recursion far below LuaJIT's own limit.
 const MOST_OPS: usize = 64;
@@ -46,13 +47,6 @@ pub(super) struct Pattern {
     pub captures: u8,
     anchored: u8,
     set_count: u8,
-}
-
-/// A pattern whose matches are runs: a byte of the first set, then all that follow of the second.
-/// A line feed, which no line contains, is in neither.
-pub(super) struct Run {
-    pub first: ByteSet,
-    pub more: ByteSet,
 }
 
 /// Where the captures of a match are: start and end, in pairs.

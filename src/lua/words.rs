@@ -8,8 +8,8 @@ use std::ptr;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::bits::{next_clear, next_set};
-use super::pattern::{MOST_CAPTURES, Pattern, Places, Run};
+use super::pattern::{MOST_CAPTURES, Pattern, Places};
+use super::runs::Runs;
 
 /// The number of a text that has none; the others begin at 1.
 const NONE: u32 = 0;
@@ -25,9 +25,9 @@ const REST_BLOCKS: u32 = 64;
 /// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
 #[repr(C)]
 pub(super) struct Words {
-    /// Per match: the number of its text, and where it is.
+    /// Per match: the number of its text, and where it begins and ends.
     ids: *const u32,
-    spans: *const [u32; 2],
+    spans: *const u32,
     /// Per row: the matches in it and before it.
     ends: *const u32,
     count: u32,
@@ -47,10 +47,9 @@ pub(super) struct Words {
 #[derive(Default)]
 struct Found {
     ids: Vec<u32>,
-    spans: Vec<[u32; 2]>,
+    spans: Vec<u32>,
     ends: Vec<u32>,
-    first: Vec<u64>,
-    more: Vec<u64>,
+    runs: Runs,
 }
 
 impl Words {
@@ -93,12 +92,13 @@ impl Words {
             self.forgotten = self.dictionary.forgotten.as_ptr();
             self.forgotten_count = self.dictionary.forgotten.len() as u32;
         }
-        self.dictionary.number(block, &self.found.spans, &mut self.found.ids);
+        let (spans, _) = self.found.spans.as_chunks();
+        self.dictionary.number(block, spans, &mut self.found.ids);
         let found = &self.found;
         self.ids = found.ids.as_ptr();
         self.spans = found.spans.as_ptr();
         self.ends = found.ends.as_ptr();
-        self.count = found.spans.len() as u32;
+        self.count = found.ids.len() as u32;
         self.bytes = block.as_ptr();
     }
 
@@ -115,26 +115,11 @@ impl Found {
         self.spans.clear();
         self.ends.clear();
         match pattern.run() {
-            Some(run) => self.find_runs(&run, block, line_ends),
+            Some(run) => {
+                self.runs.find(&run, block, line_ends, &mut self.spans, &mut self.ends);
+            }
             None => self.find_in_lines(pattern, block, line_ends),
         }
-    }
-
-    /// A line feed is in neither set, so that no run goes over a line's end.
-    fn find_runs(&mut self, run: &Run, block: &[u8], line_ends: &[u32]) {
-        run.first.mark(block, &mut self.first);
-        run.more.mark(block, &mut self.more);
-        let mut at = 0;
-        let mut row = 0;
-        while let Some(start) = next_set(&self.first, at) {
-            at = next_clear(&self.more, start + 1);
-            while start as u32 > line_ends[row] {
-                self.ends.push(self.spans.len() as u32);
-                row += 1;
-            }
-            self.spans.push([start as u32, at as u32]);
-        }
-        self.ends.resize(line_ends.len(), self.spans.len() as u32);
     }
 
     fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
@@ -146,10 +131,10 @@ impl Found {
             while from <= line.len()
                 && let Some((start, end)) = pattern.find(line, from, &mut places)
             {
-                self.spans.push([line_start + start as u32, line_start + end as u32]);
+                self.spans.extend([line_start + start as u32, line_start + end as u32]);
                 from = end.max(start + 1);
             }
-            self.ends.push(self.spans.len() as u32);
+            self.ends.push(self.spans.len() as u32 / 2);
             line_start = line_end + 1;
         }
     }
