@@ -147,25 +147,38 @@ struct Dictionary {
     /// twice this, which a block seldom needs.
     most: usize,
     slots: Vec<Slot>,
-    /// By number, and how often each has come, up to 255.
+    /// By number.
     texts: Vec<Text>,
-    counts: Vec<u8>,
     /// Texts of more than 16 bytes, one behind the other.
     long: Vec<u8>,
     /// Numbers that mean no text, and those of them that did until the last block.
     free: Vec<u32>,
     forgotten: Vec<u32>,
-    /// Since texts were last forgotten: those that came new, and how often any came again.
+    /// Since texts were last forgotten: how many came, and how many of them new.
+    came: u64,
     added: u64,
-    hits: u64,
     resting: u32,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    /// The high half of the text's hash.
-    tag: u32,
-    id: u32,
+/// The number of a text, and as many bits of its hash as there is room for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Slot(u32);
+
+impl Slot {
+    /// Numbers are smaller: a dictionary has at most half as many.
+    const IDS: u32 = 1 << 18;
+
+    fn new(hash: u64, id: u32) -> Slot {
+        Slot((hash >> 32) as u32 / Slot::IDS * Slot::IDS + id)
+    }
+
+    fn id(self) -> u32 {
+        self.0 % Slot::IDS
+    }
+
+    fn may_be(self, hash: u64) -> bool {
+        self.0 / Slot::IDS == (hash >> 32) as u32 / Slot::IDS
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -174,6 +187,8 @@ struct Text {
     key: [u64; 2],
     hash: u64,
     size: u32,
+    /// How often it has come again.
+    count: u32,
 }
 
 impl Dictionary {
@@ -183,12 +198,11 @@ impl Dictionary {
             slots: Vec::new(),
             // Number 0 is of none.
             texts: vec![Text::default()],
-            counts: vec![0],
             long: Vec::new(),
             free: Vec::new(),
             forgotten: Vec::new(),
+            came: 0,
             added: 0,
-            hits: 0,
             resting: 0,
         }
     }
@@ -196,34 +210,31 @@ impl Dictionary {
     /// Whether texts were forgotten, which happens only between two blocks.
     fn prepare(&mut self) -> bool {
         self.resting = self.resting.saturating_sub(1);
-        if self.texts.len() - 1 - self.free.len() <= self.most {
+        if self.live_count() <= self.most {
             return false;
         }
-        if self.hits < 2 * self.added {
+        if self.came < 3 * self.added {
             self.resting = REST_BLOCKS;
         }
-        (self.hits, self.added) = (0, 0);
+        (self.came, self.added) = (0, 0);
         self.forget();
         true
     }
 
     /// Keeps the texts that came most, at most half of them; what they came before counts half.
     fn forget(&mut self) {
-        let mut with_count = [0; 256];
-        self.live().for_each(|id| with_count[usize::from(self.counts[id as usize])] += 1);
-        let mut kept = 0;
-        let keep_from = (1..256).rev().find(|&count| {
-            kept += with_count[count];
-            kept > self.most / 2
-        });
-        let keep_from = keep_from.map_or(1, |count| count + 1);
-        let is_rare = |&id: &u32| usize::from(self.counts[id as usize]) < keep_from;
-        self.forgotten = self.live().filter(is_rare).collect();
+        let count_of = |id: u32| self.texts[id as usize].count;
+        let mut counts: Vec<u32> = self.live().map(count_of).collect();
+        let (_, most_of_rare, _) = counts.select_nth_unstable(self.live_count() - self.most / 2);
+        let most_of_rare = *most_of_rare;
+        self.forgotten = self.live().filter(|&id| count_of(id) <= most_of_rare).collect();
         for &id in &self.forgotten {
             self.texts[id as usize].size = FREE;
         }
+        // Low numbers are given again first: what is close together shares the caches.
         self.free.extend(&self.forgotten);
-        self.counts.iter_mut().for_each(|count| *count /= 2);
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+        self.texts.iter_mut().for_each(|text| text.count /= 2);
         let long = std::mem::take(&mut self.long);
         for text in self.texts.iter_mut().filter(|text| (17..FREE).contains(&text.size)) {
             let from = text.key[1] as usize;
@@ -231,6 +242,10 @@ impl Dictionary {
             self.long.extend_from_slice(&long[from..from + text.size as usize]);
         }
         self.fill_slots();
+    }
+
+    fn live_count(&self) -> usize {
+        self.texts.len() - 1 - self.free.len()
     }
 
     /// The numbers that mean a text.
@@ -245,6 +260,7 @@ impl Dictionary {
             return;
         }
         ids.reserve(spans.len());
+        self.came += spans.len() as u64;
         let mut batch = [Text::default(); BATCH];
         for spans in spans.chunks(BATCH) {
             self.make_room(BATCH);
@@ -253,7 +269,7 @@ impl Dictionary {
             }
             // The processor waits for all of these at once, and below for none.
             let mask = self.slots.len() - 1;
-            let first = batch.map(|text| self.slots[text.hash as usize & mask].id);
+            let first = batch.map(|text| self.slots[text.hash as usize & mask].id());
             let ready = |sum, id: &u32| sum | self.texts[*id as usize].size;
             std::hint::black_box(first.iter().fold(0, ready));
             for (text, span) in batch.iter().zip(spans) {
@@ -270,34 +286,32 @@ impl Dictionary {
         let mut at = text.hash as usize & mask;
         loop {
             let slot = self.slots[at];
-            if slot.tag == (text.hash >> 32) as u32 && slot.id != NONE {
-                let known = &self.texts[slot.id as usize];
+            if slot == Slot::default() {
+                break;
+            }
+            if slot.may_be(text.hash) {
+                let known = &mut self.texts[slot.id() as usize];
                 if known.key[0] == text.key[0] && known.size == text.size {
                     let is_same = match text.size {
                         0..=16 => known.key[1] == text.key[1],
                         _ => self.long[known.key[1] as usize..].starts_with(part(block, span)),
                     };
                     if is_same {
-                        self.hits += 1;
-                        let count = &mut self.counts[slot.id as usize];
-                        *count = count.saturating_add(1);
-                        return slot.id;
+                        known.count += 1;
+                        return slot.id();
                     }
                 }
-            } else if slot.id == NONE {
-                break;
             }
             at = (at + 1) & mask;
         }
         let Some(id) = self.free_number() else { return NONE };
-        self.slots[at] = Slot { tag: (text.hash >> 32) as u32, id };
+        self.slots[at] = Slot::new(text.hash, id);
         let known = &mut self.texts[id as usize];
         *known = *text;
         if text.size > 16 {
             known.key[1] = self.long.len() as u64;
             self.long.extend_from_slice(part(block, span));
         }
-        self.counts[id as usize] = 0;
         self.added += 1;
         id
     }
@@ -310,7 +324,6 @@ impl Dictionary {
             return None;
         }
         self.texts.push(Text::default());
-        self.counts.push(0);
         Some(self.texts.len() as u32 - 1)
     }
 
@@ -329,10 +342,10 @@ impl Dictionary {
         let mask = self.slots.len() - 1;
         for (id, text) in (0..).zip(&self.texts).skip(1).filter(|(_, text)| text.size != FREE) {
             let mut at = text.hash as usize & mask;
-            while self.slots[at].id != NONE {
+            while self.slots[at] != Slot::default() {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = Slot { tag: (text.hash >> 32) as u32, id };
+            self.slots[at] = Slot::new(text.hash, id);
         }
     }
 }
@@ -343,13 +356,13 @@ impl Text {
         match size {
             0..=16 => {
                 let key = first_16(block, span[0] as usize, size as usize);
-                Text { key, hash: mix(key, size), size }
+                Text { key, hash: mix(key, size), size, count: 0 }
             }
             17..=MOST_BYTES => {
                 let hash = xxh3_64(part(block, span));
-                Text { key: [hash, 0], hash, size }
+                Text { key: [hash, 0], hash, size, count: 0 }
             }
-            _ => Text { key: [0; 2], hash: 0, size },
+            _ => Text { key: [0; 2], hash: 0, size, count: 0 },
         }
     }
 }
