@@ -28,9 +28,18 @@ local MOST_SCANNED = 1048576
 
 local M = {}
 
--- The block that is open: its port; the pattern that it was scanned for and in which view; and
--- its bytes in the other case.
-local block = { port = false, scanned = false, view = PLAIN, changed = PLAIN }
+-- The block that is open: its port; the pattern that it was scanned for and in which view; its
+-- bytes in the other case; and how many of its lines were asked for matches. Where few of the last
+-- one's were, it is not worth scanning.
+local block = {
+	port = false,
+	scanned = false,
+	view = PLAIN,
+	changed = PLAIN,
+	rows = 0,
+	asked = 0,
+	few = false,
+}
 local changed_bytes = ffi.new("const uint8_t *[1]")
 
 -- The iterator of the one `gmatch` whose matches are open: those from `at` up to `stop`.
@@ -227,9 +236,9 @@ function methods.gmatch(...)
 	then
 		return of_string(line, "gmatch", select(2, ...))
 	end
+	block.asked = block.asked + 1
 	if block.scanned ~= compiled or block.view ~= line.view then
-		if block.scanned then
-			-- The matches of another one are open to the end of the block.
+		if block.scanned or block.few then
 			return of_string(line, "gmatch", select(2, ...))
 		end
 		words_of.scan(compiled, block.port, line.view == PLAIN and 0 or 1)
@@ -253,7 +262,9 @@ M.next_match, M.walk, M.text = next_match, walk, text
 
 --- A block begins.
 function M.open(port)
+	block.few = block.asked * 8 < block.rows
 	block.port, block.scanned, block.view, block.changed = port, false, PLAIN, PLAIN
+	block.rows, block.asked = port.rows, 0
 end
 
 return M

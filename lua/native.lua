@@ -28,6 +28,8 @@ typedef struct {
   const int32_t *spans;
   const int32_t *ends;
   int32_t count;
+  const int32_t *fresh;
+  int32_t fresh_count;
   uint32_t generation;
   const int32_t *forgotten;
   int32_t forgotten_count;

@@ -38,22 +38,24 @@ local function forget()
 	hint.text, hint.id = nil, 0
 end
 
+local function cut(at)
+	local from = words.spans[2 * at]
+	return ffi_string(words.bytes + from, words.spans[2 * at + 1] - from)
+end
+
 --- Finds the matches in all lines of the block; `view` 1: of the block in the other case.
+-- New texts become strings here and not when they are asked for: a loop that is compiled on the way
+-- of a new text is slow on that of a known one.
 function M.scan(compiled, port, view)
 	words_scan(words, compiled.pattern, port, view)
 	if words.generation ~= generation then
 		generation = words.generation
 		forget()
 	end
-end
-
-local function make(at, id)
-	local from = words.spans[2 * at]
-	local text = ffi_string(words.bytes + from, words.spans[2 * at + 1] - from)
-	if id ~= 0 then
-		texts[id] = text
+	for i = 0, words.fresh_count - 1 do
+		local at = words.fresh[i]
+		texts[words.ids[at]] = cut(at)
 	end
-	return text
 end
 
 --- The size of a match's text.
@@ -66,11 +68,8 @@ function M.text(at)
 	local id = words.ids[at]
 	local text = texts[id]
 	if text == nil then
-		text = make(at, id)
-		if id == 0 then
-			hint.text = nil
-			return text
-		end
+		hint.text = nil
+		return cut(at)
 	end
 	hint.text, hint.id, hint.at = text, id, at
 	return text

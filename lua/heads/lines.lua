@@ -2,14 +2,14 @@
 -- In: the port, whose `ends` are the places of the line feeds, and the steps before the first
 -- one that changes rows. Out: push(), which gives each row to the continuation.
 -- A step gets the lazy line where its code allows. The matches that a flat_map at the end of them
--- leaves open are taken here: an inner loop of a few rounds per line is what the JIT is worst at.
+-- leaves open are taken here.
 
 local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
 local words_of = require("gleamflow.words")
 
-local type, min = type, math.min
+local type = type
 local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
 local text_of_match = words_of.text
 
@@ -85,54 +85,33 @@ function M.new(port, run)
 	end
 end
 
--- A trace keeps to the way on which it was recorded, so the loop runs this many lines before it may
--- be compiled: by then most words have come before, and that is the way to be fast on.
-local WARM_ROWS = 1024
-
 --- Each line goes to `open`, which gives matches; those go to `next_step`.
 function M.flat(port, open, next_step, id)
 	local progress = state.progress
 
-	local function push(row, rows)
-		local bytes, ends = port.bytes, port.ends
-		local from = row > 0 and ends[row - 1] + 1 or 0
+	return function()
+		lazy.open(port)
+		local bytes, ends, rows = port.bytes, port.ends, port.rows
+		local from, row = 0, 0
 		local at, last = 0, 0
 		while true do
-			if at < last then
+			while at < last do
 				progress.step = id
 				local text = text_of_match(at)
 				at = at + 1
 				next_step(text)
-			elseif row < rows then
-				local stop = ends[row]
-				progress.row = row
-				line.bytes, line.size, line.row = bytes + from, stop - from, row
-				row = row + 1
-				from = stop + 1
-				at, last = open(line)
-				at, last = at or 0, last or 0
-			else
+			end
+			if row == rows then
 				break
 			end
+			local stop = ends[row]
+			progress.row = row
+			line.bytes, line.size, line.row = bytes + from, stop - from, row
+			row = row + 1
+			from = stop + 1
+			at, last = open(line)
+			at, last = at or 0, last or 0
 		end
-	end
-	jit.off(push)
-
-	local warm = 0
-	return function()
-		lazy.open(port)
-		local rows = port.rows
-		local first = 0
-		if warm < WARM_ROWS then
-			first = min(rows, WARM_ROWS - warm)
-			push(0, first)
-			warm = warm + first
-			if warm < WARM_ROWS then
-				return
-			end
-			jit.on(push)
-		end
-		push(first, rows)
 	end
 end
 

@@ -31,6 +31,9 @@ pub(super) struct Words {
     /// Per row: the matches in it and before it.
     ends: *const u32,
     count: u32,
+    /// Matches whose texts have new numbers.
+    fresh: *const u32,
+    fresh_count: u32,
     /// Changes when texts are forgotten; their numbers may since mean others.
     generation: u32,
     forgotten: *const u32,
@@ -60,6 +63,8 @@ impl Words {
             spans: ptr::null(),
             ends: ptr::null(),
             count: 0,
+            fresh: ptr::null(),
+            fresh_count: 0,
             generation: 0,
             forgotten: ptr::null(),
             forgotten_count: 0,
@@ -99,6 +104,8 @@ impl Words {
         self.spans = found.spans.as_ptr();
         self.ends = found.ends.as_ptr();
         self.count = found.ids.len() as u32;
+        self.fresh = self.dictionary.fresh.as_ptr();
+        self.fresh_count = self.dictionary.fresh.len() as u32;
         self.bytes = block.as_ptr();
     }
 
@@ -151,6 +158,8 @@ struct Dictionary {
     texts: Vec<Text>,
     /// Texts of more than 16 bytes, one behind the other.
     long: Vec<u8>,
+    /// Matches of the block whose texts are new.
+    fresh: Vec<u32>,
     /// Numbers that mean no text, and those of them that did until the last block.
     free: Vec<u32>,
     forgotten: Vec<u32>,
@@ -199,6 +208,7 @@ impl Dictionary {
             // Number 0 is of none.
             texts: vec![Text::default()],
             long: Vec::new(),
+            fresh: Vec::new(),
             free: Vec::new(),
             forgotten: Vec::new(),
             came: 0,
@@ -255,6 +265,7 @@ impl Dictionary {
 
     fn number(&mut self, block: &[u8], spans: &[[u32; 2]], ids: &mut Vec<u32>) {
         ids.clear();
+        self.fresh.clear();
         if self.resting > 0 {
             ids.resize(spans.len(), NONE);
             return;
@@ -273,7 +284,12 @@ impl Dictionary {
             let ready = |sum, id: &u32| sum | self.texts[*id as usize].size;
             std::hint::black_box(first.iter().fold(0, ready));
             for (text, span) in batch.iter().zip(spans) {
-                ids.push(self.id(text, block, *span));
+                let added = self.added;
+                let id = self.id(text, block, *span);
+                if self.added > added {
+                    self.fresh.push(ids.len() as u32);
+                }
+                ids.push(id);
             }
         }
     }

@@ -243,6 +243,40 @@ fn a_very_long_line_is_not_scanned_at_once() {
 }
 
 #[test]
+fn a_block_is_not_scanned_for_few_lines() {
+    let steps = |line: &str| {
+        vec![
+            LuaStep::Filter(code(1, "function(l) return l:byte(1) == 120 end")),
+            flat_map(2, &format!("function(l) {line} return l:gmatch('%w') end")),
+        ]
+    };
+    let many = "x y\n".repeat(20);
+    let few = format!("{}x y\n", "a b\n".repeat(20));
+    let blocks = [&many, &few, &few, &few, &many, &many];
+    let run = |vm: &Vm| {
+        vm.begin_task(7).expect("begins");
+        let state = vm.module_for_test("state").expect("a module");
+        let count = vm.load_for_test(
+            "local words = (...).words local n = words.count words.count = 0 return n",
+        );
+        let count = count.expect("compiles");
+        blocks.map(|block| {
+            let mut rows = Vec::new();
+            vm.push(0, &Rows::Lines(block.as_bytes()), &mut |_, frames, _| {
+                rows.extend(show(frames));
+                Ok(())
+            })
+            .expect("runs");
+            (count.call::<usize>(&state).expect("a number"), rows)
+        })
+    };
+    let lazy = run(&vm(lines(steps(""))));
+    assert_eq!(lazy.each_ref().map(|(scanned, _)| *scanned), [40, 42, 0, 0, 0, 40]);
+    let not = run(&vm(lines(steps("local l = l"))));
+    assert_eq!(lazy.map(|(_, rows)| rows), not.map(|(_, rows)| rows));
+}
+
+#[test]
 fn filters_in_front_pass_the_line_on() {
     let filters = [
         "function(l) return l:find('a', 1, true) end",
