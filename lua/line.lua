@@ -63,6 +63,12 @@ local function of_string(line, name, ...)
 	return s[name](s, ...)
 end
 
+-- The string of each byte.
+local one_byte = {}
+for value = 0, 255 do
+	one_byte[value] = string.char(value)
+end
+
 local function is_whole(x)
 	return type(x) == "number" and floor(x) == x and x >= -2147483647 and x <= 2147483647
 end
@@ -100,7 +106,9 @@ function methods.sub(...)
 	if i < 1 then
 		i = 1
 	end
-	if i > j then
+	if i == j then
+		return one_byte[line.bytes[i - 1]]
+	elseif i > j then
 		return ""
 	end
 	return ffi_string(line.bytes + (i - 1), j - i + 1)
