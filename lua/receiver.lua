@@ -232,20 +232,27 @@ end
 -- By prototype, looked at before it has run.
 local known = {}
 
-function M.fits(f, may_return)
-	if type(f) ~= "function" then
-		return false
-	end
-	local proto = funcinfo(f).proto
-	if proto == nil then
-		return false
+local function what(f)
+	local proto = type(f) == "function" and funcinfo(f).proto
+	if not proto then
+		return UNFIT
 	end
 	local result = known[proto]
 	if result == nil then
 		result = check(f)
 		known[proto] = result
 	end
+	return result
+end
+
+function M.fits(f, may_return)
+	local result = what(f)
 	return result == FIT or (may_return and result == RETURNS)
+end
+
+--- Whether a function that fits returns the iterator of a `gmatch`.
+function M.returns_matches(f)
+	return what(f) == RETURNS
 end
 
 return M

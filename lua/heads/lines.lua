@@ -4,6 +4,7 @@
 -- A step gets the lazy line where its code allows. The matches that a flat_map at the end of them
 -- leaves open are taken here.
 
+local tune = require("jit.opt").start
 local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
@@ -41,6 +42,19 @@ function M.string(run)
 	end
 end
 
+-- A trace keeps to the way on which it was recorded. At LuaJIT's own 56 rounds all words are new to
+-- what follows; later most have come before. Other loops must not wait: while those inside a function
+-- are not compiled, LuaJIT tries the function itself in vain, and at last never again.
+local own_rounds, late_rounds = "hotloop=56", "hotloop=2000"
+local rounds = own_rounds
+
+local function compile_after(wanted)
+	if rounds ~= wanted then
+		rounds = wanted
+		tune(wanted)
+	end
+end
+
 --- A flat_map whose matches stay open: gives the first and the end of them.
 function M.open_matches(id, next_step, flat_map)
 	local progress = state.progress
@@ -61,6 +75,9 @@ function M.open_matches(id, next_step, flat_map)
 	return run, function(g)
 		f = g
 		set_run(g)
+		if g then
+			compile_after(receiver.returns_matches(g) and late_rounds or own_rounds)
+		end
 	end
 end
 

@@ -26,17 +26,11 @@ impl Modules {
         key: &Key,
         words: &Shared<Words>,
         progress: &Progress,
-        combines: bool,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
         let tune: Function = lua.load(r#"return require("jit.opt").start"#).eval()?;
         tune.call::<()>(("maxtrace=4000", "maxmcode=16384", "maxrecord=8000", "maxsnap=1000"))?;
-        // A trace keeps to the way on which it was recorded. At LuaJIT's own 56 rounds all keys of a
-        // combine are new; later most are known.
-        if combines {
-            tune.call::<()>("hotloop=2000")?;
-        }
         let environment = lua.create_table()?;
         for pair in globals.pairs::<Value, Value>() {
             let (name, value) = pair?;

@@ -67,8 +67,7 @@ impl Vm {
         let ports: Ports =
             segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
-        let combines = segments.iter().any(|part| matches!(part.tail, LuaTail::Combine { .. }));
-        let modules = Modules::load(&lua, &key, &words, &progress, combines).map_err(internal)?;
+        let modules = Modules::load(&lua, &key, &words, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
         #[cfg(test)]
         let environment = modules.environment.clone();
