@@ -72,13 +72,14 @@ function M.open_matches(id, next_step, flat_map)
 		return 0, 0
 	end
 
-	return run, function(g)
-		f = g
-		set_run(g)
-		if g then
-			compile_after(receiver.returns_matches(g) and late_rounds or own_rounds)
+	return run,
+		function(g)
+			f = g
+			set_run(g)
+			if g then
+				compile_after(receiver.returns_matches(g) and late_rounds or own_rounds)
+			end
 		end
-	end
 end
 
 --- Each line goes to `run`, which passes on what comes of it. The loop begins at line `row`, 0
