@@ -36,7 +36,7 @@ typedef struct {
   int32_t most;
   const uint8_t *bytes;
 } gleamflow_words;
-typedef struct { const uint8_t *text; int32_t id, at; } gleamflow_hint;
+typedef struct { const uint8_t *text; int32_t id; } gleamflow_hint;
 typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_line;
 typedef struct {
   uint32_t (*row_s)(gleamflow_port *, const uint8_t *, uint32_t);

@@ -1,8 +1,8 @@
 --- words: the matches of a pattern in a whole block of lines, and their texts.
 -- In: a pattern without captures, and the port whose block is open. Out: the text of a match, one
 -- string for all matches of equal text. `hint` has the address and the number of the text that was
--- given out last, if it has a number, and the match: who has stored something by that number need
--- not look for the text, nor even touch it. It is a cdata because traces know the address of one.
+-- given out last, if it has a number: who has stored something by that number need not look for the
+-- text, nor even touch it. It is a cdata because traces know the address of one.
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
@@ -58,11 +58,6 @@ function M.scan(compiled, port, view)
 	end
 end
 
---- The size of a match's text.
-function M.size(at)
-	return words.spans[2 * at + 1] - words.spans[2 * at]
-end
-
 --- The text of a match.
 function M.text(at)
 	local id = words.ids[at]
@@ -71,7 +66,7 @@ function M.text(at)
 		hint.text = nil
 		return cut(at)
 	end
-	hint.text, hint.id, hint.at = text, id, at
+	hint.text, hint.id = text, id
 	return text
 end
 

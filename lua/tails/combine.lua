@@ -17,7 +17,7 @@ local clear_table = require("table.clear")
 local select, type, tonumber = select, type, tonumber
 local copy, cast = codec.copy, ffi.cast
 local bytes_pointer = ffi.typeof("const uint8_t *")
-local hint, size_of = words.hint, words.size
+local hint = words.hint
 
 local MOST_KEYS = 65536
 local MOST_COST = 4 * 1048576
@@ -226,7 +226,7 @@ function M.new(template, id, columns, tail)
 				return place, 0
 			end
 		end
-		place = add(key, n, size_of(hint.at))
+		place = add(key, n, #key)
 		known[hint.id] = place
 		numbered = true
 		if all then

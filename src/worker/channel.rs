@@ -8,6 +8,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -33,9 +34,14 @@ impl Input {
 
     /// Whether something has come, or the engine has gone.
     pub(crate) fn is_ready(&self) -> bool {
+        self.is_ready_within(Duration::ZERO)
+    }
+
+    /// The same, after waiting for it a while.
+    pub(crate) fn is_ready_within(&self, wait: Duration) -> bool {
         let mut watched = [PollFd::new(&self.socket, PollFlags::IN)];
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut watched, Some(&at_once)).is_ok_and(|ready| ready > 0)
+        let wait = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
+        poll(&mut watched, Some(&wait)).is_ok_and(|ready| ready > 0)
     }
 
     /// The next block; `None` when the engine has gone.

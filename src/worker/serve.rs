@@ -4,14 +4,14 @@
 //! out rows lets others work in between, from inside its own loop: with one worker, a row that
 //! makes rows without end would otherwise keep all that read them waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::{Progress, Rows};
@@ -29,6 +29,10 @@ use crate::worker::watchdog::{Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
 const MOST_NESTED: usize = 16;
+
+/// So long a task waits for the one before it to be told to read, before it gets a Lua state of its
+/// own: the two would share the processor's caches from then on.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What a worker lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
         files: RunFiles::default(),
         tasks: RefCell::default(),
         running: RefCell::default(),
+        reading: Cell::default(),
         watched: Arc::new(Watched {
             progress: Arc::new(Progress::default()),
             task: AtomicU32::new(0),
@@ -81,6 +86,8 @@ struct Worker {
     tasks: RefCell<HashMap<u32, OpenTask>>,
     /// Tasks at work, each inside the one before it.
     running: RefCell<Vec<RunningTask>>,
+    /// The stage of the task that was opened or has read last, and when: it is soon told to read.
+    reading: Cell<Option<(StageId, Instant)>>,
     watched: Arc<Watched>,
 }
 
@@ -127,9 +134,10 @@ impl Worker {
         let mut inbound = self.inbound.borrow_mut();
         loop {
             let at = self.first_in_turn(&inbound.waiting);
-            let opens = at.is_some_and(|at| inbound.waiting[at].header.kind == Kind::Open);
+            let opens = at.map(|at| inbound.waiting[at].header);
+            let opens = opens.filter(|header| header.kind == Kind::Open);
             if let Some(at) = at
-                && !(opens && inbound.input.is_ready())
+                && !opens.is_some_and(|header| self.may_wait(&inbound.input, header.partition))
             {
                 return Ok(inbound.waiting.remove(at));
             }
@@ -139,6 +147,17 @@ impl Worker {
             let Some(received) = inbound.input.next()? else { return Ok(None) };
             inbound.waiting.push_back(received);
         }
+    }
+
+    /// Whether there is more to receive before a task of the stage is opened.
+    fn may_wait(&self, input: &Input, stage: u32) -> bool {
+        let patience = match self.reading.get() {
+            Some((reading, since)) if reading as u32 == stage => {
+                PATIENCE.saturating_sub(since.elapsed())
+            }
+            _ => Duration::ZERO,
+        };
+        input.is_ready_within(patience)
     }
 
     /// Where the first message is that need not wait for an earlier task of the same stage.
@@ -234,7 +253,11 @@ impl Worker {
             Kind::Open => {
                 let spec = rmp_serde::from_slice(&payload).map_err(io::Error::other)?;
                 match self.open(number, spec) {
-                    Ok(task) => drop(self.tasks.borrow_mut().insert(number, task)),
+                    Ok(task) => {
+                        let reads = task.source.is_own();
+                        self.reading.set(reads.then(|| (task.stage, Instant::now())));
+                        self.tasks.borrow_mut().insert(number, task);
+                    }
                     Err(failure) => self.report(number, &failure)?,
                 }
             }
@@ -325,6 +348,8 @@ impl Worker {
         // A task that has failed is gone, but blocks for it may still have been on their way.
         let Some(mut task) = self.tasks.borrow_mut().remove(&number) else { return Ok(()) };
         self.turn_to(number);
+        self.reading.set(None);
+        let reads = matches!(work, Work::Read);
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
         let done = match work {
@@ -338,6 +363,7 @@ impl Worker {
         }
         match done {
             Ok(Worked::Taken) => {
+                self.reading.set(reads.then(|| (task.stage, Instant::now())));
                 self.tasks.borrow_mut().insert(number, task);
                 self.output.send(Kind::Ack, number, 0, 0, &[])
             }

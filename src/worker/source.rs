@@ -135,6 +135,11 @@ impl TaskSource {
         }
     }
 
+    /// Whether the engine has only to say when to read.
+    pub(crate) fn is_own(&self) -> bool {
+        !matches!(self, TaskSource::Blocks | TaskSource::MergeRuns { .. })
+    }
+
     /// Where a row of the last block came from.
     pub(crate) fn place(&self, row: u32) -> Option<InputPlace> {
         match self {
