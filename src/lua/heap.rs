@@ -80,9 +80,11 @@ impl Heap {
 
     #[cold]
     fn take_from_new(&mut self, size: usize) -> *mut u8 {
-        self.make_room(self.slabs.next_slab());
+        let slab = self.slabs.next_slab(self.limit);
+        self.make_room(slab);
         let block = self.slabs.take(size);
-        let block = block.or_else(|| self.slabs.grow().then(|| self.slabs.take(size)).flatten());
+        let block =
+            block.or_else(|| self.slabs.grow(slab).then(|| self.slabs.take(size)).flatten());
         block.unwrap_or(ptr::null_mut())
     }
 

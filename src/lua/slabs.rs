@@ -24,6 +24,10 @@ pub(super) const LARGEST: usize = 512;
 /// A slab is as large as all before it together, between these; the second is a huge page.
 const SLAB_BYTES: (usize, usize) = (64 << 10, 2 << 20);
 
+/// A heap that may hold less has smaller slabs, of which more go back.
+pub(super) const TIGHT_BYTES: usize = 256 << 20;
+const TIGHT_SLAB_BYTES: usize = 128 << 10;
+
 pub(super) struct Slabs {
     /// By address.
     slabs: Vec<Slab>,
@@ -95,15 +99,15 @@ impl Slabs {
         self.waiting += size;
     }
 
-    /// How large the next slab will be.
-    pub fn next_slab(&self) -> usize {
-        self.bytes.clamp(SLAB_BYTES.0, SLAB_BYTES.1)
+    /// How large the next slab will be, of a heap that may hold so much.
+    pub fn next_slab(&self, limit: usize) -> usize {
+        let most = if limit < TIGHT_BYTES { TIGHT_SLAB_BYTES } else { SLAB_BYTES.1 };
+        self.bytes.clamp(SLAB_BYTES.0, most)
     }
 
-    /// Whether the system had memory for another slab.
+    /// Whether the system had memory for another slab, of this size.
     #[cold]
-    pub fn grow(&mut self) -> bool {
-        let size = self.next_slab();
+    pub fn grow(&mut self, size: usize) -> bool {
         let Some(start) = map(size) else { return false };
         if self.rest_bytes > 0 {
             let open = slab_of(&self.slabs, self.rest);
@@ -237,7 +241,8 @@ mod tests {
                 }
                 _ => {
                     let block = slabs.take(size).unwrap_or_else(|| {
-                        assert!(slabs.grow());
+                        let slab = slabs.next_slab(usize::MAX);
+                        assert!(slabs.grow(slab));
                         slabs.take(size).expect("there is a new slab")
                     });
                     // SAFETY: a block of this size.

@@ -16,6 +16,7 @@ use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
 use super::port::Port;
 use super::setup::{Modules, setup};
+use super::slabs::TIGHT_BYTES;
 use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
 use crate::error::Failed;
@@ -99,6 +100,11 @@ impl Vm {
             environment,
             failed: RefCell::new(None),
         })
+    }
+
+    /// Whether the state's part of the memory is so small that others need what it does not use.
+    pub fn is_tight(&self) -> bool {
+        self.memory_limit < TIGHT_BYTES
     }
 
     /// Starts a task: fresh globals, the shared code, and each step's outer function again.

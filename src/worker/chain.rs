@@ -152,6 +152,13 @@ impl ChainRunner {
         }
     }
 
+    /// The task is over; see [`Vm::is_tight`].
+    pub(crate) fn rest_if_tight(&self) {
+        if let Some(vm) = self.vm.as_ref().filter(|vm| vm.is_tight()) {
+            vm.rest();
+        }
+    }
+
     fn run(&self, at: usize, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         match self.segments.get(at) {
             None => tail.push(rows),

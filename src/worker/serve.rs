@@ -371,6 +371,7 @@ impl Worker {
                 flush_user_output(self.home);
                 let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
                 self.output.send(Kind::Done, number, 0, 0, &payload)?;
+                task.chain.rest_if_tight();
                 run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
                 Ok(())
             }
