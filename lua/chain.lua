@@ -59,12 +59,13 @@ local function build_segment(index, segment, template)
 	if segment.keeps_lines then
 		run = template("tails/lines").new(port, send)
 	end
-	local tail = segment.tail
+	local tail, tally = segment.tail, nil
 	if tail then
 		local set, clear
-		run, end_tail, set, clear =
+		run, end_tail, set, clear, tally =
 			template("tails/combine").new(template, tail.id, tail.keys, frames)
-		chunks[#chunks + 1] = { id = tail.id, chunk = tail.chunk, set = set }
+		tail = { id = tail.id, chunk = tail.chunk, set = set }
+		chunks[#chunks + 1] = tail
 		clears[#clears + 1] = clear
 	end
 	local own = {}
@@ -93,9 +94,13 @@ local function build_segment(index, segment, template)
 		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
 	end
 	local push, end_head, set, clear
-	local recognise
+	-- What else takes the functions of the first steps and the tail.
+	local recognise = {}
 	if flat then
 		push = lines.flat(port, run, behind, steps[leading].id)
+		if tally and leading == 1 and #steps == 2 and steps[2].kind == "map" then
+			push, recognise = template("heads/lines_tally").new(port, push, behind, tally)
+		end
 	elseif lines then
 		push = lines.new(port, leading == 0 and lines.string(run) or run)
 		if leading > 0 and steps[1].kind == "filter" then
@@ -110,11 +115,12 @@ local function build_segment(index, segment, template)
 			template
 		)
 	end
-	if recognise then
-		local set_step = own[1].set
-		own[1].set = function(f)
+	for i, take in ipairs(recognise) do
+		local code = own[i] or tail
+		local set_step = code.set
+		code.set = function(f)
 			set_step(f)
-			recognise(f)
+			take(f)
 		end
 	end
 	if set then

@@ -232,16 +232,25 @@ function methods.match(...)
 	return captures(line.bytes, 2, compiled.captures)
 end
 
-function methods.gmatch(...)
-	local line, wanted = ...
+-- The pattern that `gmatch` finds in the lines of a block, if it may be scanned for it.
+local function scanned_pattern(port, wanted)
 	local compiled = type(wanted) == "string" and patterns.walked(wanted)
 	if
 		rawget(string, "gmatch") ~= own_gmatch
 		or rawget(string_meta, "__index") ~= string
 		or not compiled
 		or compiled.captures ~= 0
-		or block.port.size > MOST_SCANNED
+		or port.size > MOST_SCANNED
 	then
+		return nil
+	end
+	return compiled
+end
+
+function methods.gmatch(...)
+	local line, wanted = ...
+	local compiled = scanned_pattern(block.port, wanted)
+	if not compiled then
 		return of_string(line, "gmatch", select(2, ...))
 	end
 	block.asked = block.asked + 1
@@ -267,6 +276,7 @@ local new_line = ffi.metatype("gleamflow_line", meta)
 
 M.line, M.other = new_line(), new_line()
 M.next_match, M.walk, M.text = next_match, walk, text
+M.scanned_pattern = scanned_pattern
 
 --- A block begins.
 function M.open(port)

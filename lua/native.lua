@@ -75,6 +75,7 @@ typedef struct {
   uint32_t (*pattern_fill)(const gleamflow_pattern *, const uint8_t *, uint32_t, uint32_t, uint32_t *, uint32_t);
   int32_t (*pattern_replace)(const gleamflow_pattern *, const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint32_t, gleamflow_key *);
   void (*words_scan)(gleamflow_words *, const gleamflow_pattern *, const gleamflow_port *, uint32_t);
+  uint32_t (*words_tally)(const gleamflow_words *, const int32_t *, double *, uint32_t, double);
   const uint8_t *(*words_lower)(gleamflow_words *, const gleamflow_port *, uint32_t);
   uint32_t (*find_text)(const uint8_t *, uint32_t, const uint8_t *, uint32_t);
 } gleamflow_natives;
@@ -120,6 +121,7 @@ for _, name in ipairs({
 	"pattern_fill",
 	"pattern_replace",
 	"words_scan",
+	"words_tally",
 	"words_lower",
 	"find_text",
 }) do

@@ -103,9 +103,10 @@ def words(tools, size):
     return Workload(
         "W: count words",
         source,
-        ["words"],
+        ["words", "words_called"],
         [
             tools.ours("words", source),
+            tools.ours("words_called", source, "gleamflow, functions called"),
             tools.compiled("by hand, Rust and AVX2", "by-hand-words", source),
             tools.compiled("timely, local combiner", "timely-words", source),
             tools.compiled("Renoir, fold_assoc", "renoir-words", source),

@@ -9,8 +9,10 @@
 //! `Shared::address` and is used on its own thread while the `Vm` lives; a byte pointer is valid
 //! for the length that goes with it (8 bytes for `read_*`, 64 for `number_text`). A pattern is one
 //! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
-//! loaded, the former after `from` and `stop` were set to a line of it; `places` has room for 66 numbers, `tokens` for
-//! `most * (2 + 2 * captures)`, and `from` is at most the subject's length.
+//! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
+//! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
+//! length. Of `words_tally`, `places` has one for each number up to `most`, and `sums` one for each
+//! of them.
 #![allow(unsafe_code)]
 
 use std::slice;
@@ -279,6 +281,21 @@ natives! {
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
         words.scan(pattern, block, ends, view != 0);
+    }
+    fn words_tally(words: *const Words, places: *const i32, sums: *mut f64, from: u32, number: f64) -> u32 {
+        // SAFETY: see the module's contract.
+        let words = unsafe { &*words };
+        let ids = &words.ids()[from as usize..];
+        for (at, &id) in (from..).zip(ids) {
+            // SAFETY: see the module's contract.
+            let place = unsafe { *places.add(id as usize) };
+            if place == 0 {
+                return at;
+            }
+            // SAFETY: see the module's contract.
+            unsafe { *sums.add(place as usize) += number };
+        }
+        from + ids.len() as u32
     }
     fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
         // SAFETY: see the module's contract.

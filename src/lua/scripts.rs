@@ -23,6 +23,7 @@ scripts!(
     "heads/frames",
     "heads/lines",
     "heads/lines_filter",
+    "heads/lines_tally",
     "heads/reduce",
     "keys",
     "line",
@@ -32,6 +33,7 @@ scripts!(
     "prelude",
     "receiver",
     "rows",
+    "shapes",
     "state",
     "steps/filter",
     "steps/flat_map",
@@ -46,8 +48,8 @@ scripts!(
 /// The modules in the order in which they load, after `native` and `state`, which take addresses;
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
-    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "receiver", "words", "line",
-    "prelude", "chain",
+    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "receiver", "shapes",
+    "words", "line", "prelude", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

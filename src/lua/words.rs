@@ -109,6 +109,11 @@ impl Words {
         self.bytes = block.as_ptr();
     }
 
+    /// Of each match, the number of its text.
+    pub fn ids(&self) -> &[u32] {
+        &self.found.ids
+    }
+
     /// Lets go of what belonged to a block.
     pub fn rest(&mut self) {
         self.count = 0;

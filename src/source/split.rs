@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::{FileKind, InputFile, path_bytes};
 
+/// A split's size grows with the root of the whole: larger ones have more rows to each key that a
+/// task passes on, smaller ones keep more workers busy. 10 MB make 5 splits, 1 GB makes 50.
+const ROOT_BYTES: u64 = 400_000;
 const SMALLEST: u64 = 1 << 20;
 const LARGEST: u64 = 32 << 20;
-const SPLITS: u64 = 64;
 
 /// Opening a file costs more than reading a short one: with more in one split, very many tiny
 /// files would all be opened by one worker.
@@ -65,7 +67,7 @@ pub(crate) fn plan_splits(files: &[InputFile], split_bytes: Option<u64>) -> Vec<
 fn split_size(files: &[InputFile]) -> u64 {
     let regular = files.iter().filter(|file| file.kind == FileKind::Regular);
     let total: u64 = regular.map(|file| file.len).sum();
-    (total / SPLITS).clamp(SMALLEST, LARGEST)
+    total.saturating_mul(ROOT_BYTES).isqrt().clamp(SMALLEST, LARGEST)
 }
 
 #[cfg(test)]
@@ -91,9 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn the_split_size_is_a_sixty_fourth_within_bounds() {
-        assert_eq!(plan_splits(&[file("a", 3 * MIB)], None).len(), 3);
-        assert_eq!(plan_splits(&[file("a", 640 * MIB)], None).len(), 64);
+    fn the_split_size_grows_with_the_root_within_bounds() {
+        assert_eq!(plan_splits(&[file("a", 2 * MIB)], None).len(), 2);
+        assert_eq!(plan_splits(&[file("a", 10_000_000)], None).len(), 5);
+        assert_eq!(plan_splits(&[file("a", 1_000_000_000)], None).len(), 50);
         assert_eq!(plan_splits(&[file("a", 6400 * MIB)], None).len(), 200);
         assert!(plan_splits(&[file("a", 0)], None).is_empty());
     }

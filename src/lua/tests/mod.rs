@@ -9,6 +9,7 @@ mod lazy;
 mod loops;
 mod patterns;
 mod reduce;
+mod shapes;
 mod steps;
 mod written;
 
