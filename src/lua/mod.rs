@@ -4,6 +4,7 @@
 //! `lua/`; a row is decoded and encoded there, through FFI, and never by mlua.
 
 mod bits;
+mod dictionary;
 mod failure;
 mod heap;
 mod keys;
