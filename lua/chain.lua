@@ -73,6 +73,7 @@ local function build_segment(index, segment, template)
 	local lines = head.kind == "lines" and template("heads/lines")
 	local leading = lines and leading_steps(steps) or 0
 	local flat = leading > 0 and steps[leading].kind == "flat_map"
+	local take
 	-- What follows the flat_map, and what follows the first step.
 	local behind, second
 	for i = #steps, 1, -1 do
@@ -80,7 +81,7 @@ local function build_segment(index, segment, template)
 		local set
 		if i == leading and flat then
 			behind = run
-			run, set = lines.open_matches(step.id, run, template("steps/flat_map"))
+			run, set, take = lines.open_items(step.id, run, template("steps/flat_map"))
 		else
 			if i == leading and keeps_line[step.kind] and not segment.keeps_lines then
 				run = lines.string(run)
@@ -97,7 +98,7 @@ local function build_segment(index, segment, template)
 	-- What else takes the functions of the first steps and the tail.
 	local recognise = {}
 	if flat then
-		push = lines.flat(port, run, behind, steps[leading].id)
+		push = lines.flat(port, run, take, behind, steps[leading].id)
 		if tally and leading == 1 and #steps == 2 and steps[2].kind == "map" then
 			push, recognise = template("heads/lines_tally").new(port, push, behind, tally)
 		end

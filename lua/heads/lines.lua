@@ -1,11 +1,12 @@
 --- lines: the loop over a block of text lines, each line one string column.
 -- In: the port, whose `ends` are the places of the line feeds, and the steps before the first
 -- one that changes rows. Out: push(), which gives each row to the continuation.
--- A step gets the lazy line where its code allows. The matches that a flat_map at the end of them
--- leaves open are taken here.
+-- A step gets the lazy line where its code allows. What a flat_map at the end of them leaves open,
+-- matches or a list of ours, is taken here.
 
 local tune = require("jit.opt").start
 local state = require("gleamflow.state")
+local lists = require("gleamflow.lists")
 local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
 local words_of = require("gleamflow.words")
@@ -13,6 +14,10 @@ local words_of = require("gleamflow.words")
 local type = type
 local line, next_match, walk, text_of_line = lazy.line, lazy.next_match, lazy.walk, lazy.text
 local text_of_match = words_of.text
+local null = state.null
+
+-- A longer list of ours is not kept.
+local MOST_KEPT = 1024
 
 local M = {}
 
@@ -55,16 +60,38 @@ local function compile_after(wanted)
 	end
 end
 
---- A flat_map whose matches stay open: gives the first and the end of them.
-function M.open_matches(id, next_step, flat_map)
+--- A flat_map that leaves open what a line gives: open(line) gives the first and the end of what
+-- take(at) takes.
+function M.open_items(id, next_step, flat_map)
 	local progress = state.progress
 	local _, set_run, spread = flat_map.new(id, next_step)
 	local f
+	-- Where the function collects in a list: ours, and what makes it collect in that.
+	local list, give = {}, nil
+	local is_long, is_list = false, false
 
-	local function run(x)
+	local function new_list()
+		list, is_long = {}, false
+		if give then
+			give(list)
+		end
+	end
+
+	local function open(line)
 		progress.step = id
 		state.to = next_step
-		local first, invariant, control = f(x)
+		if is_long then
+			new_list()
+		end
+		local first, invariant, control = f(line)
+		is_list = first == list
+		if is_list then
+			local size = #list
+			is_long = size > MOST_KEPT
+			return 0, size
+		elseif list[1] ~= nil then
+			new_list()
+		end
 		if first == next_match then
 			return walk[0], walk[1]
 		end
@@ -72,14 +99,30 @@ function M.open_matches(id, next_step, flat_map)
 		return 0, 0
 	end
 
-	return run,
+	local function take(at)
+		if not is_list then
+			return text_of_match(at)
+		end
+		local item = list[at + 1]
+		list[at + 1] = nil
+		if item == null then
+			return nil
+		end
+		return item
+	end
+
+	return open,
 		function(g)
-			f = g
+			local collecting
+			collecting, give = lists.reusing(g)
+			f = collecting or g
+			new_list()
 			set_run(g)
 			if g then
 				compile_after(receiver.returns_matches(g) and late_rounds or own_rounds)
 			end
-		end
+		end,
+		take
 end
 
 --- Each line goes to `run`, which passes on what comes of it. The loop begins at line `row`, 0
@@ -103,8 +146,8 @@ function M.new(port, run)
 	end
 end
 
---- Each line goes to `open`, which gives matches; those go to `next_step`.
-function M.flat(port, open, next_step, id)
+--- Each line goes to `open`; what it leaves open goes to `next_step`.
+function M.flat(port, open, take, next_step, id)
 	local progress = state.progress
 
 	return function()
@@ -115,9 +158,9 @@ function M.flat(port, open, next_step, id)
 		while true do
 			while at < last do
 				progress.step = id
-				local text = text_of_match(at)
+				local item = take(at)
 				at = at + 1
-				next_step(text)
+				next_step(item)
 			end
 			if row == rows then
 				break

@@ -14,6 +14,7 @@ macro_rules! scripts {
 }
 
 scripts!(
+    "bytecode",
     "chain",
     "codec",
     "failure",
@@ -27,6 +28,7 @@ scripts!(
     "heads/reduce",
     "keys",
     "line",
+    "lists",
     "native",
     "order",
     "patterns",
@@ -48,8 +50,8 @@ scripts!(
 /// The modules in the order in which they load, after `native` and `state`, which take addresses;
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
-    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "receiver", "shapes",
-    "words", "line", "prelude", "chain",
+    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
+    "shapes", "lists", "words", "line", "prelude", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

@@ -281,7 +281,8 @@ impl Vm {
     }
 
     /// LuaJIT doesn't collect garbage when the limit is reached, so its pause must leave room: near
-    /// the limit a new cycle begins at once. This costs time, and no result depends on it.
+    /// the limit a new cycle begins at once. This costs time, and no result depends on it. A cycle
+    /// takes few steps: there is one with each new object, and a few large ones fill the memory.
     fn mind_memory(&self) {
         let used = self.lua.used_memory();
         if used > self.memory_limit / 8 * 7 {
@@ -291,7 +292,7 @@ impl Vm {
         let room = (self.memory_limit.saturating_sub(live) / 2).min(live.max(4 << 20));
         let pause = 100 + (room.saturating_mul(100) / live).min(900);
         self.lua.gc_set_mode(GcMode::Incremental(
-            GcIncParams::default().pause(pause as i32).step_multiplier(400),
+            GcIncParams::default().pause(pause as i32).step_multiplier(4000),
         ));
     }
 }

@@ -121,6 +121,14 @@ fn the_loops_are_compiled() {
         let counting = combine(steps, &[1], "function(a, b) return a + b end");
         assert_compiled(counting, &Rows::Lines(text.as_bytes()));
     }
+    let collects = "function(l)
+        local words = {}
+        for word in l:lower():gmatch('%w+') do if #word > 1 then words[#words + 1] = word end end
+        return words
+    end";
+    let steps = vec![flat_map(1, collects), map(2, "function(w) return w, 1, #w end")];
+    let counting = combine(steps, &[1], "function(a, b, c, d) return a + c, b + d end");
+    assert_compiled(counting, &Rows::Lines(text.as_bytes()));
 }
 
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`

@@ -6,6 +6,7 @@
 mod environment;
 mod errors;
 mod lazy;
+mod lists;
 mod loops;
 mod patterns;
 mod reduce;

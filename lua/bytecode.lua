@@ -1,0 +1,125 @@
+--- bytecode: the instructions of the user's functions, for who looks at what one can do.
+-- In: a function. Out: its instructions, the numbers of the operations that are asked for, what an
+-- instruction has to do with a slot, and where it jumps. That temporaries lie above locals, which
+-- keep their slots, is how LuaJIT compiles. The numbers of operations are learnt from functions that
+-- contain them.
+
+local jit_util = require("jit.util")
+local funcinfo, funcbc = jit_util.funcinfo, jit_util.funcbc
+local band, rshift = bit.band, bit.rshift
+local next = next
+
+local M = {}
+
+-- What an operand is (lj_bc.h, BCMode), as far as slots and jumps go.
+local DST, BASE, VAR, RBASE, JUMP = 1, 2, 3, 4, 13
+local is_slot = { [DST] = true, [BASE] = true, [VAR] = true, [RBASE] = true }
+
+local function decode(f, pc)
+	local ins, mode = funcbc(f, pc)
+	local b = band(rshift(mode, 3), 15)
+	local wide = b == 0
+	return {
+		op = band(ins, 255),
+		a = band(rshift(ins, 8), 255),
+		b = not wide and rshift(ins, 24) or nil,
+		c = wide and rshift(ins, 16) or band(rshift(ins, 16), 255),
+		mode_a = band(mode, 7),
+		mode_b = b,
+		mode_c = band(rshift(mode, 7), 15),
+	}
+end
+
+--- The instructions behind the header.
+function M.instructions(f)
+	local list = {}
+	for pc = 1, funcinfo(f).bytecodes - 1 do
+		list[pc] = decode(f, pc)
+	end
+	return list
+end
+
+local instructions = M.instructions
+
+local op = {}
+-- Puts a value into an argument's slot and can call nothing.
+local is_argument = {}
+-- Loops whose target the JIT has overwritten.
+local is_patched = {}
+do
+	local any = nil
+	local list = instructions(function(line)
+		return line:x("text", 1, 1.5, true, any)
+	end)
+	op.MOV, op.TGETS, op.CALLT = list[1].op, list[2].op, list[#list].op
+	-- How far above the called method's slot the receiver's is.
+	M.SHIFT = list[1].a - list[2].a
+	for pc = 3, #list - 1 do
+		is_argument[list[pc].op] = true
+	end
+	is_argument[op.MOV] = true
+	op.UGET = list[#list - 1].op
+	list = instructions(function(line)
+		-- selene: allow(empty_loop)
+		for _ in line:x() do
+		end
+	end)
+	op.CALL, op.JMP, op.ITERC, op.RET0 = list[3].op, list[4].op, list[5].op, list[#list].op
+	is_patched[list[6].op + 2] = true
+	list = instructions(function(line)
+		-- selene: allow(empty_loop)
+		for _ = 1, line do
+		end
+		while line do
+			line = 1
+		end
+	end)
+	is_patched[list[5].op + 2] = true
+	for pc = 6, #list do
+		if list[pc].mode_a == RBASE and list[pc].mode_c == JUMP and list[pc].op ~= op.JMP then
+			is_patched[list[pc].op + 2] = true
+		end
+	end
+	list = instructions(function(line)
+		return #line
+	end)
+	op.LEN, op.RET1 = list[1].op, list[2].op
+	op.ISF = instructions(function(line)
+		if line then
+			return
+		end
+	end)[1].op
+	op.IST = instructions(function(line)
+		if not line then
+			return
+		end
+	end)[1].op
+	list = instructions(function(value)
+		local list = {}
+		list[#list + 1] = value
+	end)
+	op.TNEW, op.ADDVN, op.TSETV = list[1].op, list[3].op, list[4].op
+end
+
+M.op, M.is_argument, M.is_patched = op, is_argument, is_patched
+
+--- Where an instruction jumps, if it does.
+function M.target(pc, i)
+	return i.mode_c == JUMP and pc + 1 + i.c - 32768 or nil
+end
+
+--- Whether the instruction has to do with the slot, or with one above that a range may begin at.
+function M.touches(i, slot)
+	if i.op == op.RET0 or i.op == op.JMP or (i.mode_a == RBASE and i.mode_c == JUMP) then
+		return false
+	end
+	for operand, mode in next, { a = i.mode_a, b = i.mode_b, c = i.mode_c } do
+		local at = i[operand]
+		if is_slot[mode] and (at == slot or (at < slot and (mode == BASE or mode == RBASE))) then
+			return true
+		end
+	end
+	return false
+end
+
+return M

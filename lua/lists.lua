@@ -1,0 +1,177 @@
+--- lists: functions that collect their results in a list, made to collect them in a table of ours.
+-- In: a function of the user's. Out: one that does the same, but takes the table that it is given
+-- where the other makes one; nothing where somebody could notice. A table for each line is what
+-- such a function costs most.
+-- Nobody does if the function makes one table, once in a call; does nothing with it but append by
+-- `list[#list + 1] = value`, ask for `#list` and return it; and nobody else gets it. Then it has no
+-- holes, so that its length does not depend on what was in it before.
+
+local bytecode = require("gleamflow.bytecode")
+local jit_util = require("jit.util")
+local funcinfo, funck = jit_util.funcinfo, jit_util.funck
+local instructions, touches, target = bytecode.instructions, bytecode.touches, bytecode.target
+local op, is_patched = bytecode.op, bytecode.is_patched
+
+local type, getfenv, setfenv, loadstring = type, getfenv, setfenv, loadstring
+local dump, byte, char, sub = string.dump, string.byte, string.char, string.sub
+local setupvalue = debug.setupvalue
+
+local M = {}
+
+-- Where `list[#list + 1] = value` begins that ends at `pc`; the value may come between.
+local function begin_of_append(f, code, pc, slot)
+	local index = code[pc].c
+	for at = pc - 1, 2, -1 do
+		local i = code[at]
+		if target(at, i) then
+			return nil
+		elseif i.op == op.ADDVN and i.a == index then
+			local length = code[at - 1]
+			local is_next = i.b == index and funck(f, i.c) == 1
+			local is_length = length.op == op.LEN and length.a == index and length.c == slot
+			return is_next and is_length and at - 1 or nil
+		elseif touches(i, index) then
+			return nil
+		end
+	end
+end
+
+-- Whether the instruction at `pc` leaves the list a list, and to the function.
+local function is_harmless(f, code, pc, slot, jumped_to)
+	local i = code[pc]
+	if i.op == op.LEN then
+		return i.a ~= slot
+	elseif i.op == op.IST or i.op == op.ISF or i.op == op.RET1 then
+		return true
+	elseif i.op == op.TSETV and i.b == slot and i.a ~= slot and i.c ~= slot then
+		local from = begin_of_append(f, code, pc, slot)
+		for at = from and from + 1 or pc, pc do
+			if not from or jumped_to[at] then
+				return false
+			end
+		end
+		return true
+	end
+	return not touches(i, slot)
+end
+
+-- Where a function makes the one list that it may return, and in which slot.
+local function place_of_list(f)
+	local info = funcinfo(f)
+	if info.isvararg or info.children or info.upvalues ~= 0 then
+		return nil
+	end
+	local code, jumped_to = instructions(f), {}
+	local made
+	for pc, i in ipairs(code) do
+		if is_patched[i.op] or (i.op == op.TNEW and made) then
+			return nil
+		elseif i.op == op.TNEW then
+			made = pc
+		end
+		local to = target(pc, i)
+		if to then
+			jumped_to[to] = true
+			if made and to <= made then
+				return nil
+			end
+		end
+	end
+	local slot = made and code[made].a
+	for pc = made and made + 1 or 1, #code do
+		if not made or not is_harmless(f, code, pc, slot, jumped_to) then
+			return nil
+		end
+	end
+	return made, slot
+end
+
+local function read_uleb(s, at)
+	local value, factor = 0, 1
+	repeat
+		local b = byte(s, at)
+		value = value + b % 128 * factor
+		factor = factor * 128
+		at = at + 1
+	until b < 128
+	return value, at
+end
+
+local function uleb(value)
+	local s = ""
+	while value >= 128 do
+		s = s .. char(value % 128 + 128)
+		value = (value - value % 128) / 128
+	end
+	return s .. char(value)
+end
+
+-- The dumped function, which has no upvalue, with one, and an instruction that takes it in the place
+-- of that at `pc`. The format is that of version 2 (lj_bcdump.h), with line numbers.
+local function with_upvalue(dumped, pc, slot)
+	if sub(dumped, 1, 4) ~= "\27LJ\2" then
+		return nil
+	end
+	local flags, at = read_uleb(dumped, 5)
+	local is_stripped = flags % 4 >= 2
+	if is_stripped or flags % 2 == 1 then
+		return nil
+	end
+	local name_size
+	name_size, at = read_uleb(dumped, at)
+	local head = sub(dumped, 1, at + name_size - 1)
+	local _, begin = read_uleb(dumped, at + name_size)
+	local counts = {}
+	at = begin + 4
+	for nth = 1, 6 do
+		counts[nth], at = read_uleb(dumped, at)
+	end
+	local _, _, size, debug_size, _, lines = unpack(counts)
+	local debug_from = #dumped - debug_size
+	local width = lines < 256 and 1 or lines < 65536 and 2 or 4
+	counts[4] = debug_size + 1
+	for nth = 1, 6 do
+		counts[nth] = uleb(counts[nth])
+	end
+	local body = table.concat({
+		sub(dumped, begin, begin + 2),
+		"\1",
+		table.concat(counts),
+		sub(dumped, at, at + 4 * pc - 5),
+		char(op.UGET, slot, 0, 0),
+		sub(dumped, at + 4 * pc, at + 4 * size - 1),
+		-- What kind of upvalue it is, in two bytes; its name, which is empty, stands behind the lines.
+		"\0\0",
+		sub(dumped, at + 4 * size, debug_from + size * width - 1),
+		"\0",
+		sub(dumped, debug_from + size * width, -2),
+	})
+	return head .. uleb(#body) .. body .. "\0"
+end
+
+-- By prototype, so that the traces of one serve all tasks.
+local known = {}
+
+--- The function that takes the table, and give(table), if there is such a function. The table must
+-- be empty whenever it is called.
+function M.reusing(f)
+	local proto = type(f) == "function" and funcinfo(f).proto
+	if not proto then
+		return nil
+	end
+	local made = known[proto]
+	if made == nil then
+		local pc, slot = place_of_list(f)
+		local dumped = pc and with_upvalue(dump(f), pc, slot)
+		made = dumped and loadstring(dumped) or false
+		known[proto] = made
+	end
+	if not made then
+		return nil
+	end
+	return setfenv(made, getfenv(f)), function(list)
+		setupvalue(made, 1, list)
+	end
+end
+
+return M
