@@ -51,6 +51,17 @@ local function leading_steps(steps)
 	return #steps
 end
 
+-- Whether what comes to a combine may be a count of texts: see `lua/heads/lines_tally.lua`.
+local function may_count(segment)
+	local steps, tail = segment.steps, segment.tail
+	local first, last = steps[1], steps[#steps]
+	return segment.head.kind == "lines"
+		and tail
+		and (#tail.keys == 1 and tail.keys[1] == 1)
+		and (#steps == 1 or #steps == 2 and first.kind == "flat_map")
+		and last.kind == "map"
+end
+
 local function build_segment(index, segment, template)
 	local port = native.port(segment.port)
 	local send = flusher(index)
@@ -59,10 +70,10 @@ local function build_segment(index, segment, template)
 	if segment.keeps_lines then
 		run = template("tails/lines").new(port, send)
 	end
-	local tail, tally = segment.tail, nil
+	local tail = segment.tail
 	if tail then
 		local set, clear
-		run, end_tail, set, clear, tally =
+		run, end_tail, set, clear =
 			template("tails/combine").new(template, tail.id, tail.keys, frames)
 		tail = { id = tail.id, chunk = tail.chunk, set = set }
 		chunks[#chunks + 1] = tail
@@ -99,9 +110,6 @@ local function build_segment(index, segment, template)
 	local recognise = {}
 	if flat then
 		push = lines.flat(port, run, take, behind, steps[leading].id)
-		if tally and leading == 1 and #steps == 2 and steps[2].kind == "map" then
-			push, recognise = template("heads/lines_tally").new(port, push, behind, tally)
-		end
 	elseif lines then
 		push = lines.new(port, leading == 0 and lines.string(run) or run)
 		if leading > 0 and steps[1].kind == "filter" then
@@ -115,6 +123,10 @@ local function build_segment(index, segment, template)
 			head.keys,
 			template
 		)
+	end
+	if may_count(segment) then
+		push, end_head, recognise =
+			template("heads/lines_tally").new(port, flat, push, tail.id, send, frames.pair)
 	end
 	for i, take in ipairs(recognise) do
 		local code = own[i] or tail

@@ -37,6 +37,7 @@ typedef struct {
   const uint8_t *bytes;
 } gleamflow_words;
 typedef struct { const uint8_t *text; int32_t id; } gleamflow_hint;
+typedef struct { const uint8_t *refused; uint32_t refused_size; } gleamflow_tally;
 typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_line;
 typedef struct {
   uint32_t (*row_s)(gleamflow_port *, const uint8_t *, uint32_t);
@@ -75,8 +76,11 @@ typedef struct {
   uint32_t (*pattern_fill)(const gleamflow_pattern *, const uint8_t *, uint32_t, uint32_t, uint32_t *, uint32_t);
   int32_t (*pattern_replace)(const gleamflow_pattern *, const uint8_t *, uint32_t, const uint8_t *, uint32_t, uint32_t, gleamflow_key *);
   void (*words_scan)(gleamflow_words *, const gleamflow_pattern *, const gleamflow_port *, uint32_t);
-  uint32_t (*words_tally)(const gleamflow_words *, const int32_t *, double *, uint32_t, double);
   const uint8_t *(*words_lower)(gleamflow_words *, const gleamflow_port *, uint32_t);
+  uint32_t (*tally_find)(gleamflow_tally *, const gleamflow_pattern *, const gleamflow_port *);
+  uint32_t (*tally_add)(gleamflow_tally *, const gleamflow_port *, uint32_t);
+  uint32_t (*tally_rows)(gleamflow_tally *, gleamflow_port *, double);
+  void (*tally_clear)(gleamflow_tally *);
   uint32_t (*find_text)(const uint8_t *, uint32_t, const uint8_t *, uint32_t);
 } gleamflow_natives;
 ]])
@@ -121,8 +125,11 @@ for _, name in ipairs({
 	"pattern_fill",
 	"pattern_replace",
 	"words_scan",
-	"words_tally",
 	"words_lower",
+	"tally_find",
+	"tally_add",
+	"tally_rows",
+	"tally_clear",
 	"find_text",
 }) do
 	M[name] = natives[name]
@@ -131,6 +138,7 @@ end
 local port_pointer = ffi.typeof("gleamflow_port *")
 local key_pointer = ffi.typeof("gleamflow_key *")
 local words_pointer = ffi.typeof("gleamflow_words *")
+local tally_pointer = ffi.typeof("gleamflow_tally *")
 local progress_pointer = ffi.typeof("gleamflow_progress *")
 
 function M.port(address)
@@ -143,6 +151,10 @@ end
 
 function M.words(address)
 	return ffi.cast(words_pointer, address)
+end
+
+function M.tally(address)
+	return ffi.cast(tally_pointer, address)
 end
 
 function M.progress(address)

@@ -11,6 +11,7 @@ local M = {
 	progress = native.progress(addresses.progress),
 	key = native.key(addresses.key),
 	words = native.words(addresses.words),
+	tally = native.tally(addresses.tally),
 	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
 	null = addresses.null,
 	-- Thrown when the failure is already known, so that it is not reported as another one.

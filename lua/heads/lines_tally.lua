@@ -1,68 +1,79 @@
---- lines_tally: the loop over a block of text lines whose matches are counted by their text.
--- In: the port; the loop that calls the functions; the continuation that takes the text of a match;
--- and from the combine at the end, `memory()`. Out: push(), and what takes the functions of each
--- task: flat_map's, map's and reduce's.
--- Recognised, see `lua/shapes.lua`: `return line:gmatch(PATTERN)`, `return word, NUMBER` and
--- `return x + y`. A text that the combine already has is counted without a call, others go the way
--- of all. The sums are of integers and far below 2^53, so their order does not matter.
+--- lines_tally: the loop over a block of text lines of which texts are counted: matches, or lines.
+-- In: the port; whether there is a flat_map; the loop that calls the functions; the step of the
+-- combine, what hands on the full buffer, and pair(text, number), which writes a row. Out: push(),
+-- finish(), and what takes the functions of each task: flat_map's if there is one, map's, reduce's.
+-- Recognised, see `lua/shapes.lua`: `return line:gmatch(PATTERN)`, `return text, NUMBER` and
+-- `return x + y`. Sums are of integers and far below 2^53, so that their order does not matter.
 
+local ffi = require("ffi")
 local native = require("gleamflow.native")
-local lazy = require("gleamflow.line")
-local words_of = require("gleamflow.words")
+local scanned_pattern = require("gleamflow.line").scanned_pattern
 local shapes = require("gleamflow.shapes")
 local state = require("gleamflow.state")
 
-local words_tally, words = native.words_tally, state.words
-local text_of_match, scan = words_of.text, words_of.scan
-local scanned_pattern = lazy.scanned_pattern
+local tally_find, tally_add = native.tally_find, native.tally_add
+local tally_rows, tally_clear = native.tally_rows, native.tally_clear
+local tally = state.tally
 
 local M = {}
 
-function M.new(port, push_lines, next_step, memory)
+function M.new(port, flat, push_lines, id, send, pair)
 	local progress = state.progress
 	local pattern, number, is_sum
 
-	local function push_counted(compiled)
-		local places, sums = memory()
-		scan(compiled, port, 0)
-		local ends, last = words.ends, words.count
-		local at, row = 0, 0
-		while true do
-			at = words_tally(words, places, sums, at, number)
-			if at == last then
-				return
+	local function flush()
+		progress.step = id
+		local status = tally_rows(tally, port, number)
+		while status ~= 0 do
+			if status == 1 then
+				send()
+			else
+				-- It is refused again, with an error.
+				pair(ffi.string(tally.refused, tally.refused_size), number)
 			end
-			while ends[row] <= at do
-				row = row + 1
-			end
-			progress.row = row
-			local text = text_of_match(at)
-			at = at + 1
-			next_step(text)
+			status = tally_rows(tally, port, number)
+		end
+	end
+
+	local function count(compiled)
+		local last = tally_find(tally, compiled and compiled.pattern, port)
+		local at = tally_add(tally, port, 0)
+		while at < last do
+			flush()
+			at = tally_add(tally, port, at)
 		end
 	end
 
 	local function push()
-		local compiled = pattern and number and is_sum and scanned_pattern(port, pattern)
-		if compiled then
-			return push_counted(compiled)
+		local compiled = pattern and scanned_pattern(port, pattern) or nil
+		if number and is_sum and (compiled or not flat) then
+			return count(compiled)
 		end
 		return push_lines()
 	end
 
-	return push,
-		{
-			function(f)
-				pattern = shapes.matched_pattern(f)
-			end,
-			function(f)
-				number = shapes.number_of_key(f)
-				number = number and number > 0 and number
-			end,
-			function(f)
-				is_sum = shapes.is_sum(f)
-			end,
-		}
+	local function finish()
+		if number then
+			flush()
+		end
+	end
+
+	local takes = {
+		function(f)
+			number = shapes.number_of_key(f)
+			number = number and number > 0 and number
+		end,
+		function(f)
+			is_sum = shapes.is_sum(f)
+			tally_clear(tally)
+		end,
+	}
+	if flat then
+		table.insert(takes, 1, function(f)
+			pattern = shapes.matched_pattern(f)
+		end)
+	end
+	return push, finish, takes
 end
 
 return M

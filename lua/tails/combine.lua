@@ -49,8 +49,6 @@ function M.new(template, id, columns, tail)
 	local known_size = 4 * (words.most + 1)
 	local known_memory = ffi.new("int32_t[?]", words.most + 1)
 	local known, numbered = ffi.cast("int32_t *", known_memory), false
-	-- By place: what `lines_tally` has added to the first value, if it has.
-	local sums, tallied
 	-- By place: the key, or the list of key columns; how many values; the first and second value;
 	-- and the list of values where there are none or more.
 	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
@@ -81,9 +79,6 @@ function M.new(template, id, columns, tail)
 		if numbered then
 			-- This function is what keeps the memory: a pointer does not.
 			ffi.fill(known_memory, known_size)
-		end
-		if tallied then
-			ffi.fill(sums, 8 * (count + 1))
 		end
 		count, cost, some, all, numbered = 0, 0, false, false, false
 	end
@@ -133,11 +128,6 @@ function M.new(template, id, columns, tail)
 
 	local function flush()
 		progress.step = id
-		if tallied then
-			for place = 1, count do
-				firsts[place] = firsts[place] + sums[place]
-			end
-		end
 		for place = 1, count do
 			local key, first = keys[place], firsts[place]
 			if width == 1 and type(key) == "string" and type(first) == "number" then
@@ -368,19 +358,7 @@ function M.new(template, id, columns, tail)
 		return general(n, ...)
 	end
 
-	-- The places of texts by their numbers, 0 where there is none, and the sums of those places.
-	local function tally()
-		tallied = true
-		sums = sums or ffi.new("double[?]", MOST_KEYS + 1)
-		return known, sums
-	end
-
-	local function end_task()
-		clear()
-		tallied = false
-	end
-
-	return run, flush, fold.set, end_task, tally
+	return run, flush, fold.set, clear
 end
 
 return M

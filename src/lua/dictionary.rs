@@ -4,16 +4,12 @@
 //! so nothing that leaves a task may depend on them; `lua/words.lua` keeps the text of each. Few of
 //! them are better than many: each text is a string that every cycle of the collector walks over.
 
-use xxhash_rust::xxh3::xxh3_128;
+use super::text_key::{KEY_BYTES, Slot, TextKey, part};
 
 /// The number of a text that has none; the others begin at 1.
 const NONE: u32 = 0;
 /// A longer text gets no number.
 const MOST_BYTES: u32 = 64;
-/// A text of at most so many bytes is its own key.
-const KEY_BYTES: u32 = 16;
-/// The size of a text that is forgotten, or was never there.
-const FREE: u32 = u32::MAX;
 /// So many texts are looked up together.
 const BATCH: usize = 32;
 /// After new texts that hardly came again, so many blocks go without numbers.
@@ -39,40 +35,27 @@ pub(super) struct Dictionary {
     resting: u32,
 }
 
-/// The number of a text, and as many bits of its hash as there is room for.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Slot(u32);
-
-impl Slot {
-    /// Numbers are smaller: a dictionary has at most half as many.
-    const IDS: u32 = 1 << 18;
-
-    fn new(hash: u32, id: u32) -> Slot {
-        Slot(hash / Slot::IDS * Slot::IDS + id)
-    }
-
-    fn id(self) -> u32 {
-        self.0 % Slot::IDS
-    }
-
-    fn may_be(self, hash: u32) -> bool {
-        self.0 / Slot::IDS == hash / Slot::IDS
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Text {
-    /// The text and zeros behind it, or its hash where it is longer.
-    key: [u64; 2],
-    size: u32,
-    hash: u32,
+    key: TextKey,
     /// How often it has come again.
     count: u32,
     /// Where it lies in `long`.
     place: u32,
 }
 
-const NO_TEXT: Text = Text { key: [0; 2], size: FREE, hash: 0, count: 0, place: 0 };
+impl Text {
+    /// One that is forgotten, or was never there.
+    const NONE: Text = Text { key: TextKey::NONE, count: 0, place: 0 };
+
+    fn is_there(&self) -> bool {
+        self.key.size != TextKey::NO_SIZE
+    }
+
+    fn is(&self, key: &TextKey) -> bool {
+        self.key.words == key.words && self.key.size == key.size
+    }
+}
 
 impl Dictionary {
     /// About `most` texts at a time have numbers.
@@ -81,7 +64,7 @@ impl Dictionary {
             most,
             slots: Vec::new(),
             // Number 0 is of none.
-            texts: vec![NO_TEXT],
+            texts: vec![Text::NONE],
             long: Vec::new(),
             free: Vec::new(),
             forgotten: Vec::new(),
@@ -115,18 +98,18 @@ impl Dictionary {
         let is_rare = |(_, text): &(u32, &Text)| text.count <= most_of_rare;
         self.forgotten = self.live().filter(is_rare).map(|(id, _)| id).collect();
         for &id in &self.forgotten {
-            self.texts[id as usize] = NO_TEXT;
+            self.texts[id as usize] = Text::NONE;
         }
         // Low numbers are given again first: what is close together shares the caches.
         self.free.extend(&self.forgotten);
         self.free.sort_unstable_by(|a, b| b.cmp(a));
         let long = std::mem::take(&mut self.long);
-        for text in self.texts.iter_mut().filter(|text| text.size != FREE) {
+        for text in self.texts.iter_mut().filter(|text| text.is_there()) {
             text.count /= 2;
-            if text.size > KEY_BYTES {
+            if text.key.size > KEY_BYTES {
                 let from = text.place as usize;
                 text.place = self.long.len() as u32;
-                self.long.extend_from_slice(&long[from..from + text.size as usize]);
+                self.long.extend_from_slice(&long[from..from + text.key.size as usize]);
             }
         }
         self.fill_slots();
@@ -134,7 +117,7 @@ impl Dictionary {
 
     /// The numbers that mean a text, each with it.
     fn live(&self) -> impl Iterator<Item = (u32, &Text)> {
-        (0..).zip(&self.texts).filter(|(_, text)| text.size != FREE)
+        (0..).zip(&self.texts).filter(|(_, text)| text.is_there())
     }
 
     /// Of each span of the block, the number of its text; and the places among them where a number
@@ -154,24 +137,23 @@ impl Dictionary {
         }
         ids.reserve(spans.len());
         self.came += spans.len() as u64;
-        let mut batch = [NO_TEXT; BATCH];
+        let mut batch = [TextKey::NONE; BATCH];
         let mut found = [NONE; BATCH];
         for spans in spans.chunks(BATCH) {
             self.make_room(BATCH);
-            for (text, span) in batch.iter_mut().zip(spans) {
-                *text = Text::new(block, *span);
+            for (key, span) in batch.iter_mut().zip(spans) {
+                *key = TextKey::new(block, *span);
             }
             // No loop waits for memory before it asks for the next text's.
             let mask = self.slots.len() - 1;
             let batch = &batch[..spans.len()];
-            for (id, text) in found.iter_mut().zip(batch) {
-                *id = self.slots[text.hash as usize & mask].id();
+            for (id, key) in found.iter_mut().zip(batch) {
+                *id = self.slots[key.hash as usize & mask].id();
             }
             let mut others = 0_u32;
-            for (nth, (id, text)) in found.iter().zip(batch).enumerate() {
+            for (nth, (id, key)) in found.iter().zip(batch).enumerate() {
                 let known = &mut self.texts[*id as usize];
-                let is_same = known.key == text.key && known.size == text.size;
-                let is_same = is_same & (text.size <= KEY_BYTES);
+                let is_same = known.is(key) & (key.size <= KEY_BYTES);
                 known.count += u32::from(is_same);
                 others |= u32::from(!is_same) << nth;
             }
@@ -191,19 +173,18 @@ impl Dictionary {
 
     /// The number of a text, and whether it has just got it.
     #[inline(never)]
-    fn look_up(&mut self, text: &Text, bytes: &[u8]) -> (u32, bool) {
-        if text.size > MOST_BYTES {
+    fn look_up(&mut self, key: &TextKey, bytes: &[u8]) -> (u32, bool) {
+        if key.size > MOST_BYTES {
             return (NONE, false);
         }
         let mask = self.slots.len() - 1;
-        let mut at = text.hash as usize & mask;
+        let mut at = key.hash as usize & mask;
         while self.slots[at] != Slot::default() {
             let slot = self.slots[at];
-            if slot.may_be(text.hash) {
+            if slot.may_be(key.hash) {
                 let known = &mut self.texts[slot.id() as usize];
-                let is_same = known.key == text.key && known.size == text.size;
                 let is_whole = || self.long[known.place as usize..].starts_with(bytes);
-                if is_same && (text.size <= KEY_BYTES || is_whole()) {
+                if known.is(key) && (key.size <= KEY_BYTES || is_whole()) {
                     known.count += 1;
                     return (slot.id(), false);
                 }
@@ -211,13 +192,12 @@ impl Dictionary {
             at = (at + 1) & mask;
         }
         let Some(id) = self.free_number() else { return (NONE, false) };
-        self.slots[at] = Slot::new(text.hash, id);
-        let known = &mut self.texts[id as usize];
-        *known = *text;
-        if text.size > KEY_BYTES {
-            known.place = self.long.len() as u32;
+        self.slots[at] = Slot::new(key.hash, id);
+        let place = self.long.len() as u32;
+        if key.size > KEY_BYTES {
             self.long.extend_from_slice(bytes);
         }
+        self.texts[id as usize] = Text { key: *key, count: 0, place };
         self.added += 1;
         (id, true)
     }
@@ -229,7 +209,7 @@ impl Dictionary {
         if self.texts.len() > 2 * self.most {
             return None;
         }
-        self.texts.push(NO_TEXT);
+        self.texts.push(Text::NONE);
         Some(self.texts.len() as u32 - 1)
     }
 
@@ -246,64 +226,12 @@ impl Dictionary {
     fn fill_slots(&mut self) {
         self.slots.fill(Slot::default());
         let mask = self.slots.len() - 1;
-        for (id, text) in (0..).zip(&self.texts).filter(|(_, text)| text.size != FREE) {
-            let mut at = text.hash as usize & mask;
+        for (id, text) in (0..).zip(&self.texts).filter(|(_, text)| text.is_there()) {
+            let mut at = text.key.hash as usize & mask;
             while self.slots[at] != Slot::default() {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = Slot::new(text.hash, id);
+            self.slots[at] = Slot::new(text.key.hash, id);
         }
     }
-}
-
-impl Text {
-    fn new(block: &[u8], [start, end]: [u32; 2]) -> Text {
-        let size = end - start;
-        let (key, hash) = match size {
-            0..=KEY_BYTES => {
-                let key = first_bytes(block, start as usize, size as usize);
-                (key, mix(key, size))
-            }
-            17..=MOST_BYTES => {
-                let hash = xxh3_128(part(block, [start, end]));
-                ([hash as u64, (hash >> 64) as u64], hash as u32)
-            }
-            _ => ([0; 2], 0),
-        };
-        Text { key, hash, size, count: 0, place: 0 }
-    }
-}
-
-fn part(block: &[u8], [start, end]: [u32; 2]) -> &[u8] {
-    &block[start as usize..end as usize]
-}
-
-/// By size: the bits of a key's two halves that are of the text.
-const MASKS: [[u64; 2]; KEY_BYTES as usize + 1] = {
-    let mut masks = [[0; 2]; KEY_BYTES as usize + 1];
-    let mut size = 1;
-    while size < masks.len() {
-        masks[size] = masks[size - 1];
-        masks[size][(size - 1) / 8] |= 255 << (8 * ((size - 1) % 8));
-        size += 1;
-    }
-    masks
-};
-
-/// Up to 16 bytes as two numbers, zeros behind them.
-fn first_bytes(block: &[u8], start: usize, size: usize) -> [u64; 2] {
-    let mut chunk = [0; 16];
-    match block[start..].first_chunk() {
-        Some(whole) => chunk = *whole,
-        None => chunk[..size].copy_from_slice(&block[start..start + size]),
-    }
-    let (halves, _) = chunk.as_chunks();
-    let [low, high] = MASKS[size];
-    [u64::from_le_bytes(halves[0]) & low, u64::from_le_bytes(halves[1]) & high]
-}
-
-fn mix(key: [u64; 2], size: u32) -> u32 {
-    let x = key[0] ^ key[1].rotate_left(23) ^ u64::from(size);
-    let product = u128::from(x) * 0x9e37_79b9_7f4a_7c15;
-    ((product >> 64) as u64 ^ product as u64) as u32
 }

@@ -8,6 +8,7 @@ mod dictionary;
 mod failure;
 mod heap;
 mod keys;
+mod matches;
 mod native;
 mod natives;
 mod pattern;
@@ -20,8 +21,10 @@ mod segment;
 mod setup;
 mod slabs;
 mod syntax;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod text_key;
 mod vm;
 mod words;
 

@@ -11,8 +11,7 @@
 //! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
-//! length. Of `words_tally`, `places` has one for each number up to `most`, and `sums` one for each
-//! of them.
+//! length. `tally_add` is called with the block that was loaded at `tally_find`.
 #![allow(unsafe_code)]
 
 use std::slice;
@@ -21,6 +20,7 @@ use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
 use super::replace::replace;
+use super::tally::Tally;
 use super::words::Words;
 use crate::row::msgpack::Value;
 use crate::row::{msgpack, text};
@@ -72,13 +72,7 @@ natives! {
     fn row_sn(port: *mut Port, s: *const u8, n: u32, x: f64) -> u32 {
         // SAFETY: see the module's contract.
         let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
-        if !is_address(s) && let Some(status) = port.write(&[Value::Str(s), number(x)], s.len()) {
-            return status;
-        }
-        port.begin();
-        let status = port.string(s);
-        port.number(x);
-        port.end(status)
+        port.text_and_number(s, x)
     }
     fn row_ss(port: *mut Port, s: *const u8, n: u32, t: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.
@@ -282,27 +276,35 @@ natives! {
         let (block, ends) = unsafe { port.lines() };
         words.scan(pattern, block, ends, view != 0);
     }
-    fn words_tally(words: *const Words, places: *const i32, sums: *mut f64, from: u32, number: f64) -> u32 {
-        // SAFETY: see the module's contract.
-        let words = unsafe { &*words };
-        let ids = &words.ids()[from as usize..];
-        for (at, &id) in (from..).zip(ids) {
-            // SAFETY: see the module's contract.
-            let place = unsafe { *places.add(id as usize) };
-            if place == 0 {
-                return at;
-            }
-            // SAFETY: see the module's contract.
-            unsafe { *sums.add(place as usize) += number };
-        }
-        from + ids.len() as u32
-    }
     fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
         // SAFETY: see the module's contract.
         let (words, port) = unsafe { (&mut *words, &*port) };
         // SAFETY: see the module's contract.
         let (block, _) = unsafe { port.lines() };
         words.change_case(block, upper != 0).as_ptr()
+    }
+    fn tally_find(tally: *mut Tally, pattern: *const Pattern, port: *const Port) -> u32 {
+        // SAFETY: see the module's contract.
+        let (tally, pattern, port) = unsafe { (&mut *tally, pattern.as_ref(), &*port) };
+        // SAFETY: see the module's contract.
+        let (block, ends) = unsafe { port.lines() };
+        tally.find(pattern, block, ends)
+    }
+    fn tally_add(tally: *mut Tally, port: *const Port, from: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (tally, port) = unsafe { (&mut *tally, &*port) };
+        // SAFETY: see the module's contract.
+        let (block, _) = unsafe { port.lines() };
+        tally.add(block, from)
+    }
+    fn tally_rows(tally: *mut Tally, port: *mut Port, number: f64) -> u32 {
+        // SAFETY: see the module's contract.
+        let (tally, port) = unsafe { (&mut *tally, &mut *port) };
+        tally.put_rows(port, number)
+    }
+    fn tally_clear(tally: *mut Tally) {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *tally }.clear();
     }
     fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.
@@ -314,6 +316,19 @@ natives! {
 }
 
 impl Port {
+    /// Puts out such a row, or says why not.
+    pub(super) fn text_and_number(&mut self, s: &[u8], x: f64) -> u32 {
+        if !is_address(s)
+            && let Some(status) = self.write(&[Value::Str(s), number(x)], s.len())
+        {
+            return status;
+        }
+        self.begin();
+        let status = self.string(s);
+        self.number(x);
+        self.end(status)
+    }
+
     fn begin(&mut self) {
         self.mark = self.out.len();
         self.out.extend_from_slice(&[0; 4]);

@@ -9,6 +9,7 @@ use super::failure::internal;
 use super::native::{Key, Ports, Shared, natives_address, progress_address};
 use super::scripts::{self, MODULES};
 use super::syntax::{compile_chunk, compile_expression};
+use super::tally::Tally;
 use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
 use crate::error::Failure;
@@ -25,6 +26,7 @@ impl Modules {
         lua: &Lua,
         key: &Key,
         words: &Shared<Words>,
+        tally: &Shared<Tally>,
         progress: &Progress,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
@@ -42,6 +44,7 @@ impl Modules {
         addresses.set("progress", progress_address(progress))?;
         addresses.set("key", key.address())?;
         addresses.set("words", words.address())?;
+        addresses.set("tally", tally.address())?;
         addresses.set("null", Value::NULL)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;

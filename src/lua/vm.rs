@@ -17,6 +17,7 @@ use super::native::{Key, Ports, Shared};
 use super::port::Port;
 use super::setup::{Modules, setup};
 use super::slabs::TIGHT_BYTES;
+use super::tally::Tally;
 use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
 use crate::error::Failed;
@@ -45,6 +46,7 @@ pub(crate) struct Vm {
     progress: Arc<Progress>,
     _key: Key,
     words: Shared<Words>,
+    tally: Shared<Tally>,
     memory_limit: usize,
     /// There was a task since the last rest.
     awake: Cell<bool>,
@@ -68,7 +70,8 @@ impl Vm {
         let ports: Ports =
             segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
-        let modules = Modules::load(&lua, &key, &words, &progress).map_err(internal)?;
+        let tally = Shared::new(Tally::new());
+        let modules = Modules::load(&lua, &key, &words, &tally, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
         #[cfg(test)]
         let environment = modules.environment.clone();
@@ -94,6 +97,7 @@ impl Vm {
             progress,
             _key: key,
             words,
+            tally,
             memory_limit,
             awake: Cell::new(false),
             #[cfg(test)]
@@ -128,6 +132,7 @@ impl Vm {
             return;
         }
         self.words.with(Words::rest);
+        self.tally.with(Tally::rest);
         if self.lua.held() > (self.memory_limit / 16).clamp(RESTING_BYTES.0, RESTING_BYTES.1) {
             self.release();
             let _ = self.lua.gc_collect();

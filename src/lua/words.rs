@@ -5,8 +5,8 @@
 use std::ptr;
 
 use super::dictionary::Dictionary;
-use super::pattern::{MOST_CAPTURES, Pattern, Places};
-use super::runs::Runs;
+use super::matches::Matches;
+use super::pattern::Pattern;
 
 /// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
 #[repr(C)]
@@ -28,18 +28,11 @@ pub(super) struct Words {
     most: u32,
     /// What the spans count in.
     bytes: *const u8,
-    found: Found,
+    matches: Matches,
+    numbers: Vec<u32>,
+    new: Vec<u32>,
     dictionary: Dictionary,
     changed: Vec<u8>,
-}
-
-#[derive(Default)]
-struct Found {
-    ids: Vec<u32>,
-    spans: Vec<u32>,
-    ends: Vec<u32>,
-    fresh: Vec<u32>,
-    runs: Runs,
 }
 
 impl Words {
@@ -57,7 +50,9 @@ impl Words {
             forgotten_count: 0,
             most: 2 * most as u32,
             bytes: ptr::null(),
-            found: Found::default(),
+            matches: Matches::default(),
+            numbers: Vec::new(),
+            new: Vec::new(),
             dictionary: Dictionary::new(most),
             changed: Vec::new(),
         }
@@ -78,63 +73,27 @@ impl Words {
     /// `changed`, in what `change_case` made of the block.
     pub fn scan(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32], changed: bool) {
         let block = if changed { &self.changed } else { block };
-        self.found.find(pattern, block, line_ends);
+        self.matches.find(pattern, block, line_ends);
         if let Some(forgotten) = self.dictionary.prepare() {
             self.generation += 1;
             self.forgotten = forgotten.as_ptr();
             self.forgotten_count = forgotten.len() as u32;
         }
-        let found = &mut self.found;
-        let (spans, _) = found.spans.as_chunks();
-        self.dictionary.number(block, spans, &mut found.ids, &mut found.fresh);
-        self.ids = found.ids.as_ptr();
-        self.spans = found.spans.as_ptr();
-        self.ends = found.ends.as_ptr();
-        self.count = found.ids.len() as u32;
-        self.fresh = found.fresh.as_ptr();
-        self.fresh_count = found.fresh.len() as u32;
+        let (spans, _) = self.matches.spans.as_chunks();
+        self.dictionary.number(block, spans, &mut self.numbers, &mut self.new);
+        self.ids = self.numbers.as_ptr();
+        self.spans = self.matches.spans.as_ptr();
+        self.ends = self.matches.ends.as_ptr();
+        self.count = self.numbers.len() as u32;
+        self.fresh = self.new.as_ptr();
+        self.fresh_count = self.new.len() as u32;
         self.bytes = block.as_ptr();
-    }
-
-    /// Of each match, the number of its text.
-    pub fn ids(&self) -> &[u32] {
-        &self.found.ids
     }
 
     /// Lets go of what belonged to a block.
     pub fn rest(&mut self) {
         self.count = 0;
-        self.found = Found::default();
-        self.changed = Vec::new();
-    }
-}
-
-impl Found {
-    fn find(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
-        self.spans.clear();
-        self.ends.clear();
-        match pattern.run() {
-            Some(run) => {
-                self.runs.find(&run, block, line_ends, &mut self.spans, &mut self.ends);
-            }
-            None => self.find_in_lines(pattern, block, line_ends),
-        }
-    }
-
-    fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
-        let mut places: Places = [0; 2 * MOST_CAPTURES];
-        let mut line_start = 0;
-        for &line_end in line_ends {
-            let line = &block[line_start as usize..line_end as usize];
-            let mut from = 0;
-            while from <= line.len()
-                && let Some((start, end)) = pattern.find(line, from, &mut places)
-            {
-                self.spans.extend([line_start + start as u32, line_start + end as u32]);
-                from = end.max(start + 1);
-            }
-            self.ends.push(self.spans.len() as u32 / 2);
-            line_start = line_end + 1;
-        }
+        self.matches = Matches::default();
+        (self.numbers, self.new, self.changed) = (Vec::new(), Vec::new(), Vec::new());
     }
 }

@@ -117,7 +117,9 @@ fn the_loops_are_compiled() {
         "function(l) return l:gmatch('%w+') end",
         "function(l) local it = l:gmatch('%w+') return it end",
     ] {
-        let steps = vec![flat_map(1, words), map(2, "function(w) return w, 1 end")];
+        // Not recognised, or there were no loop.
+        let one = map(2, "function(w) local one = 1 return w, one end");
+        let steps = vec![flat_map(1, words), one];
         let counting = combine(steps, &[1], "function(a, b) return a + b end");
         assert_compiled(counting, &Rows::Lines(text.as_bytes()));
     }
@@ -169,7 +171,7 @@ fn speed() {
         combine(
             vec![
                 flat_map(1, "function(l) return l:gmatch('%w+') end"),
-                map(2, "function(w) return w, 1 end"),
+                map(2, "function(w) local one = 1 return w, one end"),
             ],
             &[1],
             "function(a, b) return a + b end",

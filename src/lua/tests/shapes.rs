@@ -83,30 +83,47 @@ fn shapes_and_nothing_else_are_recognised() {
     }
 }
 
-/// What three tasks over the same blocks give, each row or the error.
-fn tasks(shared: &str, [words, row, sum]: [&str; 3], blocks: &[&str]) -> Vec<String> {
-    let vm = vm_with(
-        &[code(9, shared)],
-        vec![combine(vec![flat_map(1, words), map(2, row)], &[1], sum)],
-    );
+/// What three tasks over the same blocks give: rows whose keys are summed up, as behind the exchange,
+/// or the error.
+fn tasks(
+    shared: &str,
+    keys: &[u32],
+    steps: Vec<LuaStep>,
+    sum: &str,
+    blocks: &[&str],
+) -> Vec<String> {
+    let vm = vm_with(&[code(9, shared)], vec![combine(steps, keys, sum)]);
     let mut all = Vec::new();
     for _ in 0..3 {
         vm.begin_task(7).expect("begins");
-        let mut rows = Vec::new();
+        let mut rows: Vec<(String, f64)> = Vec::new();
         let mut out = |_: usize, frames: &mut Vec<u8>, _: u32| {
-            rows.extend(show(frames));
+            for row in show(frames) {
+                let (key, value) = row.rsplit_once('|').expect("two columns");
+                match value.parse() {
+                    Ok(number) => rows.push((key.to_owned(), number)),
+                    Err(_) => rows.push((row, 0.0)),
+                }
+            }
             Ok(())
         };
         let done = blocks
             .iter()
             .try_for_each(|block| vm.push(0, &Rows::Lines(block.as_bytes()), &mut out))
             .and_then(|()| vm.finish(0, &mut out));
-        if let Err(Failed { failure, row }) = done {
-            rows.push(format!("{:?} {row:?} {}", failure.step, failure.message));
+        let mut sums = std::collections::BTreeMap::<String, f64>::new();
+        rows.into_iter().for_each(|(key, number)| *sums.entry(key).or_default() += number);
+        let mut shown = format!("{sums:?}");
+        if let Err(Failed { failure, .. }) = done {
+            shown = format!("{:?} {}", failure.step, failure.message);
         }
-        all.push(rows.join("\n"));
+        all.push(shown);
     }
     all
+}
+
+fn counted(shared: &str, [words, row, sum]: [&str; 3], blocks: &[&str]) -> Vec<String> {
+    tasks(shared, &[1], vec![flat_map(1, words), map(2, row)], sum, blocks)
 }
 
 #[test]
@@ -155,20 +172,20 @@ fn a_count_is_what_the_functions_would_give() {
         let row = format!("function(w) return w, {number} end");
         let plain_words = format!("function(l) local s = l return s:gmatch('{pattern}') end");
         let plain_row = format!("function(w) local n = {number} return w, n end");
-        let expected = tasks(shared, [&plain_words, &plain_row, sum], blocks);
+        let expected = counted(shared, [&plain_words, &plain_row, sum], blocks);
         assert_eq!(
-            tasks(shared, [&words, &row, sum], blocks),
+            counted(shared, [&words, &row, sum], blocks),
             expected,
             "{pattern} {number} {shared}"
         );
         // Two of three.
         assert_eq!(
-            tasks(shared, [&words, &plain_row, sum], blocks),
+            counted(shared, [&words, &plain_row, sum], blocks),
             expected,
             "{pattern} {shared}"
         );
         assert_eq!(
-            tasks(shared, [&plain_words, &row, sum], blocks),
+            counted(shared, [&plain_words, &row, sum], blocks),
             expected,
             "{pattern} {shared}"
         );
@@ -184,8 +201,43 @@ fn a_count_is_what_the_functions_would_give() {
             "function(l) return l:gmatch('%a') end",
             "function(l) local s = l return s:gmatch('%a') end",
         ];
-        let [recognised, plain] = words.map(|words| tasks("", [words, row, sum], &few));
+        let [recognised, plain] = words.map(|words| counted("", [words, row, sum], &few));
         assert_eq!(recognised, plain, "{row} {sum}");
+    }
+}
+
+#[test]
+fn lines_are_counted_as_the_functions_would() {
+    let many: String =
+        (0..70_000).map(|n| format!("line {}\n\nlong line {n} of many\n", n % 9)).collect();
+    let blocks = ["a\n\nb\na\n", "", "a\r\n", &many, &many];
+    let (row, sum) = ("function(l) return l, 5 end", "function(a, b) return a + b end");
+    let plain = "function(l) local n = 5 return l, n end";
+    for (keys, filter) in
+        [(&[1][..], false), (&[2], false), (&[1, 2], false), (&[], false), (&[1], true)]
+    {
+        let steps = |row: &str| {
+            let keeps = LuaStep::Filter(code(1, "function(l) return #l > 1 end"));
+            let row = map(2, row);
+            if filter { vec![keeps, row] } else { vec![row] }
+        };
+        // Of rows that are all key nothing is added, and two texts are not.
+        let sum = if keys == [1] { sum } else { "function(a, b) return a end" };
+        let recognised = tasks("", keys, steps(row), sum, &blocks);
+        assert_eq!(recognised, tasks("", keys, steps(plain), sum, &blocks), "{keys:?}");
+    }
+}
+
+#[test]
+fn keys_other_than_the_text_are_not_counted() {
+    let words = "function(l) return l:gmatch('%w+') end";
+    let (row, plain) = ("function(w) return w, 2 end", "function(w) local n = 2 return w, n end");
+    let sum = "function(a, b) return a + b end";
+    for keys in [&[2][..], &[1, 2], &[]] {
+        let [recognised, expected] = [row, plain].map(|row| {
+            tasks("", keys, vec![flat_map(1, words), map(2, row)], sum, &["1 2 3 2\n", "7\n"])
+        });
+        assert_eq!(recognised, expected, "{keys:?}");
     }
 }
 
@@ -199,5 +251,5 @@ fn a_row_that_cannot_be_kept_is_named() {
     ];
     let plain = ["function(l) local s = l return s:gmatch('.+') end", shape[1], shape[2]];
     let input = ["a\nb\na\n", "table: 0x41\n"];
-    assert_eq!(tasks("", shape, &input), tasks("", plain, &input));
+    assert_eq!(counted("", shape, &input), counted("", plain, &input));
 }
