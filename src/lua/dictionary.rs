@@ -49,11 +49,11 @@ impl Text {
     const NONE: Text = Text { key: TextKey::NONE, count: 0, place: 0 };
 
     fn is_there(&self) -> bool {
-        self.key.size != TextKey::NO_SIZE
+        self.key.size() != TextKey::NO_SIZE
     }
 
     fn is(&self, key: &TextKey) -> bool {
-        self.key.words == key.words && self.key.size == key.size
+        self.key.words == key.words && self.key.size() == key.size()
     }
 }
 
@@ -106,10 +106,10 @@ impl Dictionary {
         let long = std::mem::take(&mut self.long);
         for text in self.texts.iter_mut().filter(|text| text.is_there()) {
             text.count /= 2;
-            if text.key.size > KEY_BYTES {
+            if text.key.size() > KEY_BYTES {
                 let from = text.place as usize;
                 text.place = self.long.len() as u32;
-                self.long.extend_from_slice(&long[from..from + text.key.size as usize]);
+                self.long.extend_from_slice(&long[from..from + text.key.size() as usize]);
             }
         }
         self.fill_slots();
@@ -148,12 +148,12 @@ impl Dictionary {
             let mask = self.slots.len() - 1;
             let batch = &batch[..spans.len()];
             for (id, key) in found.iter_mut().zip(batch) {
-                *id = self.slots[key.hash as usize & mask].id();
+                *id = self.slots[key.hash() as usize & mask].id();
             }
             let mut others = 0_u32;
             for (nth, (id, key)) in found.iter().zip(batch).enumerate() {
                 let known = &mut self.texts[*id as usize];
-                let is_same = known.is(key) & (key.size <= KEY_BYTES);
+                let is_same = known.is(key) & (key.size() <= KEY_BYTES);
                 known.count += u32::from(is_same);
                 others |= u32::from(!is_same) << nth;
             }
@@ -174,17 +174,17 @@ impl Dictionary {
     /// The number of a text, and whether it has just got it.
     #[inline(never)]
     fn look_up(&mut self, key: &TextKey, bytes: &[u8]) -> (u32, bool) {
-        if key.size > MOST_BYTES {
+        if key.size() > MOST_BYTES {
             return (NONE, false);
         }
         let mask = self.slots.len() - 1;
-        let mut at = key.hash as usize & mask;
+        let mut at = key.hash() as usize & mask;
         while self.slots[at] != Slot::default() {
             let slot = self.slots[at];
-            if slot.may_be(key.hash) {
+            if slot.may_be(key.hash()) {
                 let known = &mut self.texts[slot.id() as usize];
                 let is_whole = || self.long[known.place as usize..].starts_with(bytes);
-                if known.is(key) && (key.size <= KEY_BYTES || is_whole()) {
+                if known.is(key) && (key.size() <= KEY_BYTES || is_whole()) {
                     known.count += 1;
                     return (slot.id(), false);
                 }
@@ -192,9 +192,9 @@ impl Dictionary {
             at = (at + 1) & mask;
         }
         let Some(id) = self.free_number() else { return (NONE, false) };
-        self.slots[at] = Slot::new(key.hash, id);
+        self.slots[at] = Slot::new(key.hash(), id);
         let place = self.long.len() as u32;
-        if key.size > KEY_BYTES {
+        if key.size() > KEY_BYTES {
             self.long.extend_from_slice(bytes);
         }
         self.texts[id as usize] = Text { key: *key, count: 0, place };
@@ -227,11 +227,11 @@ impl Dictionary {
         self.slots.fill(Slot::default());
         let mask = self.slots.len() - 1;
         for (id, text) in (0..).zip(&self.texts).filter(|(_, text)| text.is_there()) {
-            let mut at = text.key.hash as usize & mask;
+            let mut at = text.key.hash() as usize & mask;
             while self.slots[at] != Slot::default() {
                 at = (at + 1) & mask;
             }
-            self.slots[at] = Slot::new(text.key.hash, id);
+            self.slots[at] = Slot::new(text.key.hash(), id);
         }
     }
 }

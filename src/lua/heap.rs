@@ -38,9 +38,12 @@ pub(super) struct State {
 }
 
 struct Heap {
+    raw: *mut ffi::lua_State,
     /// Bytes that LuaJIT has asked for.
     used: usize,
     limit: usize,
+    /// With more bytes used the collector is woken: by itself it may sleep until the limit.
+    wake_at: usize,
     /// Bytes of the blocks that are too large for slabs.
     large: usize,
     slabs: Slabs,
@@ -60,7 +63,30 @@ fn layout(size: usize) -> Option<Layout> {
 
 impl Heap {
     fn new() -> Heap {
-        Heap { used: 0, limit: usize::MAX, large: 0, slabs: Slabs::new(), trim_from: 0 }
+        Heap {
+            raw: ptr::null_mut(),
+            used: 0,
+            limit: usize::MAX,
+            wake_at: usize::MAX,
+            large: 0,
+            slabs: Slabs::new(),
+            trim_from: 0,
+        }
+    }
+
+    /// Where the collector is to be woken next: in the upper half, a quarter of what is free on.
+    fn next_wake(&self) -> usize {
+        (self.used + self.limit.saturating_sub(self.used) / 4).max(self.limit / 2)
+    }
+
+    #[cold]
+    fn wake_collector(&mut self) {
+        self.wake_at = self.next_wake();
+        if !self.raw.is_null() {
+            // SAFETY: the state is open, and this sets nothing but the number of bytes from which
+            // it takes steps of a collection.
+            unsafe { ffi::lua_gc(self.raw, ffi::LUA_GCRESTART, 0) };
+        }
     }
 
     /// A block of a whole size; null where there is none.
@@ -177,6 +203,11 @@ unsafe extern "C" fn allocate(
     };
     if !given.is_null() || new_size == 0 {
         heap.used = used;
+        if used > heap.wake_at {
+            heap.wake_collector();
+        } else if new_size == 0 && used < heap.wake_at / 2 {
+            heap.wake_at = heap.limit / 2;
+        }
     }
     given.cast()
 }
@@ -190,6 +221,7 @@ impl State {
         let (lua, raw) = unsafe {
             let raw = ffi::lua_newstate(allocate, heap.get().cast());
             assert!(!raw.is_null(), "no memory is left for a Lua state");
+            (*heap.get()).raw = raw;
             ffi::luaL_openlibs(raw);
             (Lua::get_or_init_from_ptr(raw).clone(), raw)
         };
@@ -199,7 +231,11 @@ impl State {
     /// The most that the state may hold; more is an error of the code that asks for it.
     pub fn set_limit(&self, bytes: usize) {
         // SAFETY: LuaJIT does not run meanwhile.
-        unsafe { (*self.heap.get()).limit = bytes };
+        unsafe {
+            let heap = &mut *self.heap.get();
+            heap.limit = bytes;
+            heap.wake_at = heap.next_wake();
+        }
     }
 
     /// Bytes that the state holds, those that wait among them.

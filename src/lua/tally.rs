@@ -169,12 +169,12 @@ impl Counts {
         // No loop waits for memory before it asks for the next text's.
         let mut found = [0; BATCH];
         for (id, key) in found.iter_mut().zip(&*batch) {
-            *id = self.slots[key.hash as usize % SLOTS].id();
+            *id = self.slots[key.hash() as usize % SLOTS].id();
         }
         let mut others = 0_u32;
         for (nth, (id, key)) in found.iter().zip(&*batch).enumerate() {
             let known = &mut self.entries[*id as usize];
-            let is_same = known.is(key) & (key.size <= KEY_BYTES);
+            let is_same = known.is(key) & (key.size() <= KEY_BYTES);
             known.count += u64::from(is_same);
             others |= u32::from(!is_same) << nth;
         }
@@ -187,31 +187,31 @@ impl Counts {
 
     #[inline(never)]
     fn add_one(&mut self, key: &TextKey, bytes: &[u8]) {
-        let mut at = key.hash as usize % SLOTS;
+        let mut at = key.hash() as usize % SLOTS;
         while self.slots[at] != Slot::default() {
             let slot = self.slots[at];
-            if slot.may_be(key.hash) {
+            if slot.may_be(key.hash()) {
                 let known = &mut self.entries[slot.id() as usize];
                 let is_whole = || self.long[known.place as usize..].starts_with(bytes);
-                if known.is(key) && (key.size <= KEY_BYTES || is_whole()) {
+                if known.is(key) && (key.size() <= KEY_BYTES || is_whole()) {
                     known.count += 1;
                     return;
                 }
             }
             at = (at + 1) % SLOTS;
         }
-        self.slots[at] = Slot::new(key.hash, self.entries.len() as u32);
+        self.slots[at] = Slot::new(key.hash(), self.entries.len() as u32);
         let place = self.long.len() as u32;
-        if key.size > KEY_BYTES {
+        if key.size() > KEY_BYTES {
             self.long.extend_from_slice(bytes);
         }
-        self.entries.push(Entry { words: key.words, size: key.size, place, count: 1 });
+        self.entries.push(Entry { words: key.words, size: key.size(), place, count: 1 });
         self.cost += TEXT_COST + bytes.len();
     }
 }
 
 impl Entry {
     fn is(&self, key: &TextKey) -> bool {
-        self.words == key.words && self.size == key.size
+        self.words == key.words && self.size == key.size()
     }
 }

@@ -9,8 +9,9 @@ pub(super) const KEY_BYTES: u32 = 16;
 pub(super) struct TextKey {
     /// The text and zeros behind it, or its hash where it is longer.
     pub words: [u64; 2],
-    pub size: u32,
-    pub hash: u32,
+    /// The size, then the hash: in one number, because two that were just written apart are slow to
+    /// be read together.
+    size_and_hash: u64,
 }
 
 /// The number of a text, from 1 on, and as many bits of its hash as there is room for.
@@ -38,17 +39,36 @@ impl Slot {
 impl TextKey {
     /// The size of no text.
     pub const NO_SIZE: u32 = u32::MAX;
-    pub const NONE: TextKey = TextKey { words: [0; 2], size: TextKey::NO_SIZE, hash: 0 };
+    pub const NONE: TextKey = TextKey { words: [0; 2], size_and_hash: u32::MAX as u64 };
 
+    #[inline(always)]
     pub fn new(block: &[u8], span: [u32; 2]) -> TextKey {
         let size = span[1] - span[0];
-        if size <= KEY_BYTES {
-            let words = first_bytes(block, span[0] as usize, size as usize);
-            return TextKey { words, size, hash: mix(words, size) };
-        }
-        let hash = xxh3_128(part(block, span));
-        TextKey { words: [hash as u64, (hash >> 64) as u64], size, hash: hash as u32 }
+        let (words, hash) = match size {
+            0..=KEY_BYTES => {
+                let words = first_bytes(block, span[0] as usize, size as usize);
+                (words, mix(words, size))
+            }
+            _ => {
+                let hash = hash_of_long(part(block, span));
+                ([hash as u64, (hash >> 64) as u64], hash as u32)
+            }
+        };
+        TextKey { words, size_and_hash: u64::from(size) | u64::from(hash) << 32 }
     }
+
+    pub fn size(&self) -> u32 {
+        self.size_and_hash as u32
+    }
+
+    pub fn hash(&self) -> u32 {
+        (self.size_and_hash >> 32) as u32
+    }
+}
+
+#[inline(never)]
+fn hash_of_long(text: &[u8]) -> u128 {
+    xxh3_128(text)
 }
 
 pub(super) fn part(block: &[u8], [start, end]: [u32; 2]) -> &[u8] {
@@ -68,6 +88,7 @@ const MASKS: [[u64; 2]; KEY_BYTES as usize + 1] = {
 };
 
 /// Up to 16 bytes as two numbers, zeros behind them.
+#[inline(always)]
 fn first_bytes(block: &[u8], start: usize, size: usize) -> [u64; 2] {
     let mut chunk = [0; 16];
     match block[start..].first_chunk() {

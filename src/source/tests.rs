@@ -227,7 +227,7 @@ fn a_line_over_several_splits_appears_once() {
     content.extend(b"\nafter\n");
     content.extend(b"abcdefg\n".repeat(MIB / 8));
     let (_dir, files) = files(&[("a", &content)]);
-    let splits = plan_splits(&files, None);
+    let splits = plan_splits(&files, Some(MIB as u64));
     assert_eq!(splits.len(), 5);
     let read: Vec<_> = splits.into_iter().map(|split| read_split(split, 256 << 10)).collect();
     assert!(read[1].is_empty() && read[2].is_empty());

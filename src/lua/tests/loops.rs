@@ -69,6 +69,11 @@ fn a_later_segment_runs_inside_an_earlier_ones_flush() {
 /// three in a row bring neither a trace nor an abort. When that is so is not fixed: an exit that
 /// is rarely taken becomes hot, and gets its side trace, only after many rows.
 fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
+    assert_compiled_after(12, segment, rows);
+}
+
+/// The same with fewer than so many aborts: a loop inside another has more of them.
+fn assert_compiled_after(aborts: u32, segment: LuaSegment, rows: &Rows<'_>) {
     let vm = vm(segment);
     let count = vm.watch_traces().expect("jit.attach works");
     let mut counts: Vec<(u32, u32, String)> = Vec::new();
@@ -83,7 +88,7 @@ fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
     }
     assert!(counts[0].0 > 0, "no trace of the loop: {counts:?}");
     assert!(at_rest(&counts), "not steady: {counts:?}");
-    assert!(counts.iter().map(|count| count.1).sum::<u32>() < 12, "given up: {counts:?}");
+    assert!(counts.iter().map(|count| count.1).sum::<u32>() < aborts, "given up: {counts:?}");
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn the_loops_are_compiled() {
     end";
     let steps = vec![flat_map(1, collects), map(2, "function(w) return w, 1, #w end")];
     let counting = combine(steps, &[1], "function(a, b, c, d) return a + c, b + d end");
-    assert_compiled(counting, &Rows::Lines(text.as_bytes()));
+    assert_compiled_after(60, counting, &Rows::Lines(text.as_bytes()));
 }
 
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`

@@ -224,7 +224,8 @@ fn lines_are_counted_as_the_functions_would() {
         // Of rows that are all key nothing is added, and two texts are not.
         let sum = if keys == [1] { sum } else { "function(a, b) return a end" };
         let recognised = tasks("", keys, steps(row), sum, &blocks);
-        assert_eq!(recognised, tasks("", keys, steps(plain), sum, &blocks), "{keys:?}");
+        // Too long to be shown.
+        assert!(recognised == tasks("", keys, steps(plain), sum, &blocks), "{keys:?} {filter}");
     }
 }
 
