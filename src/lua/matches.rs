@@ -1,25 +1,22 @@
 //! The matches of a pattern in a whole block of lines.
 
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
-use super::runs::Runs;
+use super::runs::{Found, Runs};
 
 #[derive(Default)]
 pub(super) struct Matches {
-    /// Where each begins, and where it ends.
-    pub spans: Vec<u32>,
-    /// Per line: the matches in it and before it.
-    pub ends: Vec<u32>,
+    pub found: Found,
     runs: Runs,
 }
 
 impl Matches {
     /// Finds the matches of a pattern without captures in each line.
     pub fn find(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
-        self.spans.clear();
-        self.ends.clear();
+        self.found.spans.clear();
+        self.found.ends.clear();
         match pattern.run() {
             Some(run) => {
-                self.runs.find(&run, block, line_ends, &mut self.spans, &mut self.ends);
+                self.runs.find(&run, block, line_ends, &mut self.found);
             }
             None => self.find_in_lines(pattern, block, line_ends),
         }
@@ -27,11 +24,11 @@ impl Matches {
 
     /// Takes each line as one match.
     pub fn take_lines(&mut self, line_ends: &[u32]) {
-        self.spans.clear();
-        self.ends.clear();
+        self.found.spans.clear();
+        self.found.ends.clear();
         let starts = std::iter::once(0).chain(line_ends.iter().map(|end| end + 1));
-        self.spans.extend(starts.zip(line_ends).flat_map(|(start, end)| [start, *end]));
-        self.ends.extend(1..=line_ends.len() as u32);
+        self.found.spans.extend(starts.zip(line_ends).flat_map(|(start, end)| [start, *end]));
+        self.found.ends.extend(1..=line_ends.len() as u32);
     }
 
     fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
@@ -43,10 +40,10 @@ impl Matches {
             while from <= line.len()
                 && let Some((start, end)) = pattern.find(line, from, &mut places)
             {
-                self.spans.extend([line_start + start as u32, line_start + end as u32]);
+                self.found.spans.extend([line_start + start as u32, line_start + end as u32]);
                 from = end.max(start + 1);
             }
-            self.ends.push(self.spans.len() as u32 / 2);
+            self.found.ends.push(self.found.spans.len() as u32 / 2);
             line_start = line_end + 1;
         }
     }

@@ -17,6 +17,15 @@ pub(super) struct Run {
     pub more: ByteSet,
 }
 
+/// Matches in a block of lines.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where each begins, and where it ends.
+    pub spans: Vec<u32>,
+    /// Per line: the matches in it and before it.
+    pub ends: Vec<u32>,
+}
+
 /// What finding takes room for.
 #[derive(Default)]
 pub(super) struct Runs {
@@ -29,49 +38,31 @@ pub(super) struct Runs {
 
 impl Runs {
     /// Finds the start and end of each match, and for each line how many there are up to its end.
-    pub fn find(
-        &mut self,
-        run: &Run,
-        block: &[u8],
-        line_ends: &[u32],
-        spans: &mut Vec<u32>,
-        ends: &mut Vec<u32>,
-    ) {
+    pub fn find(&mut self, run: &Run, block: &[u8], line_ends: &[u32], found: &mut Found) {
         run.first.mark(block, &mut self.first);
         run.more.mark(block, &mut self.more);
         if !run.more.includes(&run.first) {
-            return self.find_each(line_ends, spans, ends);
+            return self.find_each(line_ends, found);
         }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("bmi1") {
             // SAFETY: the processor has what the function was compiled for.
-            return unsafe { self.find_nested_on_x86(block.len(), line_ends, spans, ends) };
+            return unsafe { self.find_nested_on_x86(block.len(), line_ends, found) };
         }
-        self.find_nested(block.len(), line_ends, spans, ends);
+        self.find_nested(block.len(), line_ends, found);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "popcnt,bmi1")]
-    fn find_nested_on_x86(
-        &mut self,
-        size: usize,
-        line_ends: &[u32],
-        spans: &mut Vec<u32>,
-        ends: &mut Vec<u32>,
-    ) {
-        self.find_nested(size, line_ends, spans, ends);
+    fn find_nested_on_x86(&mut self, size: usize, line_ends: &[u32], found: &mut Found) {
+        self.find_nested(size, line_ends, found);
     }
 
     /// All bytes of the first set are in the second, so that a stretch of the second has at most
     /// one match, from its first byte of the first set to its end.
     #[inline(always)]
-    fn find_nested(
-        &mut self,
-        size: usize,
-        line_ends: &[u32],
-        spans: &mut Vec<u32>,
-        ends: &mut Vec<u32>,
-    ) {
+    fn find_nested(&mut self, size: usize, line_ends: &[u32], found: &mut Found) {
+        let Found { spans, ends } = found;
         self.before.clear();
         // Whether the byte before the word is in a match.
         let mut last = 0;
@@ -97,7 +88,8 @@ impl Runs {
         }));
     }
 
-    fn find_each(&self, line_ends: &[u32], spans: &mut Vec<u32>, ends: &mut Vec<u32>) {
+    fn find_each(&self, line_ends: &[u32], found: &mut Found) {
+        let Found { spans, ends } = found;
         let mut at = 0;
         while let Some(start) = next_set(&self.first, at) {
             at = next_clear(&self.more, start + 1);
@@ -133,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn expected(run: &Run, block: &[u8], line_ends: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    fn expected(run: &Run, block: &[u8], line_ends: &[u32]) -> Found {
         let (mut spans, mut ends) = (Vec::new(), Vec::new());
         let mut at = 0;
         for &line_end in line_ends {
@@ -150,7 +142,7 @@ mod tests {
             ends.push(spans.len() as u32 / 2);
             at = line_end as usize + 1;
         }
-        (spans, ends)
+        Found { spans, ends }
     }
 
     fn set(bytes: &[u8]) -> ByteSet {
@@ -185,16 +177,16 @@ mod tests {
             }
             let bytes = |picks: &[usize]| -> Vec<u8> { picks.iter().map(|&at| b"abc-"[at]).collect() };
             let run = Run { first: set(&bytes(&first)), more: set(&bytes(&more)) };
-            let (mut spans, mut ends) = (Vec::new(), Vec::new());
-            Runs::default().find(&run, &block, &line_ends, &mut spans, &mut ends);
-            prop_assert_eq!((spans, ends), expected(&run, &block, &line_ends));
+            let mut found = Found::default();
+            Runs::default().find(&run, &block, &line_ends, &mut found);
+            prop_assert_eq!(found, expected(&run, &block, &line_ends));
             if run.more.includes(&run.first) {
-                let (mut spans, mut ends) = (Vec::new(), Vec::new());
+                let mut found = Found::default();
                 let mut runs = Runs::default();
                 run.first.mark(&block, &mut runs.first);
                 run.more.mark(&block, &mut runs.more);
-                runs.find_nested(block.len(), &line_ends, &mut spans, &mut ends);
-                prop_assert_eq!((spans, ends), expected(&run, &block, &line_ends));
+                runs.find_nested(block.len(), &line_ends, &mut found);
+                prop_assert_eq!(found, expected(&run, &block, &line_ends));
             }
         }
     }

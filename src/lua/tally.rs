@@ -70,13 +70,13 @@ impl Tally {
             Some(pattern) => self.matches.find(pattern, block, line_ends),
             None => self.matches.take_lines(line_ends),
         }
-        self.matches.spans.len() as u32 / 2
+        self.matches.found.spans.len() as u32 / 2
     }
 
     /// Counts what was found, from `from` on; where it ends, because all are counted or because
     /// rows must be put out first.
     pub fn add(&mut self, block: &[u8], from: u32) -> u32 {
-        let (spans, _) = self.matches.spans.as_chunks();
+        let (spans, _) = self.matches.found.spans.as_chunks();
         from + self.counts.add(block, &spans[from as usize..]) as u32
     }
 

@@ -106,11 +106,6 @@ impl Vm {
         })
     }
 
-    /// Whether the state's part of the memory is so small that others need what it does not use.
-    pub fn is_tight(&self) -> bool {
-        self.memory_limit < TIGHT_BYTES
-    }
-
     /// Starts a task: fresh globals, the shared code, and each step's outer function again.
     pub fn begin_task(&self, seed: u64) -> Result<(), Failure> {
         self.awake.set(true);
@@ -123,6 +118,14 @@ impl Vm {
         // A double's 53 bits are what LuaJIT's generator takes.
         let result = self.begin.call::<bool>((seed >> 11) as f64);
         self.settle(result, None, None).map_err(|failed| failed.failure)
+    }
+
+    /// The task is over. Where the state's part of the memory is small, others need what it does not
+    /// use.
+    pub fn end_task(&self) {
+        if self.memory_limit < TIGHT_BYTES {
+            self.rest();
+        }
     }
 
     /// The task is over, and the next one may be long in coming: lets go of a large heap. A small

@@ -79,11 +79,11 @@ impl Words {
             self.forgotten = forgotten.as_ptr();
             self.forgotten_count = forgotten.len() as u32;
         }
-        let (spans, _) = self.matches.spans.as_chunks();
+        let (spans, _) = self.matches.found.spans.as_chunks();
         self.dictionary.number(block, spans, &mut self.numbers, &mut self.new);
         self.ids = self.numbers.as_ptr();
-        self.spans = self.matches.spans.as_ptr();
-        self.ends = self.matches.ends.as_ptr();
+        self.spans = self.matches.found.spans.as_ptr();
+        self.ends = self.matches.found.ends.as_ptr();
         self.count = self.numbers.len() as u32;
         self.fresh = self.new.as_ptr();
         self.fresh_count = self.new.len() as u32;

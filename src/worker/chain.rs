@@ -152,10 +152,9 @@ impl ChainRunner {
         }
     }
 
-    /// The task is over; see [`Vm::is_tight`].
-    pub(crate) fn rest_if_tight(&self) {
-        if let Some(vm) = self.vm.as_ref().filter(|vm| vm.is_tight()) {
-            vm.rest();
+    pub(crate) fn end_task(&self) {
+        if let Some(vm) = &self.vm {
+            vm.end_task();
         }
     }
 

@@ -8,6 +8,7 @@ mod alone;
 mod chain;
 mod channel;
 pub(crate) mod entry;
+mod inbound;
 mod native;
 pub(crate) mod runs;
 mod serve;

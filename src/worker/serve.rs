@@ -4,23 +4,24 @@
 //! out rows lets others work in between, from inside its own loop: with one worker, a row that
 //! makes rows without end would otherwise keep all that read them waiting.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::{Progress, Rows};
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
-use crate::row::block::{Header, Kind};
+use crate::row::block::Kind;
 use crate::worker::VERSION;
 use crate::worker::chain::ChainRunner;
-use crate::worker::channel::{Input, Output, Received};
+use crate::worker::channel::{Output, Received};
+use crate::worker::inbound::Inbound;
 use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::tail::{Sending, TailSink, lost};
@@ -29,10 +30,6 @@ use crate::worker::watchdog::{Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
 const MOST_NESTED: usize = 16;
-
-/// So long a task waits for the one before it to be told to read, before it gets a Lua state of its
-/// own: the two would share the processor's caches from then on.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 /// What a worker lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +49,13 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
     }
     let worker = Rc::new_cyclic(|this| Worker {
         this: this.clone(),
-        inbound: RefCell::new(Inbound { input: Input::new(input), waiting: VecDeque::new() }),
+        inbound: RefCell::new(Inbound::new(input)),
         output: Output::new(output),
         home,
         run: RefCell::default(),
         files: RunFiles::default(),
         tasks: RefCell::default(),
         running: RefCell::default(),
-        reading: Cell::default(),
         watched: Arc::new(Watched {
             progress: Arc::new(Progress::default()),
             task: AtomicU32::new(0),
@@ -86,16 +82,7 @@ struct Worker {
     tasks: RefCell<HashMap<u32, OpenTask>>,
     /// Tasks at work, each inside the one before it.
     running: RefCell<Vec<RunningTask>>,
-    /// The stage of the task that was opened or has read last, and when: it is soon told to read.
-    reading: Cell<Option<(StageId, Instant)>>,
     watched: Arc<Watched>,
-}
-
-/// Messages from the engine.
-struct Inbound {
-    input: Input,
-    /// For tasks that are at work: their messages wait until they are not.
-    waiting: VecDeque<Received>,
 }
 
 struct RunningTask {
@@ -126,62 +113,10 @@ struct OpenTask {
 }
 
 impl Worker {
-    /// The next message that can be dealt with; waits for one if there is none.
-    ///
-    /// A task is opened when the open ones of its stage want nothing: one after the other they
-    /// share a Lua state, and what of it is in the processor's caches.
     fn next_message(&self) -> io::Result<Option<Received>> {
-        let mut inbound = self.inbound.borrow_mut();
-        loop {
-            let at = self.first_in_turn(&inbound.waiting);
-            let opens = at.map(|at| inbound.waiting[at].header);
-            let opens = opens.filter(|header| header.kind == Kind::Open);
-            if let Some(at) = at
-                && !opens.is_some_and(|header| self.may_wait(&inbound.input, header.partition))
-            {
-                return Ok(inbound.waiting.remove(at));
-            }
-            if !inbound.input.is_ready() {
-                self.rest_idle(|_| true);
-            }
-            let Some(received) = inbound.input.next()? else { return Ok(None) };
-            inbound.waiting.push_back(received);
-        }
-    }
-
-    /// Whether there is more to receive before a task of the stage is opened.
-    fn may_wait(&self, input: &Input, stage: u32) -> bool {
-        let patience = match self.reading.get() {
-            Some((reading, since)) if reading as u32 == stage => {
-                PATIENCE.saturating_sub(since.elapsed())
-            }
-            _ => Duration::ZERO,
-        };
-        input.is_ready_within(patience)
-    }
-
-    /// Where the first message is that need not wait for an earlier task of the same stage.
-    fn first_in_turn(&self, waiting: &VecDeque<Received>) -> Option<usize> {
-        let tasks = self.tasks.borrow();
-        let stage_of = |received: &Received| Some(tasks.get(&received.header.task)?.stage as u32);
-        let mut unopened = Vec::new();
-        waiting.iter().position(|received| {
-            let Header { kind, task, partition: stage, .. } = received.header;
-            let is_held = unopened.contains(&task)
-                || kind == Kind::Open && waiting.iter().any(|other| stage_of(other) == Some(stage));
-            if is_held {
-                unopened.push(task);
-            }
-            !is_held
-        })
-    }
-
-    /// A message that had to wait and no longer has to. They come before what is still to be
-    /// read, so that each task's messages keep their order.
-    fn take_waiting(&self) -> Option<Received> {
-        let waiting = &mut self.inbound.borrow_mut().waiting;
-        let ready = waiting.iter().position(|received| !self.is_running(received.header.task))?;
-        waiting.remove(ready)
+        let tasks = &self.tasks;
+        let stage_of = |task: u32| Some(tasks.borrow().get(&task)?.stage as u32);
+        self.inbound.borrow_mut().next(stage_of, || self.rest_idle(|_| true))
     }
 
     fn is_running(&self, task: u32) -> bool {
@@ -206,14 +141,13 @@ impl Worker {
     fn receive_all_ready(&self) -> io::Result<()> {
         loop {
             let deep = self.running.borrow().len() >= MOST_NESTED;
-            let received = match if deep { None } else { self.take_waiting() } {
-                Some(received) => received,
-                None if !self.inbound.borrow().input.is_ready() => return Ok(()),
-                None => match self.inbound.borrow_mut().input.next()? {
-                    Some(received) => received,
-                    None => return Err(io::ErrorKind::UnexpectedEof.into()),
-                },
+            let mut inbound = self.inbound.borrow_mut();
+            let received = match deep {
+                true => inbound.receive_ready()?,
+                false => inbound.take_ready(|task| self.is_running(task))?,
             };
+            drop(inbound);
+            let Some(received) = received else { return Ok(()) };
             let number = received.header.task;
             if received.header.kind == Kind::Close && self.is_running(number) {
                 let mut running = self.running.borrow_mut();
@@ -222,7 +156,7 @@ impl Worker {
                     .filter(|task| task.number == number)
                     .for_each(|task| task.closed = true);
             } else if self.is_running(number) || deep {
-                self.inbound.borrow_mut().waiting.push_back(received);
+                self.inbound.borrow_mut().put_back(received);
                 if deep {
                     return Ok(());
                 }
@@ -255,7 +189,7 @@ impl Worker {
                 match self.open(number, spec) {
                     Ok(task) => {
                         let reads = task.source.is_own();
-                        self.reading.set(reads.then(|| (task.stage, Instant::now())));
+                        self.expect_read(reads.then_some(task.stage));
                         self.tasks.borrow_mut().insert(number, task);
                     }
                     Err(failure) => self.report(number, &failure)?,
@@ -269,6 +203,10 @@ impl Worker {
             kind => return Err(io::Error::other(format!("the engine does not send {kind:?}"))),
         }
         Ok(())
+    }
+
+    fn expect_read(&self, stage: Option<StageId>) {
+        self.inbound.borrow_mut().expect_read(stage.map(|stage| stage as u32));
     }
 
     fn set_up(&self, setup: Setup) {
@@ -348,7 +286,7 @@ impl Worker {
         // A task that has failed is gone, but blocks for it may still have been on their way.
         let Some(mut task) = self.tasks.borrow_mut().remove(&number) else { return Ok(()) };
         self.turn_to(number);
-        self.reading.set(None);
+        self.expect_read(None);
         let reads = matches!(work, Work::Read);
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
@@ -363,7 +301,7 @@ impl Worker {
         }
         match done {
             Ok(Worked::Taken) => {
-                self.reading.set(reads.then(|| (task.stage, Instant::now())));
+                self.expect_read(reads.then_some(task.stage));
                 self.tasks.borrow_mut().insert(number, task);
                 self.output.send(Kind::Ack, number, 0, 0, &[])
             }
@@ -371,7 +309,7 @@ impl Worker {
                 flush_user_output(self.home);
                 let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
                 self.output.send(Kind::Done, number, 0, 0, &payload)?;
-                task.chain.rest_if_tight();
+                task.chain.end_task();
                 run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
                 Ok(())
             }
