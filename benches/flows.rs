@@ -21,6 +21,7 @@ const FLOWS: &[(&str, Run)] = &[
     ("chain", chain),
     ("sort", sort),
     ("distinct_keys", distinct_keys),
+    ("distinct_keys_called", distinct_keys_called),
     ("pipe", pipe),
     ("pipe_columns", pipe_columns),
     ("one_row", one_row),
@@ -96,6 +97,15 @@ fn distinct_keys(input: &str, _: &str) -> Result<()> {
     Flow::new()
         .text_file(input)
         .map("function(key) return key, 1 end")
+        .reduce("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%s,%d")
+}
+
+/// The same in words that are not recognised.
+fn distinct_keys_called(input: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .map("function(key) local one = 1 return key, one end")
         .reduce("function(x, y) return x + y end")
         .save_text_to(stdout(), "%s,%d")
 }

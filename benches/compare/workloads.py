@@ -192,9 +192,15 @@ def distinct_keys(tools, size):
     return Workload(
         "R: count keys, most of them distinct, in 512M",
         source,
-        ["distinct_keys"],
+        ["distinct_keys", "distinct_keys_called"],
         [
             tools.ours("distinct_keys", source, GLEAMFLOW_MEMORY="512M"),
+            tools.ours(
+                "distinct_keys_called",
+                source,
+                "gleamflow, functions called",
+                GLEAMFLOW_MEMORY="512M",
+            ),
             shell("sort, uniq", gnu, as_ours=UNIQ_AS_OURS),
         ],
         ordered=True,

@@ -22,6 +22,8 @@ local hint = words.hint
 local MOST_KEYS = 65536
 local MOST_COST = 4 * 1048576
 local KEY_COST = 32
+-- So many rows pass by when the keys of a whole table came but once or so.
+local ROWS_ALONE = 4 * MOST_KEYS
 
 -- Stands for a nil, which would be a hole.
 local NIL = {}
@@ -53,6 +55,8 @@ function M.new(template, id, columns, tail)
 	-- and the list of values where there are none or more.
 	local keys, widths, firsts, seconds, others = {}, {}, {}, {}, {}
 	local count, cost = 0, 0
+	-- Rows of one value since the last flush, and how many are still to pass by.
+	local rows, alone = 0, 0
 	-- How many values all keys have; -1 where they differ, and `widths` says it.
 	local width = 0
 
@@ -81,6 +85,7 @@ function M.new(template, id, columns, tail)
 			ffi.fill(known_memory, known_size)
 		end
 		count, cost, some, all, numbered = 0, 0, false, false, false
+		rows = 0
 	end
 
 	words.on_forget(function(numbers, n)
@@ -135,6 +140,9 @@ function M.new(template, id, columns, tail)
 			else
 				flush_place(place)
 			end
+		end
+		if rows < count * 1.25 then
+			alone = ROWS_ALONE
 		end
 		clear()
 	end
@@ -243,6 +251,12 @@ function M.new(template, id, columns, tail)
 	end
 
 	local function add_one(key, v)
+		if alone > 0 and type(key) == "string" and type(v) == "number" then
+			alone = alone - 1
+			progress.step = id
+			return pair(key, v)
+		end
+		rows = rows + 1
 		local place, new = place_of(key, 1)
 		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
@@ -358,7 +372,12 @@ function M.new(template, id, columns, tail)
 		return general(n, ...)
 	end
 
-	return run, flush, fold.set, clear
+	local function end_task()
+		clear()
+		alone = 0
+	end
+
+	return run, flush, fold.set, end_task
 end
 
 return M

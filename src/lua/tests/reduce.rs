@@ -172,6 +172,38 @@ fn combine_flushes_at_a_constant_size() {
     assert_eq!(count, 70_000);
 }
 
+#[test]
+fn rows_whose_keys_do_not_repeat_pass_by_in_order() {
+    let numbered = "function(l) seen = (seen or 0) + 1 return l, seen end";
+    let vm = vm(combine(vec![map(1, numbered)], &[1], "function(old, new) return new end"));
+    // A full table of keys that come once, then each of them again, then some that repeat much.
+    let input: String = (0..65_536).map(|n| format!("key {n}\n")).collect();
+    let often = "key 7\nkey 8\n".repeat(200_000);
+    for _ in 0..2 {
+        vm.begin_task(0).expect("begins");
+        let mut rows = Vec::new();
+        let mut out = |_: usize, frames: &mut Vec<u8>, _: u32| {
+            rows.extend(show(frames));
+            Ok(())
+        };
+        for block in [&input, &input, &often] {
+            vm.push(0, &Rows::Lines(block.as_bytes()), &mut out).expect("runs");
+        }
+        vm.finish(0, &mut out).expect("runs");
+        let mut last = std::collections::HashMap::new();
+        for row in &rows {
+            let (key, value) = row.rsplit_once('|').expect("two columns");
+            let value: u64 = value.parse().expect("a number");
+            let before = last.insert(key.to_owned(), value);
+            assert!(before.is_none_or(|before| before < value), "{row} after {before:?}");
+        }
+        assert_eq!(last.len(), 65_536);
+        assert_eq!((last["\"key 5\""], last["\"key 8\""]), (65_536 + 6, 131_072 + 400_000));
+        // What repeats while rows pass by is not folded; what repeats later is.
+        assert_eq!(rows.len(), 65_536 + 4 * 65_536 + 2);
+    }
+}
+
 fn reduced(
     keys: u32,
     text: &str,
