@@ -128,12 +128,12 @@ local function build_segment(index, segment, template)
 		push, end_head, recognise =
 			template("heads/lines_tally").new(port, flat, push, tail.id, send, frames.pair)
 	end
-	for i, take in ipairs(recognise) do
+	for i, notice in ipairs(recognise) do
 		local code = own[i] or tail
 		local set_step = code.set
 		code.set = function(f)
 			set_step(f)
-			take(f)
+			notice(f)
 		end
 	end
 	if set then
