@@ -98,7 +98,11 @@ local function build_segment(index, segment, template)
 				run = lines.string(run)
 			end
 			second = run
-			run, set = template("steps/" .. step.kind).new(step.id, run)
+			local run_one
+			run, set, run_one = template("steps/" .. step.kind).new(step.id, run)
+			if i <= leading then
+				run = run_one
+			end
 		end
 		if i <= leading then
 			run, set = lines.adapt(step.kind, run, set)

@@ -73,6 +73,8 @@ local function is_whole(x)
 	return type(x) == "number" and floor(x) == x and x >= -2147483647 and x <= 2147483647
 end
 
+-- Each method takes any number of arguments, to call the string's own with the same, and leaves the
+-- usual case to a function that takes a fixed number: a trace that begins in it can go back.
 local methods = {}
 
 function methods.len(...)
@@ -83,16 +85,7 @@ function methods.len(...)
 	return line.size
 end
 
-function methods.sub(...)
-	local line, i, j = ...
-	if
-		rawget(string, "sub") ~= sub
-		or rawget(string_meta, "__index") ~= string
-		or not is_whole(i)
-		or not (j == nil or is_whole(j))
-	then
-		return of_string(line, "sub", select(2, ...))
-	end
+local function usual_sub(line, i, j)
 	local size = line.size
 	j = j or -1
 	if j < 0 then
@@ -114,6 +107,31 @@ function methods.sub(...)
 	return ffi_string(line.bytes + (i - 1), j - i + 1)
 end
 
+function methods.sub(...)
+	local line, i, j = ...
+	if
+		rawget(string, "sub") ~= sub
+		or rawget(string_meta, "__index") ~= string
+		or not is_whole(i)
+		or not (j == nil or is_whole(j))
+	then
+		return of_string(line, "sub", select(2, ...))
+	end
+	return usual_sub(line, i, j)
+end
+
+local function usual_byte(line, i)
+	local size = line.size
+	i = i or 1
+	if i < 0 then
+		i = i + size + 1
+	end
+	if i < 1 or i > size then
+		return
+	end
+	return line.bytes[i - 1]
+end
+
 function methods.byte(...)
 	local line, i, j = ...
 	if
@@ -124,15 +142,7 @@ function methods.byte(...)
 	then
 		return of_string(line, "byte", select(2, ...))
 	end
-	local size = line.size
-	i = i or 1
-	if i < 0 then
-		i = i + size + 1
-	end
-	if i < 1 or i > size then
-		return
-	end
-	return line.bytes[i - 1]
+	return usual_byte(line, i)
 end
 
 local function case(line, to)
@@ -247,16 +257,11 @@ local function scanned_pattern(port, wanted)
 	return compiled
 end
 
-function methods.gmatch(...)
-	local line, wanted = ...
-	local compiled = scanned_pattern(block.port, wanted)
-	if not compiled then
-		return of_string(line, "gmatch", select(2, ...))
-	end
+local function usual_gmatch(line, wanted, compiled)
 	block.asked = block.asked + 1
 	if block.scanned ~= compiled or block.view ~= line.view then
 		if block.scanned or block.few then
-			return of_string(line, "gmatch", select(2, ...))
+			return of_string(line, "gmatch", wanted)
 		end
 		words_of.scan(compiled, block.port, line.view == PLAIN and 0 or 1)
 		block.scanned, block.view = compiled, line.view
@@ -264,6 +269,15 @@ function methods.gmatch(...)
 	local row = line.row
 	walk[0], walk[1] = row > 0 and words.ends[row - 1] or 0, words.ends[row]
 	return next_match
+end
+
+function methods.gmatch(...)
+	local line, wanted = ...
+	local compiled = scanned_pattern(block.port, wanted)
+	if not compiled then
+		return of_string(line, "gmatch", select(2, ...))
+	end
+	return usual_gmatch(line, wanted, compiled)
 end
 
 local meta = {

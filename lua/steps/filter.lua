@@ -1,5 +1,7 @@
 --- filter: passes on the rows for which the user's function gives something true.
--- In: the step's number and the continuation. Out: run(row…), and set(f) for each task.
+-- In: the step's number and the continuation. Out: run(row…), set(f) for each task, and run(x) for
+-- rows of one column: a trace that begins in the user's function cannot go back to one that takes
+-- any number.
 
 local state = require("gleamflow.state")
 
@@ -17,9 +19,17 @@ function M.new(id, next_step)
 		end
 	end
 
+	local function run_one(x)
+		progress.step = id
+		state.to = false
+		if f(x) then
+			return next_step(x)
+		end
+	end
+
 	return run, function(g)
 		f = g
-	end
+	end, run_one
 end
 
 return M

@@ -1,5 +1,6 @@
 --- map: replaces each row by what the user's function returns for it.
--- In: the step's number and the continuation. Out: run(row…), and set(f) for each task.
+-- In: the step's number and the continuation. Out: run(row…), set(f) for each task, and run(x) for
+-- rows of one column: see filter.
 -- Loaded afresh for each step: a trace takes a second call of one prototype for recursion.
 
 local state = require("gleamflow.state")
@@ -24,9 +25,15 @@ function M.new(id, next_step)
 		return pass(f(...))
 	end
 
+	local function run_one(x)
+		progress.step = id
+		state.to = next_step
+		return pass(f(x))
+	end
+
 	return run, function(g)
 		f = g
-	end
+	end, run_one
 end
 
 return M
