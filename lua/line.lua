@@ -290,7 +290,7 @@ local new_line = ffi.metatype("gleamflow_line", meta)
 
 M.line, M.other = new_line(), new_line()
 M.next_match, M.walk, M.text = next_match, walk, text
-M.scanned_pattern = scanned_pattern
+M.scanned_pattern, M.most_scanned = scanned_pattern, MOST_SCANNED
 
 --- A block begins.
 function M.open(port)

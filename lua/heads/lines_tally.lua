@@ -7,13 +7,14 @@
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
-local scanned_pattern = require("gleamflow.line").scanned_pattern
+local lazy = require("gleamflow.line")
 local shapes = require("gleamflow.shapes")
 local state = require("gleamflow.state")
 
 local tally_find, tally_add = native.tally_find, native.tally_add
 local tally_rows, tally_clear = native.tally_rows, native.tally_clear
 local tally = state.tally
+local scanned_pattern, most_scanned = lazy.scanned_pattern, lazy.most_scanned
 
 local M = {}
 
@@ -44,10 +45,13 @@ function M.new(port, flat, push_lines, id, send, pair)
 		end
 	end
 
+	-- A block with a very long line is left to the loop, whose memory is limited.
 	local function push()
-		local compiled = pattern and scanned_pattern(port, pattern) or nil
-		if number and is_sum and (compiled or not flat) then
-			return count(compiled)
+		if number and is_sum and port.size <= most_scanned then
+			local compiled = pattern and scanned_pattern(port, pattern)
+			if compiled or not flat then
+				return count(compiled or nil)
+			end
 		end
 		return push_lines()
 	end

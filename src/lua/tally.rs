@@ -141,11 +141,12 @@ impl Counts {
             self.entries.push(Entry { words: [0; 2], size: TextKey::NO_SIZE, place: 0, count: 0 });
         }
         let mut done = 0;
+        let mut keys = [TextKey::NONE; BATCH];
         for batch in spans.chunks(BATCH) {
             let bytes: usize = batch.iter().map(|[start, end]| (end - start) as usize).sum();
             let most_cost = self.cost + BATCH * TEXT_COST + bytes;
             if self.entries.len() + BATCH <= MOST_TEXTS && most_cost < MOST_COST {
-                self.add_batch(block, batch);
+                self.add_batch(block, batch, &mut keys[..batch.len()]);
                 done += batch.len();
                 continue;
             }
@@ -160,19 +161,18 @@ impl Counts {
         done
     }
 
-    fn add_batch(&mut self, block: &[u8], spans: &[[u32; 2]]) {
-        let mut batch = [TextKey::NONE; BATCH];
-        let batch = &mut batch[..spans.len()];
-        for (key, span) in batch.iter_mut().zip(spans) {
+    /// `keys` has room for as many as there are spans.
+    fn add_batch(&mut self, block: &[u8], spans: &[[u32; 2]], keys: &mut [TextKey]) {
+        for (key, span) in keys.iter_mut().zip(spans) {
             *key = TextKey::new(block, *span);
         }
         // No loop waits for memory before it asks for the next text's.
         let mut found = [0; BATCH];
-        for (id, key) in found.iter_mut().zip(&*batch) {
+        for (id, key) in found.iter_mut().zip(&*keys) {
             *id = self.slots[key.hash() as usize % SLOTS].id();
         }
         let mut others = 0_u32;
-        for (nth, (id, key)) in found.iter().zip(&*batch).enumerate() {
+        for (nth, (id, key)) in found.iter().zip(&*keys).enumerate() {
             let known = &mut self.entries[*id as usize];
             let is_same = known.is(key) & (key.size() <= KEY_BYTES);
             known.count += u64::from(is_same);
@@ -181,7 +181,7 @@ impl Counts {
         while others != 0 {
             let nth = others.trailing_zeros() as usize;
             others &= others - 1;
-            self.add_one(&batch[nth], part(block, spans[nth]));
+            self.add_one(&keys[nth], part(block, spans[nth]));
         }
     }
 

@@ -100,7 +100,13 @@ fn a_list_of_ours_is_as_a_new_one() {
     let many: String = (0..3000).map(|n| format!("w{n} ")).collect();
     let input = format!("a b c\n\nbad\nnull a\n{many}\nx y\nlong word\n");
     let input = input.as_str();
+    // A function of many lines, whose numbers take two bytes each.
+    let far = "\n".repeat(300);
+    let far = format!(
+        " local t = {{}}{far} for w in l:gmatch('%w+') do if w == 'bad' then {far} error(w) end t[#t + 1] = w end return t"
+    );
     for body in [
+        &far,
         " local t = {} for w in l:gmatch('%w+') do t[#t + 1] = w end return t",
         " local t = {} for w in l:gmatch('%w+') do t[#t + 1] = w .. #t end return t",
         " local t = {} for w in l:gmatch('%w+') do t[#t + 1] = w if w == 'b' then return end end return t",

@@ -210,7 +210,8 @@ fn a_count_is_what_the_functions_would_give() {
 fn lines_are_counted_as_the_functions_would() {
     let many: String =
         (0..70_000).map(|n| format!("line {}\n\nlong line {n} of many\n", n % 9)).collect();
-    let blocks = ["a\n\nb\na\n", "", "a\r\n", &many, &many];
+    let wide = "b".repeat(2_000_000) + "\na\n";
+    let blocks = ["a\n\nb\na\n", "", "a\r\n", &many, &wide, &many];
     let (row, sum) = ("function(l) return l, 5 end", "function(a, b) return a + b end");
     let plain = "function(l) local n = 5 return l, n end";
     for (keys, filter) in
