@@ -7,7 +7,7 @@
 local jit_util = require("jit.util")
 local funcinfo, funcbc = jit_util.funcinfo, jit_util.funcbc
 local band, rshift = bit.band, bit.rshift
-local next = next
+local next, type = next, type
 
 local M = {}
 
@@ -102,6 +102,25 @@ do
 end
 
 M.op, M.is_argument, M.is_patched = op, is_argument, is_patched
+
+--- The function that gives what `look` found of a function of the user's, at which it looks once and
+-- before it has run; nil where it found nothing.
+function M.by_prototype(look)
+	local known = {}
+
+	return function(f)
+		local proto = type(f) == "function" and funcinfo(f).proto
+		if not proto then
+			return nil
+		end
+		local found = known[proto]
+		if found == nil then
+			found = look(f) or false
+			known[proto] = found
+		end
+		return found or nil
+	end
+end
 
 --- Where an instruction jumps, if it does.
 function M.target(pc, i)

@@ -12,7 +12,7 @@ local funcinfo, funck = jit_util.funcinfo, jit_util.funck
 local instructions, touches, target = bytecode.instructions, bytecode.touches, bytecode.target
 local op, is_patched = bytecode.op, bytecode.is_patched
 
-local type, getfenv, setfenv, loadstring = type, getfenv, setfenv, loadstring
+local getfenv, setfenv, loadstring = getfenv, setfenv, loadstring
 local dump, byte, char, sub = string.dump, string.byte, string.char, string.sub
 local setupvalue = debug.setupvalue
 
@@ -149,23 +149,17 @@ local function with_upvalue(dumped, pc, slot)
 	return head .. uleb(#body) .. body .. "\0"
 end
 
--- By prototype, so that the traces of one serve all tasks.
-local known = {}
+-- One for all tasks, so that its traces serve them all.
+local remade = bytecode.by_prototype(function(f)
+	local pc, slot = place_of_list(f)
+	local dumped = pc and with_upvalue(dump(f), pc, slot)
+	return dumped and loadstring(dumped)
+end)
 
 --- The function that takes the table, and give(table), if there is such a function. The table must
 -- be empty whenever it is called.
 function M.reusing(f)
-	local proto = type(f) == "function" and funcinfo(f).proto
-	if not proto then
-		return nil
-	end
-	local made = known[proto]
-	if made == nil then
-		local pc, slot = place_of_list(f)
-		local dumped = pc and with_upvalue(dump(f), pc, slot)
-		made = dumped and loadstring(dumped) or false
-		known[proto] = made
-	end
+	local made = remade(f)
 	if not made then
 		return nil
 	end

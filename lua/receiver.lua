@@ -10,7 +10,6 @@ local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
 local instructions, touches, target = bytecode.instructions, bytecode.touches, bytecode.target
 local op, is_argument, is_patched = bytecode.op, bytecode.is_argument, bytecode.is_patched
-local type = type
 
 local M = {}
 
@@ -131,21 +130,7 @@ local function check(f)
 	return seen.returned and RETURNS or FIT
 end
 
--- By prototype, looked at before it has run.
-local known = {}
-
-local function what(f)
-	local proto = type(f) == "function" and funcinfo(f).proto
-	if not proto then
-		return UNFIT
-	end
-	local result = known[proto]
-	if result == nil then
-		result = check(f)
-		known[proto] = result
-	end
-	return result
-end
+local what = bytecode.by_prototype(check)
 
 function M.fits(f, may_return)
 	local result = what(f)

@@ -141,7 +141,7 @@ function M.new(template, id, columns, tail)
 				flush_place(place)
 			end
 		end
-		if rows < count * 1.25 then
+		if rows >= count and rows < count * 1.25 then
 			alone = ROWS_ALONE
 		end
 		clear()

@@ -28,7 +28,6 @@ impl Matches {
         self.found.ends.clear();
         let starts = std::iter::once(0).chain(line_ends.iter().map(|end| end + 1));
         self.found.spans.extend(starts.zip(line_ends).flat_map(|(start, end)| [start, *end]));
-        self.found.ends.extend(1..=line_ends.len() as u32);
     }
 
     fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {

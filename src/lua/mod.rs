@@ -25,6 +25,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text_key;
+mod text_table;
 mod vm;
 mod words;
 

@@ -14,28 +14,6 @@ pub(super) struct TextKey {
     size_and_hash: u64,
 }
 
-/// The number of a text, from 1 on, and as many bits of its hash as there is room for.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Slot(u32);
-
-impl Slot {
-    /// Numbers are smaller.
-    const IDS: u32 = 1 << 18;
-
-    pub fn new(hash: u32, id: u32) -> Slot {
-        Slot(hash / Slot::IDS * Slot::IDS + id)
-    }
-
-    /// 0 where the slot is free.
-    pub fn id(self) -> u32 {
-        self.0 % Slot::IDS
-    }
-
-    pub fn may_be(self, hash: u32) -> bool {
-        self.0 / Slot::IDS == hash / Slot::IDS
-    }
-}
-
 impl TextKey {
     /// The size of no text.
     pub const NO_SIZE: u32 = u32::MAX;
