@@ -6,10 +6,11 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::error::{Failure, Origin};
+use crate::error::{Failure, Origin, StepId};
 use crate::flow::Flow;
 use crate::plan::chain::Code;
 use crate::plan::graph::{NodeId, Operation};
+use crate::plan::lower::{Lower, Open};
 use crate::script::Script;
 
 /// An ordered sequence of rows, not computed yet: what an operator of a [`Flow`] gives.
@@ -39,19 +40,35 @@ impl Dataset {
         &self,
         operator: &str,
         caller: &Location<'_>,
-        operation: Operation,
+        lower: impl Fn(&mut Lower, StepId, Open) -> Result<Open, Failure> + Send + Sync + 'static,
     ) -> Dataset {
-        self.flow.add(Origin::new(operator, caller), Some(self.node), |_| Ok(operation))
+        let operation = Operation::new(move |plan, step, [rows]| lower(plan, step, rows));
+        self.flow.add(Origin::new(operator, caller), [self], Ok(operation))
     }
 
     /// Adds an operator whose arguments may have been wrong.
-    pub(crate) fn try_add(
+    pub(crate) fn try_add<A: Send + Sync + 'static>(
         &self,
         operator: &str,
         caller: &Location<'_>,
-        operation: Result<Operation, Failure>,
+        arguments: Result<A, Failure>,
+        lower: impl Fn(&mut Lower, StepId, Open, &A) -> Open + Send + Sync + 'static,
     ) -> Dataset {
-        self.flow.add(Origin::new(operator, caller), Some(self.node), |_| operation)
+        let operation = arguments.map(|arguments| {
+            Operation::new(move |plan, step, [rows]| Ok(lower(plan, step, rows, &arguments)))
+        });
+        self.flow.add(Origin::new(operator, caller), [self], operation)
+    }
+
+    /// Adds an operator that reads these rows and those of another dataset.
+    pub(crate) fn add_two(
+        &self,
+        operator: &str,
+        caller: &Location<'_>,
+        other: &Dataset,
+        lower: impl Fn(&mut Lower, StepId, [Open; 2]) -> Result<Open, Failure> + Send + Sync + 'static,
+    ) -> Dataset {
+        self.flow.add(Origin::new(operator, caller), [self, other], Ok(Operation::new(lower)))
     }
 
     /// Adds an operator with a Lua function.
@@ -60,11 +77,15 @@ impl Dataset {
         operator: &str,
         caller: &Location<'_>,
         script: Script,
-        operation: impl FnOnce(Code) -> Result<Operation, Failure>,
+        lower: impl Fn(&mut Lower, Open, Code) -> Open + Send + Sync + 'static,
     ) -> Dataset {
         let origin = script.origin(operator, caller);
-        self.flow
-            .add(origin, Some(self.node), |step| operation(Code { step, text: script.into_text() }))
+        let text = script.into_text();
+        let operation = Operation::new(move |plan, step, [rows]| {
+            let code = plan.code(step, &text);
+            Ok(lower(plan, rows, code))
+        });
+        self.flow.add(origin, [self], Ok(operation))
     }
 
     /// The flow that these rows belong to: for more sources, or to run attached sinks.

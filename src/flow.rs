@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
-use crate::plan::chain::Code;
-use crate::plan::graph::{Graph, Node, NodeId, Operation};
+use crate::plan::graph::{Graph, Node, Operation, Shared};
+use crate::plan::stage::{RowKind, Source};
 use crate::script::Script;
 use crate::sink::Attached;
 
@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub split_bytes: Option<u64>,
     pub block_bytes: Option<usize>,
     pub exchange_bytes: Option<usize>,
+    pub no_rewrites: bool,
 }
 
 impl Flow {
@@ -127,6 +128,14 @@ impl Flow {
         self
     }
 
+    /// Leaves a plan as the operators have made it, without what makes it faster. For tests: both
+    /// give the same bytes.
+    #[doc(hidden)]
+    pub fn test_without_rewrites(self) -> Flow {
+        self.state().settings.no_rewrites = true;
+        self
+    }
+
     /// Lua that every task runs before its steps: functions and values that they share.
     ///
     /// ```
@@ -158,40 +167,55 @@ impl Flow {
             Ok(text) => self.add_shared("lua_file", Script::from(text), location),
             Err(error) => {
                 let message = format!("cannot read {}: {error}", path.display());
-                let mut state = self.state();
-                let step = state.graph.step(Origin::new("lua_file", location));
-                let problem = Failure::new(ErrorKind::Input, message).at_step(step);
-                state.graph.problem.get_or_insert(problem);
+                let problem = Failure::new(ErrorKind::Input, message);
+                let origin = Origin::new("lua_file", location);
+                self.state().graph.problem.get_or_insert((origin, problem));
             }
         }
         self
     }
 
     fn add_shared(&self, operator: &str, script: Script, location: &Location<'_>) {
-        let mut state = self.state();
-        let step = state.graph.step(script.origin(operator, location));
-        state.graph.shared.push(Code { step, text: script.into_text() });
+        let origin = script.origin(operator, location);
+        self.state().graph.shared.push(Shared { origin, text: script.into_text() });
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no code panics while it holds a flow's state")
     }
 
+    /// Adds a source and returns the handle on its rows.
+    pub(crate) fn add_source(
+        &self,
+        operator: &str,
+        caller: &Location<'_>,
+        source: Result<(Source, RowKind), Failure>,
+    ) -> Dataset {
+        let operation = source.map(|(source, kind)| {
+            Operation::new(move |plan, step, []| Ok(plan.source(step, source.clone(), kind)))
+        });
+        self.add(Origin::new(operator, caller), [], operation)
+    }
+
     /// Adds a node and returns the handle on its rows.
-    pub(crate) fn add(
+    pub(crate) fn add<const N: usize>(
         &self,
         origin: Origin,
-        input: Option<NodeId>,
-        operation: impl FnOnce(NodeId) -> Result<Operation, Failure>,
+        inputs: [&Dataset; N],
+        operation: Result<Operation, Failure>,
     ) -> Dataset {
+        let foreign = inputs.iter().any(|input| !Arc::ptr_eq(&input.flow.state, &self.state));
+        let operation = if foreign { Err(of_another_flow()) } else { operation };
+        let inputs = if foreign { Vec::new() } else { inputs.map(|input| input.node).to_vec() };
         let mut state = self.state();
-        let step = state.graph.step(origin);
-        let (operation, problem) = match operation(step) {
-            Ok(operation) => (operation, None),
-            Err(problem) => (Operation::Distinct, Some(problem)),
-        };
-        state.graph.nodes.push(Node { step, input, operation, problem });
+        state.graph.nodes.push(Node { origin, inputs, operation });
+        let node = state.graph.nodes.len() - 1;
         drop(state);
-        Dataset::new(self.clone(), step)
+        Dataset::new(self.clone(), node)
     }
+}
+
+fn of_another_flow() -> Failure {
+    Failure::new(ErrorKind::Plan, "the other dataset belongs to another flow")
+        .hint("`dataset.flow()` gives the flow to build both from")
 }

@@ -147,6 +147,12 @@ impl Reader {
         Reader { queues, current: 0 }
     }
 
+    /// What several readers would have read, one after another.
+    pub(crate) fn one_after_another(readers: impl IntoIterator<Item = Reader>) -> Reader {
+        let queues = readers.into_iter().flat_map(|mut reader| std::mem::take(&mut reader.queues));
+        Reader::new(queues.collect())
+    }
+
     /// The next block, `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Block>, Failure> {
         while let Some(queue) = self.queues.get(self.current) {

@@ -12,7 +12,8 @@ use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
 use crate::local::run::Run;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
-use crate::plan::stage::{MergeOrder, StageId};
+use crate::plan::exchange::{Cuts, Keep};
+use crate::plan::stage::{StageId, Work};
 use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns, choose_cuts};
 use crate::worker::task::{TaskInput, TaskResult};
 
@@ -26,16 +27,37 @@ const MOST_SAMPLES: usize = 32_000;
 /// What the tasks before an exchange have made, in task order.
 pub(crate) type Sorted = Result<Vec<TaskRuns>, Failure>;
 
+/// What the tasks before an exchange read.
+pub(crate) enum Before {
+    Rows(TaskSource),
+    /// The runs of an exchange before this one.
+    Runs(Vec<oneshot::Receiver<Sorted>>),
+}
+
 /// Runs the tasks before an exchange.
 pub(crate) async fn run_sorted(
     run: &Arc<Run>,
     stage: StageId,
-    source: TaskSource,
+    before: Before,
     mut sorted: oneshot::Sender<Sorted>,
 ) {
     let mut results = Results::default();
+    let sort = async {
+        let (source, runs) = match before {
+            Before::Rows(source) => (source, None),
+            Before::Runs(from) => {
+                let (source, runs) = merge_source(run, stage, from).await?;
+                (source, Some(runs))
+            }
+        };
+        run_tasks(run, stage, source, &mut results).await?;
+        if let Some(runs) = runs {
+            run.give_back(runs).await;
+        }
+        Ok(())
+    };
     let result = tokio::select! {
-        result = run_tasks(run, stage, source, &mut results) => result,
+        result = sort => result,
         () = sorted.closed() => return,
     };
     let result = match result {
@@ -51,49 +73,50 @@ pub(crate) async fn run_sorted(
 pub(crate) async fn run_merge(
     run: &Arc<Run>,
     stage: StageId,
-    order: &MergeOrder,
-    sorted: oneshot::Receiver<Sorted>,
+    sorted: Vec<oneshot::Receiver<Sorted>>,
     out: Writer,
-    routed: bool,
 ) {
     let source = tokio::select! {
-        source = merge_source(run, stage, order, sorted) => source,
+        source = merge_source(run, stage, sorted) => source,
         () = out.gone() => return,
     };
     match source {
-        Ok(source) => run_rows(run, stage, source, out, routed).await,
-        Err(failure) => out.fail(failure.at_step(run.plan.stages[stage].step)),
+        Ok((source, runs)) => {
+            run_rows(run, stage, source, out).await;
+            run.give_back(runs).await;
+        }
+        Err(stop) => out.settle(Err(stop)),
     }
 }
 
-/// The merge tasks, once all runs are there.
-pub(crate) async fn merge_source(
+/// The merge tasks, once all runs are there, and the runs that they read.
+async fn merge_source(
     run: &Arc<Run>,
     stage: StageId,
-    order: &MergeOrder,
-    sorted: oneshot::Receiver<Sorted>,
-) -> Result<TaskSource, Failure> {
-    let Ok(sorted) = sorted.await else {
-        // The sender goes without a word only when the whole run is cancelled.
-        return std::future::pending().await;
+    sides: Vec<oneshot::Receiver<Sorted>>,
+) -> Result<(TaskSource, Vec<RunInput>), Stop> {
+    let mut tasks = Vec::new();
+    let mut sides_from = Vec::new();
+    for sorted in sides {
+        let Ok(sorted) = sorted.await else {
+            // The sender goes without a word only when the whole run is cancelled.
+            return std::future::pending().await;
+        };
+        sides_from.push(u32::try_from(tasks.len()).expect("fewer than 2^32 tasks"));
+        tasks.extend(sorted.map_err(Stop::Failed)?);
+    }
+    let Work::Merge { merge, .. } = &run.plan.stages[stage].work else {
+        unreachable!("only merges read runs")
     };
-    match merge_inputs(run, stage, order, sorted?).await {
-        Ok(inputs) => Ok(TaskSource::Inputs(Box::new(inputs))),
-        Err(Stop::Failed(failure)) => Err(failure),
-        Err(Stop::Gone) => std::future::pending().await,
-    }
-}
-
-async fn merge_inputs(
-    run: &Arc<Run>,
-    stage: StageId,
-    order: &MergeOrder,
-    tasks: Vec<TaskRuns>,
-) -> Result<impl Iterator<Item = TaskInput> + Send + use<>, Stop> {
-    let bytes: u64 = tasks.iter().map(|task| task.bytes).sum();
-    let ranges = bytes.div_ceil(range_bytes(run)).clamp(1, MOST_RANGES);
-    let numbered: Vec<(u32, &TaskRuns)> = (0..).zip(&tasks).collect();
-    let cuts = choose_cuts(&numbered, ranges as usize, order.divide_keys);
+    let cuts = match merge.cuts {
+        Cuts::One => Vec::new(),
+        Cuts::Keys | Cuts::Rows => {
+            let bytes: u64 = tasks.iter().map(|task| task.bytes).sum();
+            let ranges = bytes.div_ceil(range_bytes(run)).clamp(1, MOST_RANGES);
+            let numbered: Vec<(u32, &TaskRuns)> = (0..).zip(&tasks).collect();
+            choose_cuts(&numbered, ranges as usize, merge.cuts == Cuts::Rows)
+        }
+    };
     let mut runs: Vec<RunInput> = Vec::new();
     for (task, made) in (0..).zip(tasks) {
         let numbered = (0..).zip(made.runs);
@@ -106,14 +129,16 @@ async fn merge_inputs(
         if groups.len() <= 1 {
             break groups.pop().unwrap_or_default();
         }
-        runs = merge_pass(run, stage, order, groups).await?;
+        runs = merge_pass(run, stage, merge.keep, groups).await?;
     };
     let ranges = if runs.is_empty() { 0 } else { cuts.len() + 1 };
-    Ok((0..ranges).map(move |range| {
+    let read = runs.clone();
+    let inputs = (0..ranges).map(move |range| {
         let from = range.checked_sub(1).map(|before| cuts[before].clone());
         let to = cuts.get(range).cloned();
-        TaskInput::Merge { runs: runs.clone(), from, to }
-    }))
+        TaskInput::Merge { runs: runs.clone(), from, to, sides_from: sides_from.clone() }
+    });
+    Ok((TaskSource::Inputs(Box::new(inputs)), read))
 }
 
 fn range_bytes(run: &Run) -> u64 {
@@ -146,15 +171,16 @@ fn neighbours(runs: Vec<RunInput>, most_bytes: usize) -> Vec<Vec<RunInput>> {
 async fn merge_pass(
     run: &Arc<Run>,
     stage: StageId,
-    order: &MergeOrder,
+    keep: Keep,
     groups: Vec<Vec<RunInput>>,
 ) -> Result<Vec<RunInput>, Stop> {
+    let read: Vec<RunInput> = groups.iter().flatten().cloned().collect();
     let firsts: Vec<(u32, u32)> =
         groups.iter().map(|runs| (runs[0].task, runs[0].sequence)).collect();
-    let first_only = order.first_only;
-    let inputs = groups.into_iter().map(move |runs| TaskInput::MergeRuns { runs, first_only });
+    let inputs = groups.into_iter().map(move |runs| TaskInput::MergeRuns { runs, keep });
     let mut results = Results::default();
     run_tasks(run, stage, TaskSource::Inputs(Box::new(inputs)), &mut results).await?;
+    run.give_back(read).await;
     let merged = firsts.into_iter().zip(results.made).map(|((task, sequence), result)| {
         let run = result.merged.expect("a merge of runs makes a run");
         // The rows know their tasks; a merged run goes by the first of those it was made of.

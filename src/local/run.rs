@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ use crate::local::link::Task;
 use crate::local::pool::Lease;
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
-use crate::plan::stage::{Plan, StageId};
+use crate::plan::stage::Plan;
 use crate::row::block::Kind;
 use crate::worker::runs::{self, RunInput};
 use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
@@ -75,9 +76,10 @@ impl Run {
     /// Names the user's own line for a failure.
     pub(crate) fn error(&self, failure: Failure) -> Error {
         // A worker's end is nobody's line: which of its tasks says so first is chance.
-        let step = failure.step.filter(|_| failure.kind != ErrorKind::Worker);
-        let origin = step.and_then(|step| self.plan.origins.get(step as usize)).cloned();
-        Error::new(failure, origin)
+        match failure.kind {
+            ErrorKind::Worker => Error::new(failure, None),
+            _ => self.plan.error(failure),
+        }
     }
 
     /// Ends the run with a failure that has no place in the order of rows.
@@ -138,7 +140,8 @@ impl Run {
             stages: stages
                 .filter_map(|(id, stage)| {
                     let (chain, merge) = stage.work.chain()?;
-                    Some((id, StageWork { chain: chain.clone(), merge: merge.cloned() }))
+                    let keep = merge.map(|merge| merge.keep);
+                    Some((id, StageWork { chain: chain.clone(), keep }))
                 })
                 .collect(),
             limits: self.settings.limits.clone(),
@@ -170,6 +173,21 @@ impl Run {
         Ok(())
     }
 
+    /// Gives the disk of runs back that nobody reads any more. Where the file system can't make
+    /// holes, it is given back with the files.
+    pub(crate) async fn give_back(&self, runs: Vec<RunInput>) {
+        let files = self.run_files.lock().expect("no code panics while it holds the files").clone();
+        let punched = tokio::task::spawn_blocking(move || {
+            let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            for run in runs {
+                if let runs::Run::File(run) = run.run {
+                    let _ = fallocate(&files[run.file as usize], hole, run.offset, run.len);
+                }
+            }
+        });
+        let _ = punched.await;
+    }
+
     /// Gives the workers back, ends those that are still at work, and waits for their end.
     pub(crate) async fn dismiss(&self) {
         let mut team = self.team.lock().await;
@@ -183,16 +201,6 @@ impl Run {
                 member.lease.link.gone().await;
             }
         }
-    }
-
-    /// A number for `math.random`, of the flow, the step and the piece of input.
-    pub(crate) fn seed(&self, stage: StageId, partition: u32, task: u32) -> u64 {
-        let step = self.plan.stages[stage].step;
-        let mut bytes = [0; 12];
-        for (place, part) in bytes.chunks_exact_mut(4).zip([step, partition, task]) {
-            place.copy_from_slice(&part.to_le_bytes());
-        }
-        xxhash_rust::xxh3::xxh3_64(&bytes)
     }
 
     /// How a task's input ends at most after so many bytes of a stream, of which `offset` have

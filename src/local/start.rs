@@ -12,18 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::local::edge::{Edge, Reader};
-use crate::local::exchange::{Sorted, run_merge, run_sorted};
+use crate::local::edge::{Edge, Reader, Writer};
+use crate::local::exchange::{Before, Sorted, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
 use crate::local::run::{Message, Run, check_temp_dir};
 use crate::local::runtime::runtime;
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
-use crate::local::steps::{Feed, run_feed, run_limit, run_round_robin};
+use crate::local::steps::{Feed, run_deal, run_feed, run_slice};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
-use crate::plan::chain::Tail;
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Input, Plan, RowKind, Source, StageId, Work};
+use crate::plan::stage::{Form, Input, Plan, RowKind, Slice, Source, StageId, Work};
 use crate::source::paths::expand;
 use crate::source::split::{needs_sequential, plan_splits};
 use crate::worker;
@@ -78,12 +77,9 @@ impl Drop for Running {
 /// Checks and compiles a flow for its sinks.
 pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
     let state = flow.state();
-    let named = |failure: Failure| {
-        let origin = failure.step.and_then(|step| state.graph.origins.get(step as usize)).cloned();
-        Error::new(failure, origin)
-    };
-    let plan = compile(&state.graph, sinks).map_err(named)?;
-    worker::check(&plan).map_err(named)?;
+    let plan = compile(&state.graph, sinks, !state.settings.no_rewrites)?;
+    drop(state);
+    worker::check(&plan).map_err(|failure| plan.error(failure))?;
     Ok(plan)
 }
 
@@ -223,109 +219,98 @@ fn start_drivers(
     let stages = &run.plan.stages;
     let edges: Vec<Edge> = stages
         .iter()
-        .map(|stage| Edge::new(stage.partitions, stage.readers, &run.meter, stage.step))
+        .zip(run.plan.readers())
+        .map(|(stage, readers)| Edge::new(stage.partitions, readers, &run.meter, stage.step))
         .collect();
     let mut readers_given = vec![0; stages.len()];
     let mut sorted: HashMap<StageId, oneshot::Receiver<Sorted>> = HashMap::new();
     for (id, stage) in stages.iter().enumerate() {
-        let reader_number = match stage.input {
-            Input::Stage(input) => {
+        // Which of its readers this stage is, for each input.
+        let inputs: Vec<(StageId, u32)> = stage
+            .input
+            .stages()
+            .iter()
+            .map(|&input| {
                 readers_given[input] += 1;
-                Some((input, readers_given[input] - 1))
-            }
-            Input::Source(_) => None,
-        };
+                (input, readers_given[input] - 1)
+            })
+            .collect();
         let whole_input = || {
-            let (input, number) = reader_number.expect("it reads a stage");
-            edges[input].reader(number)
+            let readers = inputs.iter().map(|&(input, number)| edges[input].reader(number));
+            Reader::one_after_another(readers)
         };
         // Stages that keep partitions apart have a driver for each.
-        let kept = stage.keeps_partitions() && stage.partitions > 1;
-        let inputs: Vec<(u32, Reader)> = match reader_number {
-            Some((input, number)) if kept => (0..stage.partitions)
-                .map(|partition| (partition, edges[input].partition_reader(number, partition)))
-                .collect(),
-            _ => Vec::new(),
-        };
-        let routed = match &stage.work {
-            Work::Chain(chain) | Work::Merge { chain, .. } => {
-                matches!(chain.tail, Tail::Partition { .. })
+        let partitions = || -> Vec<(u32, Reader, Writer)> {
+            let out = |partition| edges[id].partition_writer(partition);
+            match inputs[..] {
+                [(input, number)] if stage.keeps_partitions() && stage.partitions > 1 => (0..stage
+                    .partitions)
+                    .map(|one| (one, edges[input].partition_reader(number, one), out(one)))
+                    .collect(),
+                _ => vec![(0, whole_input(), out(0))],
             }
-            _ => false,
         };
-        let run = run.clone();
-        let out = edges[id].writer();
+        let (run, out) = (run.clone(), edges[id].writer());
         match stage.work.clone() {
-            Work::Forward => {
-                let Some(Opened::Feed(feed)) = sources.remove(&id) else {
+            Work::Forward => match sources.remove(&id) {
+                Some(Opened::Feed(feed)) => {
+                    drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
+                }
+                Some(Opened::Inputs(_)) => {
                     unreachable!("a stage without steps reads its source in the engine")
+                }
+                None => {
+                    let all = Slice { skip: 0, take: None };
+                    drivers.rows.spawn(run_slice(all, whole_input(), out));
+                }
+            },
+            Work::Chain(_) | Work::Merge { .. } if stage.output == RowKind::Runs => {
+                let source = match stage.work {
+                    Work::Merge { .. } => Before::Runs(take_sorted(&mut sorted, &inputs)),
+                    _ => Before::Rows(task_source(
+                        sources.remove(&id),
+                        whole_input,
+                        &run,
+                        id,
+                        drivers,
+                    )),
                 };
-                drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
-            }
-            Work::Chain(_) if stage.output == RowKind::Runs => {
                 let (sender, receiver) = oneshot::channel();
                 sorted.insert(id, receiver);
-                let source = task_source(sources.remove(&id), whole_input, &run, id, drivers);
                 drivers.rows.spawn(async move { run_sorted(&run, id, source, sender).await });
             }
-            Work::Chain(_) if kept => {
-                let partitions = inputs
-                    .into_iter()
-                    .map(|(partition, reader)| (reader, edges[id].partition_writer(partition)))
-                    .collect();
+            Work::Merge { .. } => {
+                let from = take_sorted(&mut sorted, &inputs);
+                drivers.rows.spawn(async move { run_merge(&run, id, from, out).await });
+            }
+            Work::Chain(_) if stage.keeps_partitions() && stage.partitions > 1 => {
+                let partitions = partitions();
                 drivers.rows.spawn(async move { run_partitions(&run, id, partitions).await });
             }
             Work::Chain(_) => {
                 let source = task_source(sources.remove(&id), whole_input, &run, id, drivers);
-                drivers.rows.spawn(async move { run_rows(&run, id, source, out, routed).await });
+                drivers.rows.spawn(async move { run_rows(&run, id, source, out).await });
             }
-            Work::Merge { order, chain } => {
-                let (input, _) = reader_number.expect("a merge reads a stage");
-                let from = sorted.remove(&input).expect("a merge reads sorted runs, once");
-                if stage.output == RowKind::Runs {
-                    let (sender, receiver) = oneshot::channel();
-                    sorted.insert(id, receiver);
-                    drivers.rows.spawn(async move {
-                        run_merge_sorted(&run, id, &order, from, sender).await;
-                    });
-                } else {
-                    let routed = matches!(chain.tail, Tail::Partition { .. });
-                    drivers.rows.spawn(async move {
-                        run_merge(&run, id, &order, from, out, routed).await;
-                    });
+            Work::Commands(commands) => {
+                for (partition, reader, out) in partitions() {
+                    let (run, mut commands) = (run.clone(), commands.clone());
+                    if commands[0].form == Form::Arguments {
+                        let command = commands.remove(0).text;
+                        let per_row = PerRow { run, stage: id, command, partition };
+                        drivers.shell.spawn(per_row.run(reader, out));
+                    } else {
+                        let commands =
+                            commands.into_iter().map(|one| (one.step, one.text)).collect();
+                        let shell = ShellStage { run, stage: id, commands, partition };
+                        drivers.shell.spawn(shell.run(reader, out));
+                    }
                 }
             }
-            Work::Shell { commands } => {
-                let inputs = if kept { inputs } else { vec![(0, whole_input())] };
-                for (partition, reader) in inputs {
-                    let (run, commands) = (run.clone(), commands.clone());
-                    let shell = ShellStage { run, stage: id, commands, partition };
-                    drivers.shell.spawn(shell.run(reader, edges[id].partition_writer(partition)));
-                }
+            Work::Slice(slice) => {
+                drivers.rows.spawn(run_slice(slice, whole_input(), out));
             }
-            Work::FrameCommand { command } => {
-                let inputs = if kept { inputs } else { vec![(0, whole_input())] };
-                for (partition, reader) in inputs {
-                    let (run, commands) = (run.clone(), vec![(stage.step, command.clone())]);
-                    let shell = ShellStage { run, stage: id, commands, partition };
-                    drivers.shell.spawn(shell.run(reader, edges[id].partition_writer(partition)));
-                }
-            }
-            Work::ShellPerRow { command } => {
-                let inputs = if kept { inputs } else { vec![(0, whole_input())] };
-                for (partition, reader) in inputs {
-                    let (run, command) = (run.clone(), command.clone());
-                    let per_row = PerRow { run, stage: id, command, partition };
-                    drivers.shell.spawn(per_row.run(reader, edges[id].partition_writer(partition)));
-                }
-            }
-            Work::Limit { rows } => {
-                let reader = whole_input();
-                drivers.rows.spawn(run_limit(rows, reader, out));
-            }
-            Work::RoundRobin { count } => {
-                let reader = whole_input();
-                drivers.rows.spawn(run_round_robin(count, reader, out));
+            Work::Deal { count } => {
+                drivers.rows.spawn(run_deal(count, whole_input(), out));
             }
         }
     }
@@ -340,6 +325,15 @@ fn start_drivers(
             }
         });
     }
+}
+
+/// What the stages that a merge reads will have made.
+fn take_sorted(
+    sorted: &mut HashMap<StageId, oneshot::Receiver<Sorted>>,
+    inputs: &[(StageId, u32)],
+) -> Vec<oneshot::Receiver<Sorted>> {
+    let one = |(input, _): &_| sorted.remove(input).expect("a merge reads sorted runs, once");
+    inputs.iter().map(one).collect()
 }
 
 /// The tasks of a chain: over a source's parts, or over a stream that the engine cuts.
@@ -359,23 +353,6 @@ fn task_source(
             TaskSource::Blocks(edge.reader(0))
         }
         None => TaskSource::Blocks(input()),
-    }
-}
-
-/// A merge whose rows go into another exchange.
-async fn run_merge_sorted(
-    run: &Arc<Run>,
-    stage: StageId,
-    order: &crate::plan::stage::MergeOrder,
-    from: oneshot::Receiver<Sorted>,
-    sender: oneshot::Sender<Sorted>,
-) {
-    match crate::local::exchange::merge_source(run, stage, order, from).await {
-        Ok(source) => run_sorted(run, stage, source, sender).await,
-        Err(failure) => {
-            // A merge that has been cancelled in between needs no runs.
-            let _ = sender.send(Err(failure));
-        }
     }
 }
 

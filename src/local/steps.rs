@@ -1,11 +1,12 @@
-//! Stages that the engine runs by itself: reading a source without steps, `limit`, `round_robin`.
+//! Stages that the engine runs by itself: reading a source without steps,
+//! slices, and rows dealt out in turn.
 //!
 //! A newcomer's trap: rows are not looked into here, only counted and cut.
 
 use std::io::Read;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
 
 use crate::error::{ErrorKind, Failure};
@@ -14,7 +15,7 @@ use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::run::Run;
 use crate::local::tasks::{count_rows, frame_bytes};
-use crate::plan::stage::RowKind;
+use crate::plan::stage::{RowKind, Slice};
 use crate::row::{frame, msgpack};
 use crate::source::lines::LineReader;
 use crate::source::memory::frame_blocks;
@@ -138,12 +139,19 @@ fn read_streams(
     Ok(())
 }
 
-/// Passes the first rows on and then stops reading.
-pub(crate) async fn run_limit(rows: u64, mut reader: Reader, out: Writer) {
-    let mut left = rows;
+/// Passes on some neighbouring rows, and stops what comes before when it has them.
+pub(crate) async fn run_slice(slice: Slice, mut reader: Reader, out: Writer) {
+    let Slice { mut skip, take } = slice;
+    let mut left = take.unwrap_or(u64::MAX);
     let result = async {
         while left > 0 {
             let Some(mut block) = reader.next().await.map_err(Stop::Failed)? else { break };
+            let skipped = skip.min(block.rows.into());
+            skip -= skipped;
+            drop_front(&mut block, skipped);
+            if block.rows == 0 {
+                continue;
+            }
             if u64::from(block.rows) > left {
                 let first = u32::try_from(left).expect("it is less than the block's rows");
                 block.bytes.truncate(rows_end(&block, first));
@@ -160,6 +168,14 @@ pub(crate) async fn run_limit(rows: u64, mut reader: Reader, out: Writer) {
         () = out.gone() => return,
     };
     out.settle(result);
+}
+
+/// Takes the first rows away.
+fn drop_front(block: &mut Block, rows: u64) {
+    let rows = u32::try_from(rows).expect("no more than the block has");
+    let end = if rows == block.rows { block.bytes.len() } else { rows_end(block, rows) };
+    block.bytes.advance(end);
+    block.rows -= rows;
 }
 
 /// Where the first `rows` rows of a block end.
@@ -181,7 +197,7 @@ fn row_bytes(kind: RowKind, bytes: &[u8]) -> usize {
 }
 
 /// Deals rows out in turn.
-pub(crate) async fn run_round_robin(count: u32, mut reader: Reader, out: Writer) {
+pub(crate) async fn run_deal(count: u32, mut reader: Reader, out: Writer) {
     let mut turn = 0;
     let result = async {
         while let Some(block) = reader.next().await.map_err(Stop::Failed)? {

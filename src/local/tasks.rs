@@ -14,6 +14,7 @@ use crate::local::edge::{Gone, Reader, Stop, Writer};
 use crate::local::link::Task;
 use crate::local::run::Run;
 use crate::local::spool::Spool;
+use crate::plan::seed;
 use crate::plan::stage::{RowKind, StageId};
 use crate::worker::task::{TaskInput, TaskResult, TaskSpec};
 
@@ -127,11 +128,8 @@ struct Opener<'a> {
 impl Opener<'_> {
     async fn open(&mut self, input: TaskInput) -> Result<Arc<Task>, Failure> {
         let permit = self.ahead.clone().acquire_owned().await.expect("it is never closed");
-        let spec = TaskSpec {
-            stage: self.stage,
-            seed: self.run.seed(self.stage, self.partition, self.opened),
-            input,
-        };
+        let spec =
+            TaskSpec { stage: self.stage, seed: seed::of_task(self.partition, self.opened), input };
         self.opened += 1;
         let task = Arc::new(self.run.open_task(&spec).await?);
         let _ = self.started.send(Started::Task(task.clone(), permit));
@@ -252,15 +250,9 @@ pub(crate) fn count_rows(kind: RowKind, bytes: &[u8]) -> u32 {
 }
 
 /// Puts the rows of a stage's tasks where its readers find them.
-pub(crate) async fn run_rows(
-    run: &Arc<Run>,
-    stage: StageId,
-    source: TaskSource,
-    out: Writer,
-    routed: bool,
-) {
+pub(crate) async fn run_rows(run: &Arc<Run>, stage: StageId, source: TaskSource, out: Writer) {
     let ahead = Arc::new(Semaphore::new(tasks_ahead(run)));
-    run_rows_ahead(run, stage, 0, source, ahead, out, routed).await;
+    run_rows_ahead(run, stage, 0, source, ahead, &out).await;
 }
 
 async fn run_rows_ahead(
@@ -269,11 +261,11 @@ async fn run_rows_ahead(
     partition: u32,
     source: TaskSource,
     ahead: Arc<Semaphore>,
-    out: Writer,
-    routed: bool,
+    out: &Writer,
 ) {
-    let counts = run.plan.stages[stage].work.only_counts();
-    let mut rows = RowsOut { out: &out, partition: (!routed).then_some(partition), counts };
+    let work = &run.plan.stages[stage].work;
+    let partition_of_all = (!work.is_routed()).then_some(partition);
+    let mut rows = RowsOut { out, partition: partition_of_all, counts: work.only_counts() };
     let result = tokio::select! {
         result = run_tasks_ahead(run, stage, partition, source, ahead, &mut rows) => result,
         () = out.gone() => return,
@@ -292,7 +284,7 @@ const OPEN_PARTITIONS: usize = 64;
 pub(crate) async fn run_partitions(
     run: &Arc<Run>,
     stage: StageId,
-    partitions: Vec<(Reader, Writer)>,
+    partitions: Vec<(u32, Reader, Writer)>,
 ) {
     let one_each: Vec<_> = partitions.iter().map(|_| Arc::new(Semaphore::new(1))).collect();
     let mut ended = vec![false; partitions.len()];
@@ -305,13 +297,12 @@ pub(crate) async fn run_partitions(
     }
     loop {
         while running.len() < most
-            && let Some((number, (reader, out))) = to_begin.next()
+            && let Some((number, (partition, reader, out))) = to_begin.next()
         {
             let (run, ahead) = (run.clone(), one_each[number].clone());
             running.spawn(async move {
-                let partition = u32::try_from(number).expect("partitions are counted in 32 bits");
                 let source = TaskSource::Blocks(reader);
-                run_rows_ahead(&run, stage, partition, source, ahead, out, false).await;
+                run_rows_ahead(&run, stage, partition, source, ahead, &out).await;
                 number
             });
         }

@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::chain::{KeyColumn, WHOLE_ROW};
+use crate::plan::exchange::{Cuts, Exchange, Keep, Side};
 
 impl Dataset {
     /// Each different row once, sorted. Of rows that are equal without being the same bytes
@@ -18,6 +19,10 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn distinct(&self) -> Dataset {
-        self.add("distinct", Location::caller(), Operation::Distinct)
+        self.add("distinct", Location::caller(), |plan, step, rows| {
+            let order = vec![KeyColumn::ascending(WHOLE_ROW)];
+            let exchange = Exchange { keep: Keep::First, cuts: Cuts::Keys, group: None };
+            Ok(plan.exchange(step, [Side::sorted(rows, order)], exchange))
+        })
     }
 }

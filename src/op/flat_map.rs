@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 use crate::script::Script;
 
 impl Dataset {
@@ -28,8 +28,8 @@ impl Dataset {
     /// At a terminal: what the function or its iterator throws, and any other returned value.
     #[track_caller]
     pub fn flat_map(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("flat_map", Location::caller(), function.into(), |code| {
-            Ok(Operation::FlatMap(code))
+        self.add_lua("flat_map", Location::caller(), function.into(), |plan, rows, code| {
+            plan.fuse(rows, Step::FlatMap(code))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 use crate::script::Script;
 
 impl Dataset {
@@ -22,8 +22,8 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn for_each(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("for_each", Location::caller(), function.into(), |code| {
-            Ok(Operation::ForEach(code))
+        self.add_lua("for_each", Location::caller(), function.into(), |plan, rows, code| {
+            plan.fuse(rows, Step::ForEach(code))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::stage::Slice;
 
 impl Dataset {
     /// The first rows, at most `rows` of them, in order. What comes before stops as soon as they
@@ -18,6 +18,8 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn limit(&self, rows: u64) -> Dataset {
-        self.add("limit", Location::caller(), Operation::Limit(rows))
+        self.add("limit", Location::caller(), move |plan, step, input| {
+            Ok(plan.slice(step, input, Slice { skip: 0, take: Some(rows) }))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 use crate::script::Script;
 
 impl Dataset {
@@ -28,6 +28,8 @@ impl Dataset {
     /// coroutine, a table deeper than 100).
     #[track_caller]
     pub fn map(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("map", Location::caller(), function.into(), |code| Ok(Operation::Map(code)))
+        self.add_lua("map", Location::caller(), function.into(), |plan, rows, code| {
+            plan.fuse(rows, Step::Map(code))
+        })
     }
 }

@@ -1,5 +1,5 @@
 //! The vocabulary of steps: a file per operator, which is a builder method, its documentation and
-//! its place in the graph. What a step means to a worker stands in `plan/compile.rs`.
+//! how it is lowered: in terms of the primitives of `plan/lower.rs`.
 
 mod distinct;
 mod filter;

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::op::columns;
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 
 impl Dataset {
     /// Reads the named columns, counted from 1, as numbers: decimal integers of up to 64 bits
@@ -23,7 +23,9 @@ impl Dataset {
     /// At a terminal: a column that does not read as a number.
     #[track_caller]
     pub fn numbers(&self, wanted: impl AsRef<[u32]>) -> Dataset {
-        let operation = columns(wanted.as_ref()).map(Operation::Numbers);
-        self.try_add("numbers", Location::caller(), operation)
+        let columns = columns(wanted.as_ref());
+        self.try_add("numbers", Location::caller(), columns, |plan, step, rows, columns| {
+            plan.fuse(rows, Step::Numbers { step, columns: columns.clone() })
+        })
     }
 }

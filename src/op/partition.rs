@@ -4,7 +4,6 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::op::{columns, partitions};
-use crate::plan::graph::Operation;
 
 impl Dataset {
     /// Deals rows out to `count` partitions by the hash of their first column, so that a command
@@ -25,19 +24,21 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn partition(&self, count: u32) -> Dataset {
-        let operation =
-            partitions(count).map(|count| Operation::Partition { keys: vec![1], count });
-        self.try_add("partition", Location::caller(), operation)
+        self.try_add(
+            "partition",
+            Location::caller(),
+            partitions(count),
+            |plan, step, rows, &count| plan.deal_by(step, rows, vec![1], count),
+        )
     }
 
     /// [`Dataset::partition`] by the hash of the named columns, counted from 1.
     #[track_caller]
     pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
-        let operation = columns(keys.as_ref()).and_then(|keys| {
-            let count = partitions(count)?;
-            Ok(Operation::Partition { keys, count })
-        });
-        self.try_add("partition_by", Location::caller(), operation)
+        let by = columns(keys.as_ref()).and_then(|keys| Ok((keys, partitions(count)?)));
+        self.try_add("partition_by", Location::caller(), by, |plan, step, rows, (keys, count)| {
+            plan.deal_by(step, rows, keys.clone(), *count)
+        })
     }
 
     /// Deals rows out to `count` partitions in turn: row `i`, from 0, goes to partition
@@ -52,7 +53,11 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn round_robin(&self, count: u32) -> Dataset {
-        let operation = partitions(count).map(|count| Operation::RoundRobin { count });
-        self.try_add("round_robin", Location::caller(), operation)
+        self.try_add(
+            "round_robin",
+            Location::caller(),
+            partitions(count),
+            |plan, step, rows, &count| plan.deal(step, rows, count),
+        )
     }
 }

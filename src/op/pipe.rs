@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::graph::Operation;
+use crate::plan::stage::{Command, Form};
 
 impl Dataset {
     /// Sends the rows as lines, columns joined by TAB, to `sh -c command`, and takes the lines
@@ -28,7 +28,7 @@ impl Dataset {
     /// reading early, as `head` does, is no error.
     #[track_caller]
     pub fn pipe(&self, command: impl Into<String>) -> Dataset {
-        self.add("pipe", Location::caller(), Operation::Pipe(command.into()))
+        self.command("pipe", Location::caller(), command.into(), Form::Lines)
     }
 
     /// Runs `sh -c command` for each row with its columns as `$1`, `$2` and so on, and takes the
@@ -48,7 +48,7 @@ impl Dataset {
     /// As for [`Dataset::pipe`]; and a column with a NUL in it.
     #[track_caller]
     pub fn pipe_as_args(&self, command: impl Into<String>) -> Dataset {
-        self.add("pipe_as_args", Location::caller(), Operation::PipeAsArgs(command.into()))
+        self.command("pipe_as_args", Location::caller(), command.into(), Form::Arguments)
     }
 
     /// Sends the rows as frames to `sh -c command`, which writes frames: a 32-bit little-endian
@@ -67,6 +67,12 @@ impl Dataset {
     /// As for [`Dataset::pipe`]; and output that is not frames.
     #[track_caller]
     pub fn pipe_rows(&self, command: impl Into<String>) -> Dataset {
-        self.add("pipe_rows", Location::caller(), Operation::PipeRows(command.into()))
+        self.command("pipe_rows", Location::caller(), command.into(), Form::Frames)
+    }
+
+    fn command(&self, operator: &str, caller: &Location<'_>, text: String, form: Form) -> Dataset {
+        self.add(operator, caller, move |plan, step, rows| {
+            Ok(plan.command(rows, Command { step, text: text.clone(), form }))
+        })
     }
 }

@@ -3,8 +3,12 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure};
 use crate::op::columns;
+use crate::plan::chain::{Code, KeyColumn};
+use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
 use crate::plan::graph::Operation;
+use crate::plan::lower::{Lower, Open};
 use crate::script::Script;
 
 impl Dataset {
@@ -32,8 +36,8 @@ impl Dataset {
     /// a function that returns more or fewer values than there are.
     #[track_caller]
     pub fn reduce(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("reduce", Location::caller(), function.into(), |code| {
-            Ok(Operation::Reduce { keys: vec![1], code })
+        self.add_lua("reduce", Location::caller(), function.into(), |plan, rows, code| {
+            folded(plan, rows, &[1], code)
         })
     }
 
@@ -53,16 +57,20 @@ impl Dataset {
     #[track_caller]
     pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl Into<Script>) -> Dataset {
         let keys = match keys.as_ref() {
-            [] => Err(crate::error::Failure::new(
-                crate::error::ErrorKind::Plan,
-                "reduce_by without key columns",
-            )
-            .hint("`fold` makes one row of all rows")),
+            [] => Err(Failure::new(ErrorKind::Plan, "no key columns are named")
+                .hint("`fold` makes one row of all rows")),
             keys => columns(keys),
         };
-        self.add_lua("reduce_by", Location::caller(), function.into(), |code| {
-            Ok(Operation::Reduce { keys: keys?, code })
-        })
+        let script = function.into();
+        let origin = script.origin("reduce_by", Location::caller());
+        let text = script.into_text();
+        let operation = keys.map(|keys| {
+            Operation::new(move |plan, step, [rows]| {
+                let code = plan.code(step, &text);
+                Ok(folded(plan, rows, &keys, code))
+            })
+        });
+        self.flow.add(origin, [self], operation)
     }
 
     /// Folds all rows into one. The function is called as for [`Dataset::reduce`], with all
@@ -78,8 +86,19 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn fold(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("fold", Location::caller(), function.into(), |code| {
-            Ok(Operation::Fold { code })
+        self.add_lua("fold", Location::caller(), function.into(), |plan, rows, code| {
+            folded(plan, rows, &[], code)
         })
     }
+}
+
+/// Folds within each task, sorts by key, and folds what comes together.
+fn folded(plan: &mut Lower, rows: Open, keys: &[u32], code: Code) -> Open {
+    let count = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
+    let order = (1..=count).map(KeyColumn::ascending).collect();
+    let combine = Some(Combine::Lua { keys: keys.to_vec(), code: code.clone() });
+    let step = code.step;
+    let group = Some(Group::Lua { keys: count, code });
+    let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
+    plan.exchange(step, [Side { rows, order, combine }], exchange)
 }

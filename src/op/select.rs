@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::op::columns;
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 
 impl Dataset {
     /// Keeps the named columns, counted from 1, in the order given. A column may be named twice;
@@ -20,13 +20,15 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn select(&self, wanted: impl AsRef<[u32]>) -> Dataset {
-        let operation = match wanted.as_ref() {
+        let columns = match wanted.as_ref() {
             [] => Err(crate::error::Failure::new(
                 crate::error::ErrorKind::Plan,
                 "select of no columns: a row has at least one",
             )),
-            wanted => columns(wanted).map(Operation::Select),
+            wanted => columns(wanted),
         };
-        self.try_add("select", Location::caller(), operation)
+        self.try_add("select", Location::caller(), columns, |plan, step, rows, columns| {
+            plan.fuse(rows, Step::Select { step, columns: columns.clone() })
+        })
     }
 }

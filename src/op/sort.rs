@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::plan::chain::KeyColumn;
-use crate::plan::graph::Operation;
+use crate::plan::exchange::{Cuts, Exchange, Keep, Side};
 
 impl Dataset {
     /// The rows in the order of one column, `sort(1)`, or of several: [`Sort`]. Rows that the
@@ -24,8 +24,11 @@ impl Dataset {
     /// ```
     #[track_caller]
     pub fn sort(&self, order: impl Into<Sort>) -> Dataset {
-        let operation = order.into().columns().map(Operation::Sort);
-        self.try_add("sort", Location::caller(), operation)
+        let order = order.into().columns();
+        self.try_add("sort", Location::caller(), order, |plan, step, rows, order| {
+            let exchange = Exchange { keep: Keep::All, cuts: Cuts::Rows, group: None };
+            plan.exchange(step, [Side::sorted(rows, order.clone())], exchange)
+        })
     }
 }
 
@@ -46,7 +49,7 @@ impl Sort {
 
     /// Rows that are equal so far go by this column.
     pub fn then(mut self, column: u32) -> Sort {
-        self.columns.push(KeyColumn { column, descending: false, numeric: false });
+        self.columns.push(KeyColumn::ascending(column));
         self
     }
 
@@ -67,7 +70,7 @@ impl Sort {
         self.columns.last_mut().expect("`by` has named a column")
     }
 
-    fn columns(self) -> Result<Vec<KeyColumn>, Failure> {
+    pub(super) fn columns(self) -> Result<Vec<KeyColumn>, Failure> {
         if self.columns.iter().any(|key| key.column == 0) {
             let failure = Failure::new(ErrorKind::Plan, "sort by a column that cannot be");
             return Err(failure.hint("columns are counted from 1"));

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
-use crate::plan::graph::Operation;
+use crate::plan::chain::Step;
 
 impl Dataset {
     /// Cuts each row, which is one text column, at every separator. The separator is bytes, not a
@@ -22,10 +22,12 @@ impl Dataset {
     /// At a terminal: a row of several columns, or of one that is not text; an empty separator.
     #[track_caller]
     pub fn split(&self, separator: impl AsRef<[u8]>) -> Dataset {
-        let operation = match separator.as_ref() {
+        let separator = match separator.as_ref() {
             [] => Err(Failure::new(ErrorKind::Plan, "the separator is empty")),
-            separator => Ok(Operation::Split(separator.to_vec())),
+            separator => Ok(separator.to_vec()),
         };
-        self.try_add("split", Location::caller(), operation)
+        self.try_add("split", Location::caller(), separator, |plan, step, rows, separator| {
+            plan.fuse(rows, Step::Split { step, separator: separator.clone() })
+        })
     }
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
+use crate::plan::exchange::{Combine, Keep};
 use crate::plan::stage::RowKind;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 
@@ -15,6 +16,8 @@ pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 pub(crate) struct Code {
     pub step: StepId,
     pub text: String,
+    /// Seeds its `math.random`, together with the task: see [`crate::plan::seed`].
+    pub seed: u64,
 }
 
 /// Everything a worker needs to run the tasks of one stage.
@@ -43,6 +46,25 @@ impl Chain {
     pub(crate) fn makes_raw_runs(&self) -> bool {
         matches!(self.tail, Tail::Runs { raw: true, .. })
     }
+
+    /// The user's functions in it.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
+        let head = match &self.head {
+            Head::Reduce { code, .. } => Some(code),
+            _ => None,
+        };
+        let steps = self.steps.iter().filter_map(|step| match step {
+            Step::Map(code) | Step::FlatMap(code) | Step::Filter(code) | Step::ForEach(code) => {
+                Some(code)
+            }
+            _ => None,
+        });
+        let tail = match &self.tail {
+            Tail::Runs { combine: Some(Combine::Lua { code, .. }), .. } => Some(code),
+            _ => None,
+        };
+        head.into_iter().chain(steps).chain(tail)
+    }
 }
 
 /// How the rows of a task arrive.
@@ -56,6 +78,17 @@ pub(crate) enum Head {
     Frames,
     /// Encoded rows sorted by their first `keys` columns, to be folded where those are equal.
     Reduce { keys: u32, code: Code },
+}
+
+impl Head {
+    /// How rows that lie so arrive.
+    pub(crate) fn of(kind: RowKind) -> Head {
+        match kind {
+            RowKind::Lines => Head::Lines,
+            RowKind::Columns => Head::Columns,
+            RowKind::Frames | RowKind::Text | RowKind::Runs => Head::Frames,
+        }
+    }
 }
 
 /// One map-like step.
@@ -82,6 +115,12 @@ pub(crate) enum Step {
     },
 }
 
+impl Step {
+    pub(crate) fn is_lua(&self) -> bool {
+        matches!(self, Step::Map(_) | Step::FlatMap(_) | Step::Filter(_) | Step::ForEach(_))
+    }
+}
+
 /// Where the rows of a task go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tail {
@@ -96,17 +135,13 @@ pub(crate) enum Tail {
     /// Encoded rows, routed by the hash of their key columns (from 1) to one of `count` partitions.
     Partition { step: StepId, keys: Vec<u32>, count: u32 },
     /// Sorted runs for a keyed exchange. `raw`: of the lines as they came, see [`Chain::raw`].
-    Runs { step: StepId, order: Vec<KeyColumn>, combine: Combine, raw: bool },
+    Runs { step: StepId, order: Vec<KeyColumn>, keep: Keep, combine: Option<Combine>, raw: bool },
 }
 
-/// What a task may do to rows of equal keys before the exchange.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Combine {
-    /// Every row is kept, in order.
-    None,
-    /// The first row of each key is kept.
-    First,
-    /// Rows are folded with the user's function. `keys` are the key columns (from 1) of the
-    /// arriving rows; combined rows have the keys first, so that `order` names columns 1..=n.
-    Reduce { keys: Vec<u32>, code: Code },
+impl Tail {
+    /// Whether rows of different partitions stay apart. All else looks through them, partition 0
+    /// first.
+    pub(crate) fn keeps_partitions(&self) -> bool {
+        matches!(self, Tail::Frames | Tail::Lines { .. })
+    }
 }

@@ -1,20 +1,27 @@
-//! From the graph to stages: fuses neighbouring steps and puts exchanges where rows must move.
+//! From the graph to a plan: takes the nodes that the sinks need, lowers each, and has the passes
+//! of `plan/rewrite` improve what came of it.
 //!
-//! A newcomer's trap: `open` returns an unfinished chain. It becomes a stage only when something
-//! ends it: an exchange, a command, a fork or a sink.
+//! A newcomer's trap: nodes are visited in the order in which they were made, which is one in
+//! which each comes after its inputs; nothing here calls itself, so a flow may be as long as it
+//! likes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::error::{ErrorKind, Failure, StepId};
-use crate::plan::chain::{Chain, Code, Combine, Head, KeyColumn, Step, Tail, WHOLE_ROW};
-use crate::plan::graph::{Graph, Node, NodeId, Operation};
-use crate::plan::stage::{Input, MergeOrder, Plan, RowKind, Source, Stage, StageId, Work};
+use crate::error::{Error, Failure, Origin, StepId};
+use crate::plan::chain::{Code, Tail};
+use crate::plan::graph::{Graph, Node, NodeId};
+use crate::plan::lower::{Lower, Open};
+use crate::plan::rewrite;
+use crate::plan::seed;
+use crate::plan::stage::{Plan, RowKind, Slice, StageId};
 
 /// What a sink wants of the rows of a node.
 #[derive(Clone, Debug)]
 pub(crate) enum SinkRows {
     /// Rows to be decoded: frames or raw lines, whatever is there.
     Any,
+    /// The same of the first row alone.
+    First,
     /// Columns joined by TAB.
     Lines,
     /// Formatted text.
@@ -23,354 +30,125 @@ pub(crate) enum SinkRows {
     Count,
 }
 
-/// One sink: the node it reads, what it wants, and its own step.
+/// One sink: the node it reads, what it wants, and where it was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct SinkNode {
     pub input: NodeId,
-    pub step: StepId,
+    pub origin: Origin,
     pub rows: SinkRows,
 }
 
-/// Compiles the part of the graph that the sinks need.
-pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode]) -> Result<Plan, Failure> {
-    if let Some(problem) = &graph.problem {
-        return Err(problem.clone());
+impl SinkNode {
+    /// Names the user's own line for a failure of the sink.
+    pub(crate) fn error(&self, failure: Failure) -> Error {
+        Error::new(failure, Some(self.origin.clone()))
     }
-    let mut compiler =
-        Compiler { graph, stages: Vec::new(), readers: HashMap::new(), shared: HashMap::new() };
-    for sink in sinks {
-        compiler.count_readers(sink.input)?;
-    }
-    let mut outputs = Vec::new();
-    for sink in sinks {
-        let open = compiler.open(sink.input)?;
-        let stage = match &sink.rows {
-            SinkRows::Any => compiler.close(open),
-            SinkRows::Lines => compiler.close_as_lines(open, sink.step),
-            SinkRows::Text(format) => {
-                let tail = Tail::Text { step: sink.step, format: format.clone() };
-                compiler.end(open, tail, RowKind::Text)
-            }
-            SinkRows::Count => compiler.end(open, Tail::Count, RowKind::Text),
-        };
-        compiler.stages[stage].readers += 1;
-        outputs.push(stage);
-    }
-    Ok(Plan {
-        shared: graph.shared.clone(),
-        stages: compiler.stages,
-        outputs,
-        origins: graph.origins.clone(),
-    })
 }
 
-/// A chain under construction.
-struct Open {
+/// Compiles the part of the graph that the sinks need. `rewrites`: see [`rewrite`].
+pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Result<Plan, Error> {
+    if let Some((origin, problem)) = &graph.problem {
+        return Err(Error::new(problem.clone(), Some(origin.clone())));
+    }
+    let mut plan =
+        Plan { shared: Vec::new(), stages: Vec::new(), outputs: Vec::new(), origins: Vec::new() };
+    for shared in &graph.shared {
+        let step = enter(&mut plan, &shared.origin);
+        let seed = seed::of_step(step, &shared.text);
+        plan.shared.push(Code { step, text: shared.text.clone(), seed });
+    }
+    let mut lower = Lower::default();
+    let mut lowered: HashMap<NodeId, Lowered> = HashMap::new();
+    for (id, readers) in readers(graph, sinks) {
+        let node = &graph.nodes[id];
+        let step = enter(&mut plan, &node.origin);
+        let depth = node.inputs.iter().map(|input| lowered[input].depth + 1).max().unwrap_or(0);
+        lower.depth = depth;
+        let inputs = node.inputs.iter().map(|input| take(&lower, &mut lowered, *input)).collect();
+        let rows = lower_node(node, &mut lower, step, inputs)
+            .map_err(|failure| Error::new(failure, Some(node.origin.clone())))?;
+        let rows = match readers {
+            1 => Rows::Open(rows),
+            _ => Rows::Shared(lower.share(rows)),
+        };
+        lowered.insert(id, Lowered { step, depth, rows: Some(rows) });
+    }
+    for sink in sinks {
+        let step = enter(&mut plan, &sink.origin);
+        let rows = take(&lower, &mut lowered, sink.input);
+        plan.outputs.push(lower_sink(&mut lower, step, rows, &sink.rows));
+    }
+    plan.stages = lower.stages;
+    if rewrites {
+        rewrite::all(&mut plan);
+    }
+    Ok(plan)
+}
+
+/// What came of a node.
+struct Lowered {
     step: StepId,
-    input: Input,
-    head: Head,
-    /// The rows as they enter the chain.
-    kind: RowKind,
-    steps: Vec<Step>,
-    merge: Option<MergeOrder>,
-    partitions: u32,
+    depth: u32,
+    /// Taken by its only reader.
+    rows: Option<Rows>,
 }
 
-struct Compiler<'a> {
-    graph: &'a Graph,
-    stages: Vec<Stage>,
-    /// How many operators and sinks read each node.
-    readers: HashMap<NodeId, u32>,
-    /// The stage of each node that several read.
-    shared: HashMap<NodeId, StageId>,
+enum Rows {
+    Open(Open),
+    /// A stage that several read.
+    Shared(StageId),
 }
 
-impl Compiler<'_> {
-    fn count_readers(&mut self, id: NodeId) -> Result<(), Failure> {
-        let readers = self.readers.entry(id).or_default();
-        *readers += 1;
-        if *readers > 1 {
-            return Ok(());
-        }
-        let node = self.graph.node(id);
-        if let Some(problem) = &node.problem {
-            return Err(problem.clone().at_step(node.step));
-        }
-        node.input.map_or(Ok(()), |input| self.count_readers(input))
-    }
-
-    fn open(&mut self, id: NodeId) -> Result<Open, Failure> {
-        if let Some(&stage) = self.shared.get(&id) {
-            return Ok(self.reopen(stage, id));
-        }
-        let node = self.graph.node(id);
-        let open = self.open_node(node)?;
-        if self.readers[&id] == 1 {
-            return Ok(open);
-        }
-        let stage = self.close(open);
-        self.shared.insert(id, stage);
-        Ok(self.reopen(stage, id))
-    }
-
-    fn open_node(&mut self, node: &Node) -> Result<Open, Failure> {
-        let step = node.step;
-        let source = |source, kind| Open {
-            step,
-            input: Input::Source(source),
-            head: head_of(kind),
-            kind,
-            steps: Vec::new(),
-            merge: None,
-            partitions: 1,
-        };
-        let Some(input) = node.input else {
-            return Ok(match node.operation.clone() {
-                Operation::TextFile { patterns } => {
-                    source(Source::TextFile { patterns }, RowKind::Lines)
-                }
-                Operation::Lines { text, rows } => {
-                    source(Source::Lines { text, rows }, RowKind::Lines)
-                }
-                Operation::Rows { frames, rows } => {
-                    source(Source::Rows { frames, rows }, RowKind::Frames)
-                }
-                Operation::Range { first, end } => {
-                    source(Source::Range { first, end }, RowKind::Frames)
-                }
-                Operation::Reader { slot } => source(Source::Reader { slot }, RowKind::Lines),
-                other => {
-                    let message = format!("{other:?} needs rows to work on");
-                    return Err(Failure::new(ErrorKind::Plan, message).at_step(step));
-                }
-            });
-        };
-        let mut open = self.open(input)?;
-        match &node.operation {
-            Operation::Map(code) => open.steps.push(Step::Map(code.clone())),
-            Operation::FlatMap(code) => open.steps.push(Step::FlatMap(code.clone())),
-            Operation::Filter(code) => open.steps.push(Step::Filter(code.clone())),
-            Operation::ForEach(code) => open.steps.push(Step::ForEach(code.clone())),
-            Operation::Select(columns) => {
-                open.steps.push(Step::Select { step, columns: columns.clone() });
-            }
-            Operation::Split(separator) => {
-                open.steps.push(Step::Split { step, separator: separator.clone() });
-            }
-            Operation::Numbers(columns) => {
-                open.steps.push(Step::Numbers { step, columns: columns.clone() });
-            }
-            Operation::Reduce { keys, code } => {
-                return Ok(self.reduce(open, step, keys.clone(), code));
-            }
-            Operation::Fold { code } => return Ok(self.reduce(open, step, Vec::new(), code)),
-            Operation::Distinct => {
-                let order =
-                    vec![KeyColumn { column: WHOLE_ROW, descending: false, numeric: false }];
-                return Ok(self.sorted(open, step, order, true));
-            }
-            Operation::Sort(order) => return Ok(self.sorted(open, step, order.clone(), false)),
-            Operation::Limit(rows) => {
-                let stage = self.close(open);
-                return Ok(self.engine_step(stage, step, Work::Limit { rows: *rows }, None, 1));
-            }
-            Operation::RoundRobin { count } => {
-                let stage = self.close(open);
-                let work = Work::RoundRobin { count: *count };
-                return Ok(self.engine_step(stage, step, work, None, *count));
-            }
-            Operation::Partition { keys, count } => {
-                let tail = Tail::Partition { step, keys: keys.clone(), count: *count };
-                let stage = self.end(open, tail, RowKind::Frames);
-                self.stages[stage].partitions = *count;
-                return Ok(self.reopen(stage, step));
-            }
-            Operation::Pipe(command) => return Ok(self.pipe(open, step, command)),
-            Operation::PipeAsArgs(command) => {
-                let stage = self.close(open);
-                let work = Work::ShellPerRow { command: command.clone() };
-                let partitions = self.stages[stage].partitions;
-                return Ok(self.engine_step(stage, step, work, Some(RowKind::Columns), partitions));
-            }
-            Operation::PipeRows(command) => {
-                let stage = self.close_as_frames(open);
-                let work = Work::FrameCommand { command: command.clone() };
-                let partitions = self.stages[stage].partitions;
-                return Ok(self.engine_step(stage, step, work, Some(RowKind::Frames), partitions));
-            }
-            Operation::TextFile { .. }
-            | Operation::Lines { .. }
-            | Operation::Rows { .. }
-            | Operation::Range { .. }
-            | Operation::Reader { .. } => unreachable!("sources have no input"),
-        }
-        Ok(open)
-    }
-
-    fn reduce(&mut self, open: Open, step: StepId, keys: Vec<u32>, code: &Code) -> Open {
-        let count = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
-        let order: Vec<KeyColumn> = (1..=count)
-            .map(|column| KeyColumn { column, descending: false, numeric: false })
-            .collect();
-        let combine = Combine::Reduce { keys, code: code.clone() };
-        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
-        Open {
-            head: Head::Reduce { keys: count, code: code.clone() },
-            merge: Some(MergeOrder { order, first_only: false, divide_keys: false }),
-            ..self.reopen(stage, step)
+/// The nodes that the sinks need, and how many operators and sinks read each.
+fn readers(graph: &Graph, sinks: &[SinkNode]) -> BTreeMap<NodeId, u32> {
+    let mut readers = BTreeMap::new();
+    let mut unseen: Vec<NodeId> = sinks.iter().map(|sink| sink.input).collect();
+    while let Some(id) = unseen.pop() {
+        let count = readers.entry(id).or_insert(0);
+        *count += 1;
+        if *count == 1 {
+            unseen.extend(&graph.nodes[id].inputs);
         }
     }
+    readers
+}
 
-    fn sorted(&mut self, open: Open, step: StepId, order: Vec<KeyColumn>, first: bool) -> Open {
-        let combine = if first { Combine::First } else { Combine::None };
-        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
-        Open {
-            merge: Some(MergeOrder { order, first_only: first, divide_keys: !first }),
-            ..self.reopen(stage, step)
-        }
-    }
+fn enter(plan: &mut Plan, origin: &Origin) -> StepId {
+    plan.origins.push(origin.clone());
+    u32::try_from(plan.origins.len() - 1).expect("fewer than 2^32 steps")
+}
 
-    /// Neighbouring commands become one stage: each one's stdout is the next one's stdin.
-    fn pipe(&mut self, open: Open, step: StepId, command: &str) -> Open {
-        let stage = self.close_as_lines(open, step);
-        let unread = !self.shared.values().any(|&shared| shared == stage);
-        if let (Work::Shell { commands }, true) = (&mut self.stages[stage].work, unread) {
-            commands.push((step, command.to_owned()));
-            return self.reopen(stage, step);
-        }
-        let work = Work::Shell { commands: vec![(step, command.to_owned())] };
-        let partitions = self.stages[stage].partitions;
-        self.engine_step(stage, step, work, Some(RowKind::Columns), partitions)
-    }
-
-    /// Adds a stage that the engine runs by itself.
-    fn engine_step(
-        &mut self,
-        input: StageId,
-        step: StepId,
-        work: Work,
-        output: Option<RowKind>,
-        partitions: u32,
-    ) -> Open {
-        let output = output.unwrap_or(self.stages[input].output);
-        self.stages[input].readers += 1;
-        let input = Input::Stage(input);
-        self.stages.push(Stage { step, input, work, output, partitions, readers: 0 });
-        self.reopen(self.stages.len() - 1, step)
-    }
-
-    /// Begins a chain on the output of a finished stage.
-    fn reopen(&self, stage: StageId, step: StepId) -> Open {
-        let Stage { output, partitions, .. } = self.stages[stage];
-        let kind = if output == RowKind::Runs { RowKind::Frames } else { output };
-        Open {
-            step,
-            input: Input::Stage(stage),
-            head: head_of(kind),
-            kind,
-            steps: Vec::new(),
-            merge: None,
-            partitions,
-        }
-    }
-
-    /// Ends a chain with the tail that keeps its rows as they are.
-    fn close(&mut self, open: Open) -> StageId {
-        if open.steps.is_empty() && open.merge.is_none() {
-            return self.pass(open);
-        }
-        self.end(open, Tail::Frames, RowKind::Frames)
-    }
-
-    fn close_as_frames(&mut self, open: Open) -> StageId {
-        if open.kind == RowKind::Frames {
-            return self.close(open);
-        }
-        self.end(open, Tail::Frames, RowKind::Frames)
-    }
-
-    fn close_as_lines(&mut self, open: Open, step: StepId) -> StageId {
-        let chain = Chain { head: open.head, steps: open.steps, tail: Tail::Lines { step } };
-        let raw = chain.raw().is_some();
-        let open = Open { head: chain.head, steps: chain.steps, ..open };
-        if raw && open.merge.is_none() {
-            return self.pass(open);
-        }
-        self.end(open, chain.tail, RowKind::Columns)
-    }
-
-    /// Ends a chain that does nothing.
-    fn pass(&mut self, open: Open) -> StageId {
-        match open.input {
-            Input::Stage(stage) => stage,
-            Input::Source(_) => {
-                self.stages.push(Stage {
-                    step: open.step,
-                    input: open.input,
-                    work: Work::Forward,
-                    output: open.kind,
-                    partitions: 1,
-                    readers: 0,
-                });
-                self.stages.len() - 1
-            }
-        }
-    }
-
-    fn end(&mut self, open: Open, tail: Tail, output: RowKind) -> StageId {
-        // Only these keep partitions apart; all else looks through them, partition 0 first.
-        let keeps = matches!(tail, Tail::Frames | Tail::Lines { .. });
-        if let Input::Stage(stage) = open.input {
-            self.stages[stage].readers += 1;
-        }
-        let mut chain = Chain { head: open.head, steps: open.steps, tail };
-        if let (Input::Stage(stage), true) = (&open.input, open.merge.is_some()) {
-            self.keep_raw(*stage, &mut chain);
-        }
-        self.stages.push(Stage {
-            step: open.step,
-            input: open.input,
-            work: match open.merge {
-                Some(order) => Work::Merge { chain, order },
-                None => Work::Chain(chain),
-            },
-            output,
-            partitions: if keeps { open.partitions } else { 1 },
-            readers: 0,
-        });
-        self.stages.len() - 1
-    }
-
-    /// Lets lines stay lines on their way through an exchange, if nobody before it has looked into
-    /// them and no function behind it will.
-    fn keep_raw(&mut self, sorting: StageId, merging: &mut Chain) {
-        let (Work::Chain(before) | Work::Merge { chain: before, .. }) =
-            &mut self.stages[sorting].work
-        else {
-            return;
-        };
-        let folds = matches!(merging.tail, Tail::Runs { combine: Combine::Reduce { .. }, .. });
-        if merging.head == Head::Frames
-            && merging.steps.is_empty()
-            && !folds
-            && let Some(kind) = before.raw()
-            && let Tail::Runs { raw, .. } = &mut before.tail
-        {
-            *raw = true;
-            merging.head = head_of(kind);
-        }
+fn take(lower: &Lower, lowered: &mut HashMap<NodeId, Lowered>, id: NodeId) -> Open {
+    let node = lowered.get_mut(&id).expect("inputs are lowered before those that read them");
+    match &node.rows {
+        Some(Rows::Shared(stage)) => lower.reopen(*stage, node.step),
+        _ => match node.rows.take() {
+            Some(Rows::Open(rows)) => rows,
+            _ => unreachable!("a node with one reader is read once"),
+        },
     }
 }
 
-/// Sorted runs; whether of raw lines is known when the chain behind the exchange ends.
-fn runs(step: StepId, order: Vec<KeyColumn>, combine: Combine) -> Tail {
-    Tail::Runs { step, order, combine, raw: false }
+fn lower_node(
+    node: &Node,
+    lower: &mut Lower,
+    step: StepId,
+    inputs: Vec<Open>,
+) -> Result<Open, Failure> {
+    node.operation.clone()?.lower(lower, step, inputs)
 }
 
-fn head_of(kind: RowKind) -> Head {
-    match kind {
-        RowKind::Lines => Head::Lines,
-        RowKind::Columns => Head::Columns,
-        RowKind::Frames | RowKind::Text | RowKind::Runs => Head::Frames,
+fn lower_sink(lower: &mut Lower, step: StepId, rows: Open, wanted: &SinkRows) -> StageId {
+    match wanted {
+        SinkRows::Any => lower.share(rows),
+        SinkRows::First => {
+            let first = lower.slice(step, rows, Slice { skip: 0, take: Some(1) });
+            lower.share(first)
+        }
+        SinkRows::Lines => lower.end(rows, Tail::Lines { step }, RowKind::Columns),
+        SinkRows::Text(format) => {
+            lower.end(rows, Tail::Text { step, format: format.clone() }, RowKind::Text)
+        }
+        SinkRows::Count => lower.end(rows, Tail::Count, RowKind::Text),
     }
 }

@@ -5,8 +5,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::error::StepId;
-use crate::plan::chain::{Chain, Combine, Head, KeyColumn, Step, Tail, WHOLE_ROW};
-use crate::plan::stage::{Input, MergeOrder, Plan, Source, Stage, Work};
+use crate::plan::chain::{Chain, Head, KeyColumn, Step, Tail, WHOLE_ROW};
+use crate::plan::exchange::Keep;
+use crate::plan::stage::{Input, Plan, Slice, Source, Stage, Work};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,33 +24,52 @@ impl fmt::Display for Plan {
 impl Plan {
     fn stage(&self, f: &mut fmt::Formatter<'_>, index: usize, stage: &Stage) -> fmt::Result {
         write!(f, "stage {}: ", index + 1)?;
-        match &stage.input {
-            Input::Source(source) => f.write_str(&source_text(source))?,
-            Input::Stage(input) => {
-                let partitions = self.stages[*input].partitions;
-                match (&stage.work, partitions) {
-                    (Work::Merge { order, .. }, _) => {
-                        write!(f, "merge of stage {} {}", input + 1, merge_text(order))?;
+        match (&stage.input, &stage.work) {
+            (Input::Source(source), _) => f.write_str(&source_text(source))?,
+            (Input::Stages(inputs), Work::Merge { merge, .. }) => {
+                f.write_str("merge of ")?;
+                for (nth, (input, order)) in inputs.iter().zip(&merge.orders).enumerate() {
+                    let and = if nth > 0 { " and " } else { "" };
+                    write!(f, "{and}stage {} by {}", input + 1, order_text(order))?;
+                }
+                f.write_str(&keep_text(merge.keep))?;
+            }
+            (Input::Stages(inputs), _) => {
+                for (nth, &input) in inputs.iter().enumerate() {
+                    let then = if nth > 0 { ", then " } else { "" };
+                    write!(f, "{then}stage {}", input + 1)?;
+                    match self.stages[input].partitions {
+                        1 => {}
+                        count => write!(f, " ({count} partitions)")?,
                     }
-                    (_, 1) => write!(f, "stage {}", input + 1)?,
-                    (_, count) => write!(f, "stage {} ({count} partitions)", input + 1)?,
                 }
             }
         }
         match &stage.work {
             Work::Forward => f.write_str(" → forward")?,
             Work::Chain(chain) | Work::Merge { chain, .. } => self.chain(f, chain)?,
-            Work::Shell { commands } => {
-                for (_, command) in commands {
-                    write!(f, " → pipe {command:?}")?;
+            Work::Commands(commands) => {
+                for command in commands {
+                    write!(f, " → {} {:?}", self.operator(command.step), command.text)?;
                 }
             }
-            Work::ShellPerRow { command } => write!(f, " → pipe_as_args {command:?}")?,
-            Work::FrameCommand { command } => write!(f, " → pipe_rows {command:?}")?,
-            Work::Limit { rows } => write!(f, " → limit {rows}")?,
-            Work::RoundRobin { count } => write!(f, " → round_robin {count}")?,
+            Work::Slice(_) => write!(f, " → {}", self.slice_text(stage))?,
+            Work::Deal { count } => write!(f, " → {} {count}", self.operator(stage.step))?,
         }
         writeln!(f)
+    }
+
+    /// `limit 5`, `skip 3`, or both where it is neither of them alone.
+    fn slice_text(&self, stage: &Stage) -> String {
+        let operator = self.operator(stage.step);
+        match stage.work {
+            Work::Slice(Slice { skip: 0, take: Some(take) }) => format!("{operator} {take}"),
+            Work::Slice(Slice { skip, take: None }) => format!("{operator} {skip}"),
+            Work::Slice(Slice { skip, take: Some(take) }) => {
+                format!("{operator}: {take} rows behind {skip}")
+            }
+            _ => operator.to_owned(),
+        }
     }
 
     fn chain(&self, f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
@@ -79,10 +99,15 @@ impl Plan {
             Tail::Partition { keys, count, .. } => {
                 write!(f, " → partition by {} into {count}", list(keys))
             }
-            Tail::Runs { step, order, combine, .. } => {
-                let combined = if matches!(combine, Combine::None) { "" } else { "combine, " };
+            Tail::Runs { step, order, keep, combine, .. } => {
+                let less = match (keep, combine) {
+                    (Keep::All, None) => "",
+                    (Keep::Top(_), None) => &keep_text(*keep)[2..],
+                    _ => "combine",
+                };
+                let comma = if less.is_empty() { "" } else { ", " };
                 let operator = self.operator(*step);
-                write!(f, " → {operator}: {combined}sort by {}", order_text(order))
+                write!(f, " → {operator}: {less}{comma}sort by {}", order_text(order))
             }
         }
     }
@@ -105,9 +130,12 @@ fn source_text(source: &Source) -> String {
     }
 }
 
-fn merge_text(merge: &MergeOrder) -> String {
-    let first = if merge.first_only { ", first of each" } else { "" };
-    format!("by {}{first}", order_text(&merge.order))
+fn keep_text(keep: Keep) -> String {
+    match keep {
+        Keep::All => String::new(),
+        Keep::First => ", first of each".to_owned(),
+        Keep::Top(rows) => format!(", first {rows}"),
+    }
 }
 
 fn order_text(order: &[KeyColumn]) -> String {

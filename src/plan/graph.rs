@@ -1,73 +1,75 @@
-//! The graph under construction: what the builder methods have asked for, not yet checked.
+//! The graph under construction: what the builder methods have asked for, not yet lowered.
 //!
-//! A newcomer's trap: a node never changes once it is there. Reusing a dataset is a second node
-//! with the same input, and that is how a fork looks.
+//! A newcomer's trap: a node never changes once it is there, and its inputs are always older than
+//! it. Reusing a dataset is a second node with the same input, and that is how a fork looks. Sinks
+//! are no nodes: running a flow adds nothing to it.
 
-use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
 
-use crate::error::{Failure, Origin};
-use crate::plan::chain::{Code, KeyColumn};
+use crate::error::{Failure, Origin, StepId};
+use crate::plan::lower::{Lower, Open};
 
-/// A node's number; also the number of the step in errors.
-pub(crate) type NodeId = u32;
+/// A node's place in the graph.
+pub(crate) type NodeId = usize;
 
 /// What the builder methods have asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
     pub nodes: Vec<Node>,
     /// The texts given to `lua` and `lua_file`, in order.
-    pub shared: Vec<Code>,
-    /// Where each node (and each shared text) was asked for; indexed by step.
-    pub origins: Vec<Origin>,
+    pub shared: Vec<Shared>,
     /// What was wrong with a call that made no node.
-    pub problem: Option<Failure>,
+    pub problem: Option<(Origin, Failure)>,
+}
+
+/// Lua that all tasks run before their steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub origin: Origin,
+    pub text: String,
 }
 
 /// One operator of the graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    pub step: NodeId,
-    pub input: Option<NodeId>,
-    pub operation: Operation,
-    /// What was wrong with the call itself; reported when the flow is compiled.
-    pub problem: Option<Failure>,
+    pub origin: Origin,
+    pub inputs: Vec<NodeId>,
+    /// How it becomes part of a plan, or what was wrong with the call, which is reported when the
+    /// flow is compiled.
+    pub operation: Result<Operation, Failure>,
 }
 
-/// What one operator does.
-#[derive(Clone, Debug)]
-pub(crate) enum Operation {
-    TextFile { patterns: Vec<std::path::PathBuf> },
-    Lines { text: Bytes, rows: u64 },
-    Rows { frames: Bytes, rows: u64 },
-    Range { first: i64, end: i64 },
-    Reader { slot: usize },
-    Map(Code),
-    FlatMap(Code),
-    Filter(Code),
-    ForEach(Code),
-    Select(Vec<u32>),
-    Split(Vec<u8>),
-    Numbers(Vec<u32>),
-    Reduce { keys: Vec<u32>, code: Code },
-    Fold { code: Code },
-    Distinct,
-    Sort(Vec<KeyColumn>),
-    Limit(u64),
-    Partition { keys: Vec<u32>, count: u32 },
-    RoundRobin { count: u32 },
-    Pipe(String),
-    PipeAsArgs(String),
-    PipeRows(String),
-}
+/// Lowers one node: from the rows of its inputs to its own.
+type LowerNode = dyn Fn(&mut Lower, StepId, Vec<Open>) -> Result<Open, Failure> + Send + Sync;
 
-impl Graph {
-    /// Enters a place of the user's program and gives it a step number.
-    pub(crate) fn step(&mut self, origin: Origin) -> NodeId {
-        self.origins.push(origin);
-        u32::try_from(self.origins.len() - 1).expect("fewer than 2^32 steps")
+/// How an operator becomes part of a plan: in terms of the primitives of [`Lower`].
+#[derive(Clone)]
+pub(crate) struct Operation(Arc<LowerNode>);
+
+impl Operation {
+    /// An operator with `N` inputs.
+    pub(crate) fn new<const N: usize>(
+        lower: impl Fn(&mut Lower, StepId, [Open; N]) -> Result<Open, Failure> + Send + Sync + 'static,
+    ) -> Operation {
+        Operation(Arc::new(move |plan, step, inputs: Vec<Open>| {
+            let inputs = inputs.try_into().ok().expect("a node has as many inputs as it was given");
+            lower(plan, step, inputs)
+        }))
     }
 
-    pub(crate) fn node(&self, step: NodeId) -> &Node {
-        self.nodes.iter().find(|node| node.step == step).expect("datasets name nodes of their flow")
+    pub(crate) fn lower(
+        &self,
+        plan: &mut Lower,
+        step: StepId,
+        inputs: Vec<Open>,
+    ) -> Result<Open, Failure> {
+        (self.0)(plan, step, inputs)
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Operation")
     }
 }

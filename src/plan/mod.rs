@@ -4,6 +4,10 @@
 
 pub(crate) mod chain;
 pub(crate) mod compile;
+pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod lower;
+mod rewrite;
+pub(crate) mod seed;
 pub(crate) mod stage;

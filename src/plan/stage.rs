@@ -5,8 +5,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Origin, StepId};
+use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Chain, Code, KeyColumn, Tail};
+use crate::plan::exchange::{Cuts, Keep};
 
 /// A stage's place in the plan.
 pub(crate) type StageId = usize;
@@ -33,15 +34,23 @@ pub(crate) struct Stage {
     pub output: RowKind,
     /// Logical partitions of the output.
     pub partitions: u32,
-    /// Stages and sinks that read the output.
-    pub readers: u32,
 }
 
 /// What a stage reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Input {
     Source(Source),
-    Stage(StageId),
+    /// Stages: one after another, or all at once where their runs are merged.
+    Stages(Vec<StageId>),
+}
+
+impl Input {
+    pub(crate) fn stages(&self) -> &[StageId] {
+        match self {
+            Input::Source(_) => &[],
+            Input::Stages(stages) => stages,
+        }
+    }
 }
 
 /// Where rows come from.
@@ -84,42 +93,80 @@ pub(crate) enum RowKind {
 }
 
 /// What a stage does.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Rows pass as they are: the engine reads a source by itself.
+    /// Rows pass as they are: the engine reads a source, or one stage after another.
     Forward,
     /// Tasks in workers.
     Chain(Chain),
-    /// Tasks in workers, each over a key range of the input stage's runs.
-    Merge { chain: Chain, order: MergeOrder },
-    /// Shell commands, each one's stdout the next one's stdin.
-    Shell { commands: Vec<(StepId, String)> },
-    /// A command for each row.
-    ShellPerRow { command: String },
-    /// A command that reads and writes frames.
-    FrameCommand { command: String },
-    /// The first rows only.
-    Limit { rows: u64 },
+    /// Tasks in workers, each over a key range of the input stages' runs.
+    Merge { chain: Chain, merge: Merge },
+    /// Commands, each one's stdout the next one's stdin.
+    Commands(Vec<Command>),
+    /// Some neighbouring rows only.
+    Slice(Slice),
     /// Row `i` goes to partition `i % count`.
-    RoundRobin { count: u32 },
+    Deal { count: u32 },
+}
+
+/// One of the user's commands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Command {
+    pub step: StepId,
+    pub text: String,
+    pub form: Form,
+}
+
+/// How a command gets its rows and gives its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
+    /// Lines on stdin and stdout.
+    Lines,
+    /// Once for each row, its columns as arguments; lines on stdout.
+    Arguments,
+    /// Frames on stdin and stdout.
+    Frames,
+}
+
+impl Form {
+    /// How its rows come out.
+    pub(crate) fn output(self) -> RowKind {
+        match self {
+            Form::Lines | Form::Arguments => RowKind::Columns,
+            Form::Frames => RowKind::Frames,
+        }
+    }
+}
+
+/// Neighbouring rows: those behind the first `skip`, at most `take` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slice {
+    pub skip: u64,
+    pub take: Option<u64>,
 }
 
 /// What a merge does with rows of equal keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct MergeOrder {
-    pub order: Vec<KeyColumn>,
-    /// Only the first row of each key is kept.
-    pub first_only: bool,
-    /// Rows of one key may be dealt with by several tasks.
-    pub divide_keys: bool,
+pub(crate) struct Merge {
+    /// The order of each side, for people; the runs have it as key bytes.
+    pub orders: Vec<Vec<KeyColumn>>,
+    pub keep: Keep,
+    pub cuts: Cuts,
 }
 
 impl Work {
     /// The chain that workers run for this stage, and how its input is merged.
-    pub(crate) fn chain(&self) -> Option<(&Chain, Option<&MergeOrder>)> {
+    pub(crate) fn chain(&self) -> Option<(&Chain, Option<&Merge>)> {
         match self {
             Work::Chain(chain) => Some((chain, None)),
-            Work::Merge { chain, order } => Some((chain, Some(order))),
+            Work::Merge { chain, merge } => Some((chain, Some(merge))),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn chain_mut(&mut self) -> Option<&mut Chain> {
+        match self {
+            Work::Chain(chain) | Work::Merge { chain, .. } => Some(chain),
             _ => None,
         }
     }
@@ -128,24 +175,52 @@ impl Work {
     pub(crate) fn only_counts(&self) -> bool {
         self.chain().is_some_and(|(chain, _)| chain.tail == Tail::Count)
     }
+
+    /// Whether its tasks say for each block to which partition it goes.
+    pub(crate) fn is_routed(&self) -> bool {
+        self.chain().is_some_and(|(chain, _)| matches!(chain.tail, Tail::Partition { .. }))
+    }
 }
 
 impl Stage {
     /// Whether each partition of the input is worked on apart. All else looks through them.
     pub(crate) fn keeps_partitions(&self) -> bool {
         match &self.work {
-            Work::Chain(chain) => matches!(chain.tail, Tail::Frames | Tail::Lines { .. }),
-            Work::Shell { .. } | Work::ShellPerRow { .. } | Work::FrameCommand { .. } => true,
-            Work::Forward | Work::Merge { .. } | Work::Limit { .. } | Work::RoundRobin { .. } => {
-                false
-            }
+            Work::Chain(chain) => chain.tail.keeps_partitions(),
+            Work::Commands(_) => true,
+            Work::Forward | Work::Merge { .. } | Work::Slice(_) | Work::Deal { .. } => false,
         }
     }
 }
 
 impl Plan {
+    /// Names the user's own line for a failure.
+    pub(crate) fn error(&self, failure: Failure) -> Error {
+        let origin = failure.step.and_then(|step| self.origins.get(step as usize)).cloned();
+        Error::new(failure, origin)
+    }
+
+    /// How many stages and sinks read each stage.
+    pub(crate) fn readers(&self) -> Vec<u32> {
+        let mut readers = vec![0; self.stages.len()];
+        let inputs = self.stages.iter().flat_map(|stage| stage.input.stages());
+        inputs.chain(&self.outputs).for_each(|&stage| readers[stage] += 1);
+        readers
+    }
+
     /// Whether workers write sorted runs.
     pub(crate) fn has_exchange(&self) -> bool {
         self.stages.iter().any(|stage| stage.output == RowKind::Runs)
+    }
+
+    /// All of the user's Lua, each piece once, in the order of its steps: and whether it is a
+    /// step's function.
+    pub(crate) fn codes(&self) -> Vec<(&Code, bool)> {
+        let chains = self.stages.iter().filter_map(|stage| Some(stage.work.chain()?.0));
+        let steps = chains.flat_map(Chain::codes).map(|code| (code, true));
+        let mut codes: Vec<_> = self.shared.iter().map(|code| (code, false)).chain(steps).collect();
+        codes.sort_by_key(|(code, _)| code.step);
+        codes.dedup_by_key(|(code, _)| code.step);
+        codes
     }
 }

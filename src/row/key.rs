@@ -36,6 +36,13 @@ pub(crate) struct KeyColumn {
     pub numeric: bool,
 }
 
+impl KeyColumn {
+    /// A column by the order of values.
+    pub(crate) fn ascending(column: u32) -> KeyColumn {
+        KeyColumn { column, descending: false, numeric: false }
+    }
+}
+
 /// `KeyColumn::column` of an order over all columns of the row.
 pub(crate) const WHOLE_ROW: u32 = 0;
 

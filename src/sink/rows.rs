@@ -10,16 +10,15 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Result, StepId};
-use crate::flow::Flow;
+use crate::error::{ErrorKind, Failure, Result};
 use crate::local::block::Block;
 use crate::local::{self, Message, Running};
-use crate::plan::compile::SinkRows;
+use crate::plan::compile::{SinkNode, SinkRows};
 use crate::plan::stage::RowKind;
 use crate::row::describe::describe;
 use crate::row::frame::Frames;
 use crate::row::{msgpack, typed};
-use crate::sink::terminal::{Consume, named, run, run_async};
+use crate::sink::terminal::{Consume, run, run_async};
 
 impl Dataset {
     /// Runs the flow and returns its rows: tuples, structs or vectors by column, any other type
@@ -46,7 +45,7 @@ impl Dataset {
     #[track_caller]
     pub fn collect<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         let mut rows = Vec::new();
-        self.each_row("collect", Location::caller(), |row| rows.push(row))?;
+        self.each_row("collect", Location::caller(), SinkRows::Any, |row| rows.push(row))?;
         Ok(rows)
     }
 
@@ -65,7 +64,7 @@ impl Dataset {
     #[track_caller]
     pub fn first<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let mut first = None;
-        self.limit(1).each_row("first", Location::caller(), |row| first = Some(row))?;
+        self.each_row("first", Location::caller(), SinkRows::First, |row| first = Some(row))?;
         Ok(first)
     }
 
@@ -84,7 +83,7 @@ impl Dataset {
     /// As for [`Dataset::collect`].
     #[track_caller]
     pub fn for_each_row<T: DeserializeOwned>(&self, function: impl FnMut(T)) -> Result<()> {
-        self.each_row("for_each_row", Location::caller(), function)
+        self.each_row("for_each_row", Location::caller(), SinkRows::Any, function)
     }
 
     /// Runs the flow and returns the number of its rows.
@@ -118,7 +117,7 @@ impl Dataset {
         let dataset = self.clone();
         async move {
             let mut rows = Vec::new();
-            dataset.each_row_async("collect", caller, |row| rows.push(row)).await?;
+            dataset.each_row_async("collect", caller, SinkRows::Any, |row| rows.push(row)).await?;
             Ok(rows)
         }
     }
@@ -132,10 +131,11 @@ impl Dataset {
         &self,
     ) -> impl Future<Output = Result<Option<T>>> + Send + use<T> {
         let caller = Location::caller();
-        let dataset = self.limit(1);
+        let dataset = self.clone();
         async move {
             let mut first = None;
-            dataset.each_row_async("first", caller, |row| first = Some(row)).await?;
+            let take = |row| first = Some(row);
+            dataset.each_row_async("first", caller, SinkRows::First, take).await?;
             Ok(first)
         }
     }
@@ -151,7 +151,7 @@ impl Dataset {
     ) -> impl Future<Output = Result<()>> + Send + use<T, F> {
         let caller = Location::caller();
         let dataset = self.clone();
-        async move { dataset.each_row_async("for_each_row", caller, function).await }
+        async move { dataset.each_row_async("for_each_row", caller, SinkRows::Any, function).await }
     }
 
     /// [`Dataset::count`] for async code.
@@ -187,10 +187,8 @@ impl Dataset {
     #[track_caller]
     pub fn stream<T: DeserializeOwned>(&self) -> Result<RowStream<T>> {
         let node = self.sink("stream", Location::caller(), SinkRows::Any);
-        let step = node.step;
-        let running = local::start(&self.flow, &[node])?;
-        let flow = self.flow.clone();
-        Ok(RowStream { flow, step, running: Some(running), rows: VecDeque::new(), failure: None })
+        let running = local::start(&self.flow, std::slice::from_ref(&node))?;
+        Ok(RowStream { node, running: Some(running), rows: VecDeque::new(), failure: None })
     }
 
     /// The plan of this dataset as text: a line for each stage.
@@ -215,9 +213,10 @@ impl Dataset {
         &self,
         operator: &str,
         caller: &Location<'_>,
+        rows: SinkRows,
         function: impl FnMut(T),
     ) -> Result<()> {
-        let node = self.sink(operator, caller, SinkRows::Any);
+        let node = self.sink(operator, caller, rows);
         run(&self.flow, &[node], &mut [&mut Decoded::new(function)])
     }
 
@@ -225,9 +224,10 @@ impl Dataset {
         &self,
         operator: &str,
         caller: &Location<'_>,
+        rows: SinkRows,
         function: impl FnMut(T) + Send,
     ) -> Result<()> {
-        let node = self.sink(operator, caller, SinkRows::Any);
+        let node = self.sink(operator, caller, rows);
         run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await
     }
 }
@@ -311,8 +311,7 @@ fn decode<T: DeserializeOwned>(block: &Block, mut take: impl FnMut(T)) -> Result
 /// It is a [`Stream`]; [`RowStream::next_row`] needs no other crate. Dropping it cancels the run.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct RowStream<T> {
-    flow: Flow,
-    step: StepId,
+    node: SinkNode,
     running: Option<Running>,
     rows: VecDeque<T>,
     failure: Option<Failure>,
@@ -338,7 +337,7 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
             }
             if let Some(failure) = this.failure.take() {
                 this.running = None;
-                let error = named(&this.flow, failure.at_step(this.step));
+                let error = this.node.error(failure);
                 return Poll::Ready(Some(Err(error)));
             }
             let Some(running) = &mut this.running else { return Poll::Ready(None) };

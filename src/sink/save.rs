@@ -12,7 +12,7 @@ use crate::local::block::Block;
 use crate::plan::compile::{SinkNode, SinkRows};
 use crate::process::with_file_size_as_error;
 use crate::sink::AtomicFile;
-use crate::sink::terminal::{Consume, WriteBlocks, named, run, run_async};
+use crate::sink::terminal::{Consume, WriteBlocks, run, run_async};
 
 /// A sink that waits for [`Flow::run`].
 pub(crate) struct Attached {
@@ -104,11 +104,9 @@ impl Dataset {
     }
 
     fn save_file(&self, node: SinkNode, path: PathBuf) -> Result<()> {
-        let step = node.step;
-        let mut file =
-            FileSink::create(path).map_err(|failure| named(&self.flow, failure.at_step(step)))?;
-        run(&self.flow, &[node], &mut [&mut file])?;
-        file.commit().map_err(|failure| named(&self.flow, failure.at_step(step)))
+        let mut file = FileSink::create(path).map_err(|failure| node.error(failure))?;
+        run(&self.flow, std::slice::from_ref(&node), &mut [&mut file])?;
+        file.commit().map_err(|failure| node.error(failure))
     }
 
     /// [`Dataset::save_text_to`] for async code; the writer is called from the polling task.
@@ -228,7 +226,7 @@ impl Flow {
             consumers.push(sink);
         }
         run(self, &nodes, &mut consumers)?;
-        self.commit(&nodes, sinks)
+        commit(&nodes, sinks)
     }
 
     /// [`Flow::run`] for async code.
@@ -242,7 +240,7 @@ impl Flow {
             consumers.push(sink);
         }
         run_async(self, &nodes, &mut consumers).await?;
-        self.commit(&nodes, sinks)
+        commit(&nodes, sinks)
     }
 
     fn take_attached(&self) -> Result<(Vec<SinkNode>, Vec<AttachedSink>)> {
@@ -254,26 +252,25 @@ impl Flow {
         let mut nodes = Vec::new();
         let mut sinks = Vec::new();
         for Attached { node, target } in attached {
-            let step = node.step;
             sinks.push(match target {
                 Target::Writer(writer) => AttachedSink::Writer(WriteBlocks { writer }),
                 Target::File(path) => AttachedSink::File(
-                    FileSink::create(path).map_err(|failure| named(self, failure.at_step(step)))?,
+                    FileSink::create(path).map_err(|failure| node.error(failure))?,
                 ),
             });
             nodes.push(node);
         }
         Ok((nodes, sinks))
     }
+}
 
-    fn commit(&self, nodes: &[SinkNode], sinks: Vec<AttachedSink>) -> Result<()> {
-        for (node, sink) in nodes.iter().zip(sinks) {
-            if let AttachedSink::File(file) = sink {
-                file.commit().map_err(|failure| named(self, failure.at_step(node.step)))?;
-            }
+fn commit(nodes: &[SinkNode], sinks: Vec<AttachedSink>) -> Result<()> {
+    for (node, sink) in nodes.iter().zip(sinks) {
+        if let AttachedSink::File(file) = sink {
+            file.commit().map_err(|failure| node.error(failure))?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 async fn write_async<W: Write + Send>(flow: Flow, node: SinkNode, writer: W) -> Result<()> {
@@ -281,10 +278,9 @@ async fn write_async<W: Write + Send>(flow: Flow, node: SinkNode, writer: W) -> 
 }
 
 async fn file_async(flow: Flow, node: SinkNode, path: PathBuf) -> Result<()> {
-    let step = node.step;
-    let mut file = FileSink::create(path).map_err(|failure| named(&flow, failure.at_step(step)))?;
-    run_async(&flow, &[node], &mut [&mut file]).await?;
-    file.commit().map_err(|failure| named(&flow, failure.at_step(step)))
+    let mut file = FileSink::create(path).map_err(|failure| node.error(failure))?;
+    run_async(&flow, std::slice::from_ref(&node), &mut [&mut file]).await?;
+    file.commit().map_err(|failure| node.error(failure))
 }
 
 /// Rows into a file that appears whole.

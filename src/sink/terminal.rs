@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::dataset::Dataset;
-use crate::error::{Error, ErrorKind, Failure, Origin, Result};
+use crate::error::{ErrorKind, Failure, Origin, Result};
 use crate::flow::Flow;
 use crate::local::block::Block;
 use crate::local::{self, Message, Running};
@@ -33,7 +33,7 @@ pub(crate) fn run(
     consumers: &mut [&mut dyn Consume],
 ) -> Result<()> {
     let running = local::start(flow, sinks)?;
-    block_on(drive(flow, running, sinks, consumers))
+    block_on(drive(running, sinks, consumers))
 }
 
 /// The same in the caller's async code.
@@ -43,11 +43,10 @@ pub(crate) async fn run_async(
     consumers: &mut [&mut (dyn Consume + Send)],
 ) -> Result<()> {
     let running = local::start(flow, sinks)?;
-    drive(flow, running, sinks, consumers).await
+    drive(running, sinks, consumers).await
 }
 
 async fn drive<C: Consume + ?Sized>(
-    flow: &Flow,
     mut running: Running,
     sinks: &[SinkNode],
     consumers: &mut [&mut C],
@@ -78,20 +77,13 @@ async fn drive<C: Consume + ?Sized>(
                 running.close(sink);
             }
             Err(failure) => {
-                result = Err(named(flow, failure.at_step(sinks[sink].step)));
+                result = Err(sinks[sink].error(failure));
                 break;
             }
         }
     }
     running.finish().await;
     result
-}
-
-/// Names the user's own line for a failure of a sink.
-pub(crate) fn named(flow: &Flow, failure: Failure) -> Error {
-    let state = flow.state();
-    let origin = failure.step.and_then(|step| state.graph.origins.get(step as usize)).cloned();
-    Error::new(failure, origin)
 }
 
 impl Dataset {
@@ -102,8 +94,7 @@ impl Dataset {
         caller: &std::panic::Location<'_>,
         rows: SinkRows,
     ) -> SinkNode {
-        let step = self.flow.state().graph.step(Origin::new(operator, caller));
-        SinkNode { input: self.node, step, rows }
+        SinkNode { input: self.node, origin: Origin::new(operator, caller), rows }
     }
 }
 

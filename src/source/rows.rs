@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Origin};
+use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::graph::Operation;
+use crate::plan::stage::{RowKind, Source};
 use crate::row::{frame, typed};
 
 impl Flow {
@@ -42,11 +42,11 @@ impl Flow {
             text.extend_from_slice(line);
             text.push(b'\n');
         }
-        let origin = Origin::new("lines", Location::caller());
-        self.add(origin, None, |_| match problem {
+        let source = match problem {
             Some(problem) => Err(problem),
-            None => Ok(Operation::Lines { text: Bytes::from(text), rows }),
-        })
+            None => Ok((Source::Lines { text: Bytes::from(text), rows }, RowKind::Lines)),
+        };
+        self.add_source("lines", Location::caller(), source)
     }
 
     /// Rows from the program itself: a tuple, a struct or a sequence is a row of its elements,
@@ -64,12 +64,10 @@ impl Flow {
     /// At a terminal: an empty tuple, and a value that its type refuses to serialise.
     #[track_caller]
     pub fn rows<R: Serialize>(&self, rows: impl IntoIterator<Item = R>) -> Dataset {
-        let origin = Origin::new("rows", Location::caller());
-        let encoded = encode_rows(rows);
-        self.add(origin, None, |_| {
-            let (frames, rows) = encoded?;
-            Ok(Operation::Rows { frames: Bytes::from(frames), rows })
-        })
+        let source = encode_rows(rows).map(|(frames, rows)| {
+            (Source::Rows { frames: Bytes::from(frames), rows }, RowKind::Frames)
+        });
+        self.add_source("rows", Location::caller(), source)
     }
 
     /// The integers of a range, one column each.
@@ -82,9 +80,9 @@ impl Flow {
     /// ```
     #[track_caller]
     pub fn range(&self, range: Range<i64>) -> Dataset {
-        let origin = Origin::new("range", Location::caller());
         let Range { start: first, end } = range;
-        self.add(origin, None, |_| Ok(Operation::Range { first, end }))
+        let source = Ok((Source::Range { first, end }, RowKind::Frames));
+        self.add_source("range", Location::caller(), source)
     }
 
     /// The lines of a reader, such as stdin or a socket, in order and as they come. It is read on
@@ -99,13 +97,13 @@ impl Flow {
     /// ```
     #[track_caller]
     pub fn reader(&self, reader: impl Read + Send + 'static) -> Dataset {
-        let origin = Origin::new("reader", Location::caller());
         let slot = {
             let mut state = self.state();
             state.readers.push(Some(Box::new(reader)));
             state.readers.len() - 1
         };
-        self.add(origin, None, |_| Ok(Operation::Reader { slot }))
+        let source = Ok((Source::Reader { slot }, RowKind::Lines));
+        self.add_source("reader", Location::caller(), source)
     }
 }
 

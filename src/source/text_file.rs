@@ -4,9 +4,9 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Origin};
+use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::graph::Operation;
+use crate::plan::stage::{RowKind, Source};
 
 impl Flow {
     /// The lines of a file, of the files that a pattern (`logs/*.txt`) matches, in the order of
@@ -30,11 +30,11 @@ impl Flow {
     #[track_caller]
     pub fn text_file(&self, paths: impl Paths) -> Dataset {
         let patterns = paths.into_paths();
-        let origin = Origin::new("text_file", Location::caller());
-        self.add(origin, None, |_| match patterns.is_empty() {
+        let source = match patterns.is_empty() {
             true => Err(Failure::new(ErrorKind::Plan, "no path was given")),
-            false => Ok(Operation::TextFile { patterns }),
-        })
+            false => Ok((Source::TextFile { patterns }, RowKind::Lines)),
+        };
+        self.add_source("text_file", Location::caller(), source)
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::error::{Failed, Failure};
 use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
-use crate::plan::chain::{Chain, Code, Combine, Head, Step, Tail};
+use crate::plan::chain::{Chain, Code, Head, Step, Tail};
+use crate::plan::exchange::Combine;
 use crate::worker::alone::{Stretch, stretches};
 use crate::worker::native;
 use crate::worker::tail::{TailSink, written};
@@ -66,7 +67,7 @@ impl ChainRunner {
                 }
             }
         }
-        if let Tail::Runs { combine: Combine::Reduce { keys, code }, .. } = &chain.tail {
+        if let Tail::Runs { combine: Some(Combine::Lua { keys, code }), .. } = &chain.tail {
             if !matches!(segments.last(), Some(Segment::Lua(_))) {
                 segments.push(Segment::Lua(lua.len()));
                 let head = head.take().unwrap_or(LuaHead::Frames);

@@ -20,7 +20,7 @@ mod watchdog;
 pub(crate) use serve::{Home, serve};
 
 use crate::error::{ErrorKind, Failure};
-use crate::plan::chain::{Code, Combine, Head, Step, Tail};
+use crate::plan::chain::Tail;
 use crate::plan::stage::Plan;
 use crate::row::format::Format;
 
@@ -29,32 +29,13 @@ pub(crate) const VERSION: &str = concat!("gleamflow ", env!("CARGO_PKG_VERSION")
 
 /// Finds what is wrong with a plan's Lua and formats before anything starts.
 pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
-    let mut codes: Vec<(&Code, bool)> = plan.shared.iter().map(|code| (code, false)).collect();
     for (chain, _) in plan.stages.iter().filter_map(|stage| stage.work.chain()) {
-        if let Head::Reduce { code, .. } = &chain.head {
-            codes.push((code, true));
-        }
-        for step in &chain.steps {
-            if let Step::Map(code)
-            | Step::FlatMap(code)
-            | Step::Filter(code)
-            | Step::ForEach(code) = step
-            {
-                codes.push((code, true));
-            }
-        }
-        match &chain.tail {
-            Tail::Runs { combine: Combine::Reduce { code, .. }, .. } => codes.push((code, true)),
-            Tail::Text { step, format } => {
-                Format::parse(format).map_err(|error| {
-                    let message = format!("format {format:?}: {error}");
-                    Failure::new(ErrorKind::Plan, message).at_step(*step)
-                })?;
-            }
-            _ => {}
+        if let Tail::Text { step, format } = &chain.tail {
+            Format::parse(format).map_err(|error| {
+                let message = format!("format {format:?}: {error}");
+                Failure::new(ErrorKind::Plan, message).at_step(*step)
+            })?;
         }
     }
-    codes.sort_by_key(|(code, _)| code.step);
-    codes.dedup_by_key(|(code, _)| code.step);
-    crate::lua::check_syntax(&codes)
+    crate::lua::check_syntax(&plan.codes())
 }

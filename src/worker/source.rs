@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{ErrorKind, Failure, InputPlace};
 use crate::lua::Rows;
 use crate::plan::chain::Head;
+use crate::plan::exchange::Keep;
 use crate::row::{frame, msgpack};
 use crate::source::lines::LineReader;
 use crate::worker::runs::{Merge, RunInput, RunStore};
@@ -31,7 +32,7 @@ pub(crate) enum TaskSource {
     /// Runs to be made one: done when the input ends.
     MergeRuns {
         runs: Vec<RunInput>,
-        first_only: bool,
+        keep: Keep,
     },
 }
 
@@ -70,23 +71,17 @@ impl TaskSource {
                 TaskSource::Text(Box::new(LineReader::new(pieces, limits.max_row)))
             }
             TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
-            TaskInput::Merge { runs, from, to } => {
+            TaskInput::Merge { runs, from, to, .. } => {
                 store.drop_arenas();
-                let first_only = work.merge.as_ref().is_some_and(|order| order.first_only);
+                let keep = work.keep.expect("only merges read runs");
                 let find = |number| find_file(files, number);
-                let merge = Merge::open(
-                    runs,
-                    &find,
-                    from.as_ref(),
-                    to.as_ref(),
-                    limits.merge_bytes,
-                    first_only,
-                )?;
+                let merge =
+                    Merge::open(runs, &find, from.as_ref(), to.as_ref(), limits.merge_bytes, keep)?;
                 TaskSource::Merge(Box::new(merge), Merged::of(&work.chain.head))
             }
-            TaskInput::MergeRuns { runs, first_only } => {
+            TaskInput::MergeRuns { runs, keep } => {
                 store.drop_arenas();
-                TaskSource::MergeRuns { runs, first_only }
+                TaskSource::MergeRuns { runs, keep }
             }
         })
     }
@@ -155,10 +150,10 @@ impl TaskSource {
         files: &RunFiles,
         store: &RunStore,
     ) -> Result<Option<TaskResult>, Failure> {
-        let TaskSource::MergeRuns { runs, first_only } = self else { return Ok(None) };
+        let TaskSource::MergeRuns { runs, keep } = self else { return Ok(None) };
         let runs = std::mem::take(runs);
         let find = |number| find_file(files, number);
-        let merge = Merge::open(runs, &find, None, None, limits.merge_bytes, *first_only)?;
+        let merge = Merge::open(runs, &find, None, None, limits.merge_bytes, *keep)?;
         let merged = Some(merge.write_run(&mut store.clone())?);
         Ok(Some(TaskResult { merged, ..TaskResult::default() }))
     }

@@ -7,7 +7,7 @@ use std::io;
 
 use crate::error::{Failed, Failure, StepId};
 use crate::lua::Rows;
-use crate::plan::chain::{Chain, Combine, KeyColumn, Tail};
+use crate::plan::chain::{Chain, KeyColumn, Tail};
 use crate::plan::stage::RowKind;
 use crate::row::block::Kind;
 use crate::row::frame::{self, FrameError, Frames};
@@ -89,17 +89,13 @@ impl TailSink {
             }
             Tail::Count => Shape::Count,
             Tail::Partition { step, keys, count } => {
-                let order = keys
-                    .iter()
-                    .map(|&column| KeyColumn { column, descending: false, numeric: false })
-                    .collect();
+                let order = keys.iter().map(|&column| KeyColumn::ascending(column)).collect();
                 Shape::Partition(*step, order, vec![(Vec::new(), 0); *count as usize])
             }
-            Tail::Runs { step, order, combine, raw } => {
+            Tail::Runs { step, order, keep, raw, .. } => {
                 let kind = if *raw { chain.raw() } else { None };
                 let key_of = key_of(kind, order.clone());
-                let first_only = matches!(combine, Combine::First);
-                let writer = RunWriter::new(key_of, first_only, limits.arena_bytes, store.clone());
+                let writer = RunWriter::new(key_of, *keep, limits.arena_bytes, store.clone());
                 let writer = Box::new(writer);
                 if *raw { Shape::RawRuns(*step, writer) } else { Shape::Runs(*step, writer) }
             }

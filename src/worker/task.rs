@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::chain::{Chain, Code};
-use crate::plan::stage::{MergeOrder, StageId};
+use crate::plan::exchange::Keep;
+use crate::plan::stage::StageId;
 use crate::source::split::Piece;
 use crate::worker::runs::{Cut, Run, RunInput, TaskRuns};
 
@@ -24,7 +25,8 @@ pub(crate) struct Setup {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StageWork {
     pub chain: Chain,
-    pub merge: Option<MergeOrder>,
+    /// Which rows of a merge are kept, if it is one.
+    pub keep: Option<Keep>,
 }
 
 /// The sizes a worker keeps to. They move bytes, never results.
@@ -57,9 +59,15 @@ pub(crate) enum TaskInput {
     /// Integers.
     Range { first: i64, end: i64 },
     /// A key range of sorted runs.
-    Merge { runs: Vec<RunInput>, from: Option<Cut>, to: Option<Cut> },
+    Merge {
+        runs: Vec<RunInput>,
+        from: Option<Cut>,
+        to: Option<Cut>,
+        /// The first task of each side of the exchange.
+        sides_from: Vec<u32>,
+    },
     /// Sorted runs to be made one.
-    MergeRuns { runs: Vec<RunInput>, first_only: bool },
+    MergeRuns { runs: Vec<RunInput>, keep: Keep },
 }
 
 /// What came of a task, besides its blocks.

@@ -25,7 +25,7 @@ const MEMORY: usize = 64 << 20;
 const MAX_ROW: usize = 1 << 20;
 
 fn code(step: u32, text: &str) -> Code {
-    Code { step, text: text.to_owned() }
+    Code { step, text: text.to_owned(), seed: step.into() }
 }
 
 fn map(step: u32, text: &str) -> LuaStep {

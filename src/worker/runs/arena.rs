@@ -86,6 +86,26 @@ impl Arena {
         sort_group(&self.entries, &mut self.items, self.shared.len(), PREFIX_LEVELS);
     }
 
+    /// Rows that it holds.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Lets all but the first rows of the sorted ones go, and returns the key of the last that
+    /// stays.
+    pub(super) fn keep_first(&mut self, rows: usize) -> Option<&[u8]> {
+        self.items.truncate(rows);
+        let mut kept = Vec::new();
+        for item in &mut self.items {
+            let entry = item.entry(&self.entries);
+            let offset = kept.len();
+            kept.extend_from_slice(entry);
+            item.offset = offset.try_into().expect("it was below 4 GiB before");
+        }
+        self.entries = kept;
+        self.items.last().map(|item| item.key(&self.entries))
+    }
+
     /// The entries in their present order; `first_only` leaves out those whose key is that of the
     /// one before.
     pub(super) fn entries(&self, first_only: bool) -> impl Iterator<Item = &[u8]> {

@@ -15,6 +15,7 @@ use super::store::{RunOutput, RunStore};
 use super::tree::{Contender, LoserTree};
 use super::{CHUNK_BYTES, KEY_BYTES, Run, RunInput};
 use crate::error::Failure;
+use crate::plan::exchange::Keep;
 
 /// More inputs than this are merged in several passes, each of them over neighbours in the order
 /// of (task, sequence).
@@ -32,6 +33,8 @@ pub(crate) struct Merge {
     /// All keys of the range begin with this many bytes alike.
     shared: usize,
     first_only: bool,
+    /// Rows that may still come.
+    left: u64,
     last_key: Vec<u8>,
     begun: bool,
 }
@@ -45,7 +48,7 @@ impl Merge {
         low: Option<&Cut>,
         high: Option<&Cut>,
         buffer_bytes: usize,
-        first_only: bool,
+        keep: Keep,
     ) -> Result<Merge, Failure> {
         let is_short = |cut: &Cut| cut.key.len() <= KEY_BYTES;
         assert!(low.is_none_or(is_short) && high.is_none_or(is_short), "cuts have short keys");
@@ -68,7 +71,10 @@ impl Merge {
         let tree = (!readers.is_empty())
             .then(|| LoserTree::new(&contenders, |left, right| by_key(&readers, left, right)));
         let high = high.cloned();
-        Ok(Merge { readers, tree, high, shared, first_only, last_key: Vec::new(), begun: false })
+        let first_only = keep == Keep::First;
+        let left = if let Keep::Top(rows) = keep { rows } else { u64::MAX };
+        let last_key = Vec::new();
+        Ok(Merge { readers, tree, high, shared, first_only, left, last_key, begun: false })
     }
 
     /// Appends rows as frames, until there are `block_bytes` of them, and a byte for each row to
@@ -87,6 +93,7 @@ impl Merge {
             if is_start || !self.first_only {
                 append_frame(frames, self.readers[input].payload());
                 starts.push(u8::from(is_start));
+                self.left -= 1;
             }
             self.advance(input)?;
         }
@@ -125,6 +132,7 @@ impl Merge {
         {
             if !self.first_only || self.note_key(input) {
                 append(block, self.readers[input].payload());
+                self.left -= 1;
             }
             self.advance(input)?;
         }
@@ -144,6 +152,7 @@ impl Merge {
                 let task = Some(place.task);
                 entry::append_head(room, key.len(), payload.len(), place.row, task);
                 room.extend_from_slice(bytes);
+                self.left -= 1;
             }
             self.advance(input)?;
         }
@@ -154,7 +163,7 @@ impl Merge {
     #[inline]
     fn next_input(&self) -> Option<usize> {
         let input = self.tree.as_ref()?.winner().input as usize;
-        (!self.readers[input].is_done()).then_some(input)
+        (self.left > 0 && !self.readers[input].is_done()).then_some(input)
     }
 
     /// Whether the input's key differs from that of the row before; it is now the one before.

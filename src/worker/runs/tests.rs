@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Failure};
+use crate::plan::exchange::Keep;
 
 /// A key, and how many bytes stand behind it.
 type Row = (Vec<u8>, usize);
@@ -48,8 +49,8 @@ impl Disk {
         Disk { store: RunStore::new(Box::new(move || Ok((7, copy.try_clone().unwrap())))), file }
     }
 
-    fn write(&self, task: usize, rows: &[Row], arena: usize, first_only: bool) -> TaskRuns {
-        let mut writer = RunWriter::new(append_key, first_only, arena, self.store.clone());
+    fn write(&self, task: usize, rows: &[Row], arena: usize, keep: Keep) -> TaskRuns {
+        let mut writer = RunWriter::new(append_key, keep, arena, self.store.clone());
         for (nth, row) in rows.iter().enumerate() {
             let payload = payload(task, nth, row);
             let mut frame = (payload.len() as u32).to_le_bytes().to_vec();
@@ -59,9 +60,9 @@ impl Disk {
         writer.finish().unwrap()
     }
 
-    fn write_all(&self, tasks: &[Vec<Row>], arena: usize, first_only: bool) -> Vec<TaskRuns> {
+    fn write_all(&self, tasks: &[Vec<Row>], arena: usize, keep: Keep) -> Vec<TaskRuns> {
         let numbered = tasks.iter().enumerate();
-        numbered.map(|(task, rows)| self.write(task, rows, arena, first_only)).collect()
+        numbered.map(|(task, rows)| self.write(task, rows, arena, keep)).collect()
     }
 
     fn open(
@@ -69,13 +70,13 @@ impl Disk {
         inputs: Vec<RunInput>,
         between: (Option<&Cut>, Option<&Cut>),
         buffer_bytes: usize,
-        first_only: bool,
+        keep: Keep,
     ) -> Result<Merge, Failure> {
         let files = |file| {
             assert_eq!(file, 7);
             Ok(Arc::clone(&self.file))
         };
-        Merge::open(inputs, &files, between.0, between.1, buffer_bytes, first_only)
+        Merge::open(inputs, &files, between.0, between.1, buffer_bytes, keep)
     }
 
     /// Payloads and starts of a whole merge.
@@ -84,9 +85,9 @@ impl Disk {
         inputs: Vec<RunInput>,
         between: (Option<&Cut>, Option<&Cut>),
         buffer_bytes: usize,
-        first_only: bool,
+        keep: Keep,
     ) -> Vec<(Vec<u8>, bool)> {
-        read(self.open(inputs, between, buffer_bytes, first_only).unwrap()).unwrap()
+        read(self.open(inputs, between, buffer_bytes, keep).unwrap()).unwrap()
     }
 
     /// Merges the ranges between neighbouring cuts.
@@ -94,7 +95,7 @@ impl Disk {
         let ends = || std::iter::once(None).chain(cuts.iter().map(Some)).chain([None]);
         ends()
             .zip(ends().skip(1))
-            .map(|between| payloads(self.merge(inputs.to_vec(), between, 64 << 10, false)))
+            .map(|between| payloads(self.merge(inputs.to_vec(), between, 64 << 10, Keep::All)))
             .collect()
     }
 }
@@ -138,12 +139,12 @@ fn inputs(tasks: &[TaskRuns]) -> Vec<RunInput> {
 }
 
 /// Merges neighbours until no more than `fan_in` runs are left.
-fn passes(disk: &Disk, mut inputs: Vec<RunInput>, fan_in: usize) -> Vec<RunInput> {
+fn passes(disk: &Disk, mut inputs: Vec<RunInput>, fan_in: usize, keep: Keep) -> Vec<RunInput> {
     while inputs.len() > fan_in {
         inputs = inputs
             .chunks(fan_in)
             .map(|some| {
-                let merge = disk.open(some.to_vec(), (None, None), 1 << 20, false).unwrap();
+                let merge = disk.open(some.to_vec(), (None, None), 1 << 20, keep).unwrap();
                 let run = merge.write_run(&mut disk.store.clone()).unwrap();
                 RunInput { run, ..some[0].clone() }
             })
@@ -158,7 +159,7 @@ fn cuts(tasks: &[TaskRuns], ranges: usize, divide_keys: bool) -> Vec<Cut> {
 }
 
 /// The ten-line model.
-fn model(tasks: &[Vec<Row>], first_only: bool) -> Vec<(Vec<u8>, bool)> {
+fn model(tasks: &[Vec<Row>], keep: Keep) -> Vec<(Vec<u8>, bool)> {
     let mut rows = Vec::new();
     for (task, its_rows) in tasks.iter().enumerate() {
         rows.extend(its_rows.iter().enumerate().map(|(nth, row)| payload(task, nth, row)));
@@ -166,7 +167,12 @@ fn model(tasks: &[Vec<Row>], first_only: bool) -> Vec<(Vec<u8>, bool)> {
     rows.sort_by(|left, right| key(left).cmp(key(right)));
     let starts: Vec<bool> =
         (0..rows.len()).map(|i| i == 0 || key(&rows[i - 1]) != key(&rows[i])).collect();
-    rows.into_iter().zip(starts).filter(|row| !first_only || row.1).collect()
+    let mut marked = rows.into_iter().zip(starts);
+    match keep {
+        Keep::All => marked.collect(),
+        Keep::First => marked.filter(|row| row.1).collect(),
+        Keep::Top(rows) => marked.by_ref().take(rows as usize).collect(),
+    }
 }
 
 /// Keys that tie in their first bytes, end in zeros, or are longer than what a cut keeps.
@@ -198,12 +204,12 @@ proptest! {
         tasks in any_tasks(), arena in any_arena(), buffer in 0..200_000_usize,
     ) {
         let disk = Disk::new();
-        let written = disk.write_all(&tasks, arena, false);
+        let written = disk.write_all(&tasks, arena, Keep::All);
         prop_assert_eq!(
-            disk.merge(inputs(&written), (None, None), buffer, false),
-            model(&tasks, false)
+            disk.merge(inputs(&written), (None, None), buffer, Keep::All),
+            model(&tasks, Keep::All)
         );
-        let others = Disk::new().write_all(&tasks, 10_000, false);
+        let others = Disk::new().write_all(&tasks, 10_000, Keep::All);
         for (one, other) in written.iter().zip(&others) {
             prop_assert_eq!(&one.samples, &other.samples);
             prop_assert_eq!((one.rows, one.bytes), (other.rows, other.bytes));
@@ -217,18 +223,18 @@ proptest! {
         fan_in in 2..20_usize,
     ) {
         let disk = Disk::new();
-        let written = disk.write_all(&tasks, arena, false);
+        let written = disk.write_all(&tasks, arena, Keep::All);
         let cuts = cuts(&written, ranges, divide);
         prop_assert!(cuts.len() < ranges);
         prop_assert!(cuts.is_sorted_by(|left, right| left < right));
-        let parts = disk.merge_ranges(&passes(&disk, inputs(&written), fan_in), &cuts);
+        let parts = disk.merge_ranges(&passes(&disk, inputs(&written), fan_in, Keep::All), &cuts);
         if !divide {
             let filled: Vec<_> = parts.iter().filter(|part| !part.is_empty()).collect();
             for pair in filled.windows(2) {
                 prop_assert_ne!(key(pair[0].last().unwrap()), key(&pair[1][0]));
             }
         }
-        prop_assert_eq!(parts.concat(), payloads(model(&tasks, false)));
+        prop_assert_eq!(parts.concat(), payloads(model(&tasks, Keep::All)));
     }
 
     #[test]
@@ -237,7 +243,7 @@ proptest! {
         places in vec((any_key(), 0..5_u32, 0..150_u32), 0..6),
     ) {
         let disk = Disk::new();
-        let written = disk.write_all(&tasks, arena, false);
+        let written = disk.write_all(&tasks, arena, Keep::All);
         let mut cuts: Vec<_> = places
             .into_iter()
             .map(|(mut key, task, row)| {
@@ -247,16 +253,29 @@ proptest! {
             .collect();
         cuts.sort();
         let parts = disk.merge_ranges(&inputs(&written), &cuts);
-        prop_assert_eq!(parts.concat(), payloads(model(&tasks, false)));
+        prop_assert_eq!(parts.concat(), payloads(model(&tasks, Keep::All)));
+    }
+
+    #[test]
+    fn top_keeps_the_first_rows_of_the_order(
+        tasks in any_tasks(), arena in any_arena(), rows in 0..200_u64, fan_in in 2..20_usize,
+    ) {
+        let disk = Disk::new();
+        let keep = Keep::Top(rows);
+        let written = disk.write_all(&tasks, arena, keep);
+        prop_assert_eq!(
+            disk.merge(passes(&disk, inputs(&written), fan_in, keep), (None, None), 0, keep),
+            model(&tasks, keep)
+        );
     }
 
     #[test]
     fn first_only_keeps_the_first_row_of_each_key(tasks in any_tasks(), arena in any_arena()) {
         let disk = Disk::new();
-        let written = disk.write_all(&tasks, arena, true);
+        let written = disk.write_all(&tasks, arena, Keep::First);
         prop_assert_eq!(
-            disk.merge(inputs(&written), (None, None), 0, true),
-            model(&tasks, true)
+            disk.merge(inputs(&written), (None, None), 0, Keep::First),
+            model(&tasks, Keep::First)
         );
     }
 }
@@ -267,32 +286,32 @@ fn ten_thousand_runs_of_one_row_merge_in_passes() {
         (0..10_000_u32).map(|i| ((i * 7919 % 1000).to_be_bytes().to_vec(), 20)).collect();
     let tasks: Vec<Vec<Row>> = rows.chunks(2500).map(<[Row]>::to_vec).collect();
     let disk = Disk::new();
-    let written = disk.write_all(&tasks, 0, false);
+    let written = disk.write_all(&tasks, 0, Keep::All);
     assert_eq!(written.iter().map(|task| task.runs.len()).sum::<usize>(), 10_000);
 
-    let few = passes(&disk, inputs(&written), 20);
+    let few = passes(&disk, inputs(&written), 20, Keep::All);
     assert!(few.len() <= 20 && few.iter().all(|input| input.run.len() > 0));
-    assert_eq!(disk.merge(few.clone(), (None, None), 0, false), model(&tasks, false));
+    assert_eq!(disk.merge(few.clone(), (None, None), 0, Keep::All), model(&tasks, Keep::All));
 
     let cuts = cuts(&written, 6, true);
     assert!(cuts.len() >= 3);
     let parts = disk.merge_ranges(&few, &cuts);
     assert!(parts.iter().all(|part| !part.is_empty()));
-    assert_eq!(parts.concat(), payloads(model(&tasks, false)));
+    assert_eq!(parts.concat(), payloads(model(&tasks, Keep::All)));
 }
 
 #[test]
 fn cuts_divide_a_key_that_all_rows_share() {
     let tasks = vec![vec![(b"hot".to_vec(), 1000); 2000]; 3];
     let disk = Disk::new();
-    let written = disk.write_all(&tasks, 300_000, false);
+    let written = disk.write_all(&tasks, 300_000, Keep::All);
     let chosen = cuts(&written, 8, true);
     assert_eq!(chosen.len(), 7);
     let parts = disk.merge_ranges(&inputs(&written), &chosen);
     for part in &parts {
         assert!((600..900).contains(&part.len()), "{} rows", part.len());
     }
-    assert_eq!(parts.concat(), payloads(model(&tasks, false)));
+    assert_eq!(parts.concat(), payloads(model(&tasks, Keep::All)));
     assert!(cuts(&written, 8, false).is_empty(), "a grouping keeps the key whole");
 }
 
@@ -302,7 +321,7 @@ fn cuts_weigh_bytes_and_not_tasks() {
     let large = (0..4000_u32).map(|i| ([b"z", &i.to_be_bytes()[..]].concat(), 1000)).collect();
     let tasks: Vec<_> = small.chain([large]).collect();
     let disk = Disk::new();
-    let written = disk.write_all(&tasks, 1 << 30, false);
+    let written = disk.write_all(&tasks, 1 << 30, Keep::All);
     let parts = disk.merge_ranges(&inputs(&written), &cuts(&written, 4, false));
     assert_eq!(parts.len(), 4);
     for part in parts {
@@ -314,7 +333,7 @@ fn cuts_weigh_bytes_and_not_tasks() {
 fn thinned_samples_still_cut_all_rows_into_even_ranges() {
     let disk = Disk::new();
     let rows: Vec<Row> = (0..4000_u32).map(|i| (i.to_be_bytes().to_vec(), 2000)).collect();
-    let mut written = vec![disk.write(0, &rows, 1 << 20, false)];
+    let mut written = vec![disk.write(0, &rows, 1 << 20, Keep::All)];
     let before = written[0].samples.len();
     assert_eq!(written[0].thin_samples(), before.div_ceil(2));
     assert_eq!(written[0].samples[0].at, 0);
@@ -328,17 +347,17 @@ fn thinned_samples_still_cut_all_rows_into_even_ranges() {
 #[test]
 fn a_task_without_rows_leaves_nothing() {
     let disk = Disk::new();
-    let written = disk.write(0, &[], 1 << 20, false);
+    let written = disk.write(0, &[], 1 << 20, Keep::All);
     assert_eq!(written, TaskRuns { runs: vec![], samples: vec![], rows: 0, bytes: 0 });
     assert!(cuts(&[written], 4, true).is_empty());
-    assert!(disk.merge(vec![], (None, None), 0, false).is_empty());
+    assert!(disk.merge(vec![], (None, None), 0, Keep::All).is_empty());
 }
 
 #[test]
 fn a_small_task_stays_off_the_disk() {
     let disk = Disk::new();
     let rows: Vec<Row> = (0..100_u32).map(|i| (i.to_le_bytes().to_vec(), 50)).collect();
-    let written = disk.write(0, &rows, 1 << 20, false);
+    let written = disk.write(0, &rows, 1 << 20, Keep::All);
     assert!(matches!(&written.runs[..], [Run::Inline(bytes)] if bytes.len() < INLINE_BYTES));
     assert_eq!(disk.file.metadata().unwrap().len(), 0);
     let sent = rmp_serde::to_vec(&written).unwrap();
@@ -353,12 +372,15 @@ fn rows_of_one_mib_pass_a_buffer_of_8_kib() {
     let rows: Vec<Row> = (0..6_u8).map(|i| (vec![i % 3], 1 << (10 + i % 2 * 10))).collect();
     let tasks = vec![rows.clone(), rows];
     let disk = Disk::new();
-    let written = disk.write_all(&tasks, 100_000, false);
+    let written = disk.write_all(&tasks, 100_000, Keep::All);
     let least = written[0].runs.iter().map(Run::least_buffer);
     assert!(least.max().is_some_and(|bytes| (1 << 20..(1 << 20) + 100).contains(&bytes)));
-    assert_eq!(disk.merge(inputs(&written), (None, None), 8 << 10, false), model(&tasks, false));
-    let few = passes(&disk, inputs(&written), 2);
-    assert_eq!(disk.merge(few, (None, None), 8 << 10, false), model(&tasks, false));
+    assert_eq!(
+        disk.merge(inputs(&written), (None, None), 8 << 10, Keep::All),
+        model(&tasks, Keep::All)
+    );
+    let few = passes(&disk, inputs(&written), 2, Keep::All);
+    assert_eq!(disk.merge(few, (None, None), 8 << 10, Keep::All), model(&tasks, Keep::All));
 }
 
 #[test]
@@ -378,7 +400,7 @@ fn a_failing_write_names_the_cause_and_a_way_out() {
     let named = tempfile::NamedTempFile::new().unwrap();
     let path = named.path().to_owned();
     let store = RunStore::new(Box::new(move || Ok((0, File::open(&path).unwrap()))));
-    let mut writer = RunWriter::new(append_key, false, 0, store);
+    let mut writer = RunWriter::new(append_key, Keep::All, 0, store);
     writer.push(b"\x03\0\0\0\x01\0a").unwrap();
     let failure = writer.push(b"\x03\0\0\0\x01\0b").unwrap_err();
     assert_eq!(failure.kind, ErrorKind::Io);
@@ -394,7 +416,7 @@ fn a_changed_byte_is_reported_as_damage() {
     use std::os::unix::fs::FileExt;
     let rows: Vec<Row> = (0..5000_u32).map(|i| (i.to_be_bytes().to_vec(), 50)).collect();
     let disk = Disk::new();
-    let written = disk.write(0, &rows, 1 << 30, false);
+    let written = disk.write(0, &rows, 1 << 30, Keep::All);
     let cut = Cut { key: 2000_u32.to_be_bytes().to_vec(), task: 0, row: 0 };
     // The last is in the middle record of the index, where a search begins.
     let chunks = written.runs[0].len();
@@ -403,7 +425,7 @@ fn a_changed_byte_is_reported_as_damage() {
         let mut byte = [0];
         disk.file.read_exact_at(&mut byte, at).unwrap();
         disk.file.write_all_at(&[byte[0] ^ 4], at).unwrap();
-        let merge = |low| disk.open(inputs(slice::from_ref(&written)), (low, None), 0, false);
+        let merge = |low| disk.open(inputs(slice::from_ref(&written)), (low, None), 0, Keep::All);
         let whole = merge(None).and_then(read).map(drop);
         let half = merge(Some(&cut)).and_then(read).map(drop);
         let failure = whole.and(half).unwrap_err();
@@ -416,7 +438,7 @@ fn a_changed_byte_is_reported_as_damage() {
 #[test]
 fn rows_behind_the_last_number_keep_their_order() {
     let disk = Disk::new();
-    let mut writer = RunWriter::new(append_key, false, 200, disk.store.clone());
+    let mut writer = RunWriter::new(append_key, Keep::All, 200, disk.store.clone());
     writer.rows = u64::from(u32::MAX) - 5;
     for nth in 0..60 {
         let payload = payload(0, nth, &(vec![b'a' + nth as u8 % 2], 0));
@@ -425,6 +447,6 @@ fn rows_behind_the_last_number_keep_their_order() {
     let written = writer.finish().unwrap();
     assert!(written.runs.len() > 5);
     let tasks = vec![(0..60).map(|nth| (vec![b'a' + nth % 2], 0)).collect()];
-    let few = passes(&disk, inputs(&[written]), 3);
-    assert_eq!(disk.merge(few, (None, None), 0, false), model(&tasks, false));
+    let few = passes(&disk, inputs(&[written]), 3, Keep::All);
+    assert_eq!(disk.merge(few, (None, None), 0, Keep::All), model(&tasks, Keep::All));
 }

@@ -9,13 +9,19 @@ use super::entry::{Entry, Place};
 use super::store::{RunOutput, RunStore};
 use super::{Run, TaskRuns};
 use crate::error::Failure;
+use crate::plan::exchange::Keep;
+
+/// Rows that an arena holds before it is looked through for those that are not wanted.
+const LEAST_PRUNED: usize = 1024;
 
 /// Collects the rows of one task and writes a run each time the arena is full.
 ///
 /// `K` appends the key of a payload: bytes whose order is the order of the rows.
 pub(crate) struct RunWriter<K> {
     key_of: K,
-    first_only: bool,
+    keep: Keep,
+    /// No row with this key or a greater one is among the first any more.
+    bound: Option<Vec<u8>>,
     arena: Arena,
     sampler: Sampler,
     store: RunStore,
@@ -25,17 +31,13 @@ pub(crate) struct RunWriter<K> {
 }
 
 impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
-    /// `first_only` keeps the first row of each key. Memory is `arena_bytes` or one row, and
+    /// `keep` says which rows are written. Memory is `arena_bytes` or one row, and
     /// 256 KiB to write from.
-    pub(crate) fn new(
-        key_of: K,
-        first_only: bool,
-        arena_bytes: usize,
-        store: RunStore,
-    ) -> RunWriter<K> {
+    pub(crate) fn new(key_of: K, keep: Keep, arena_bytes: usize, store: RunStore) -> RunWriter<K> {
         RunWriter {
             key_of,
-            first_only,
+            keep,
+            bound: None,
             arena: store.arena(arena_bytes),
             sampler: Sampler::new(),
             store,
@@ -85,11 +87,27 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         self.rows += 1;
         let row_bytes = self.key.len() + payload.len();
         self.sampler.see(&self.key, row, row_bytes);
+        if let Keep::Top(rows) = self.keep
+            && !self.is_among_first(rows)
+        {
+            return Ok(());
+        }
         if self.arena.is_full_for(row_bytes) {
             self.write_run(false)?;
         }
         self.arena.push(&self.key, payload, row);
         Ok(())
+    }
+
+    /// Whether the row of `key` may be among the first ones of the order. Those of the arena that
+    /// are not are dropped now and then.
+    fn is_among_first(&mut self, rows: u64) -> bool {
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        if self.arena.len() >= rows.saturating_mul(2).max(LEAST_PRUNED) {
+            self.arena.sort();
+            self.bound = self.arena.keep_first(rows).map(<[u8]>::to_vec);
+        }
+        rows > 0 && self.bound.as_ref().is_none_or(|bound| self.key < *bound)
     }
 
     fn write_run(&mut self, may_be_inline: bool) -> Result<(), Failure> {
@@ -98,7 +116,11 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         }
         self.arena.sort();
         let mut out = RunOutput::new(&self.store, false);
-        for entry in self.arena.entries(self.first_only) {
+        let most = match self.keep {
+            Keep::Top(rows) => usize::try_from(rows).unwrap_or(usize::MAX),
+            Keep::All | Keep::First => usize::MAX,
+        };
+        for entry in self.arena.entries(self.keep == Keep::First).take(most) {
             out.room(entry.len(), || key_and_place(entry))?.extend_from_slice(entry);
         }
         self.runs.push(out.finish(may_be_inline)?);

@@ -1,0 +1,226 @@
+//! The primitives in which operators say what they are: fuse, exchange, concat, slice, deal,
+//! command, share.
+//!
+//! A newcomer's trap: [`Open`] is an unfinished chain. It becomes a stage only when something ends
+//! it: an exchange, a command, a second reader or a sink. Nothing here knows an operator's name,
+//! and what makes a finished plan faster is a pass in `plan/rewrite`.
+
+use crate::error::StepId;
+use crate::plan::chain::{Chain, Code, Head, Step, Tail};
+use crate::plan::exchange::{Exchange, Group, Side};
+use crate::plan::seed;
+use crate::plan::stage::{
+    Command, Form, Input, Merge, RowKind, Slice, Source, Stage, StageId, Work,
+};
+
+/// Steps in one chain. Each Lua step is a call inside the one before it, and a state's stack ends.
+const MOST_STEPS: usize = 64;
+
+/// Changes between native steps and Lua in one chain: each is a level of the worker's own stack.
+const MOST_TURNS: usize = 8;
+
+/// Rows on their way to the next operator: a chain under construction.
+pub(crate) struct Open {
+    step: StepId,
+    input: Input,
+    head: Head,
+    steps: Vec<Step>,
+    merge: Option<Merge>,
+    partitions: u32,
+}
+
+/// A plan under construction.
+#[derive(Default)]
+pub(crate) struct Lower {
+    pub(super) stages: Vec<Stage>,
+    /// How many steps lie between the sources and the one that is being lowered.
+    pub(super) depth: u32,
+}
+
+impl Lower {
+    /// A piece of the user's Lua that belongs to the step which is being lowered.
+    pub(crate) fn code(&self, step: StepId, text: &str) -> Code {
+        Code { step, text: text.to_owned(), seed: seed::of_step(self.depth, text) }
+    }
+
+    /// Rows of a source.
+    pub(crate) fn source(&mut self, step: StepId, source: Source, kind: RowKind) -> Open {
+        Open {
+            step,
+            input: Input::Source(source),
+            head: Head::of(kind),
+            steps: Vec::new(),
+            merge: None,
+            partitions: 1,
+        }
+    }
+
+    /// Adds a step that takes row for row, in the same tasks as those before it.
+    pub(crate) fn fuse(&mut self, mut rows: Open, step: Step) -> Open {
+        let turns = rows.steps.windows(2).filter(|two| two[0].is_lua() != two[1].is_lua()).count();
+        if rows.steps.len() >= MOST_STEPS || turns >= MOST_TURNS {
+            let first = rows.step;
+            let stage = self.share(rows);
+            rows = self.reopen(stage, first);
+        }
+        rows.steps.push(step);
+        rows
+    }
+
+    /// Brings the rows of all sides together in the order of their keys.
+    pub(crate) fn exchange(
+        &mut self,
+        step: StepId,
+        sides: impl IntoIterator<Item = Side>,
+        exchange: Exchange,
+    ) -> Open {
+        let Exchange { keep, cuts, group } = exchange;
+        let mut stages = Vec::new();
+        let mut orders = Vec::new();
+        for Side { rows, order, combine } in sides {
+            orders.push(order.clone());
+            let tail = Tail::Runs { step, order, keep, combine, raw: false };
+            stages.push(self.end(rows, tail, RowKind::Runs));
+        }
+        let head = match group {
+            None => Head::Frames,
+            Some(Group::Lua { keys, code }) => Head::Reduce { keys, code },
+        };
+        Open {
+            step,
+            input: Input::Stages(stages),
+            head,
+            steps: Vec::new(),
+            merge: Some(Merge { orders, keep, cuts }),
+            partitions: 1,
+        }
+    }
+
+    /// The rows of one after those of another.
+    pub(crate) fn concat(&mut self, step: StepId, all: impl IntoIterator<Item = Open>) -> Open {
+        let all: Vec<Open> = all.into_iter().collect();
+        let kinds: Vec<RowKind> = all.iter().map(Open::kind).collect();
+        let alike = kinds.windows(2).all(|two| two[0] == two[1]);
+        let stages: Vec<StageId> = all
+            .into_iter()
+            .map(|rows| if alike { self.share(rows) } else { self.share_as_frames(rows) })
+            .collect();
+        let output = stages.first().map_or(RowKind::Frames, |&first| self.stages[first].output);
+        self.engine_stage(step, stages, Work::Forward, output, 1)
+    }
+
+    /// Some neighbouring rows only. What comes before stops as soon as they are there.
+    pub(crate) fn slice(&mut self, step: StepId, rows: Open, slice: Slice) -> Open {
+        let stage = self.share(rows);
+        let output = self.stages[stage].output;
+        self.engine_stage(step, vec![stage], Work::Slice(slice), output, 1)
+    }
+
+    /// Deals rows out to `count` partitions in turn.
+    pub(crate) fn deal(&mut self, step: StepId, rows: Open, count: u32) -> Open {
+        let stage = self.share(rows);
+        let output = self.stages[stage].output;
+        self.engine_stage(step, vec![stage], Work::Deal { count }, output, count)
+    }
+
+    /// Deals rows out to `count` partitions by the hash of the columns `keys`, from 1.
+    pub(crate) fn deal_by(&mut self, step: StepId, rows: Open, keys: Vec<u32>, count: u32) -> Open {
+        let stage = self.end(rows, Tail::Partition { step, keys, count }, RowKind::Frames);
+        self.stages[stage].partitions = count;
+        self.reopen(stage, step)
+    }
+
+    /// Sends the rows through a command, apart for each partition.
+    pub(crate) fn command(&mut self, rows: Open, command: Command) -> Open {
+        let (step, output) = (command.step, command.form.output());
+        let stage = match command.form {
+            Form::Lines => self.end(rows, Tail::Lines { step }, RowKind::Columns),
+            Form::Arguments => self.share(rows),
+            Form::Frames => self.share_as_frames(rows),
+        };
+        let partitions = self.stages[stage].partitions;
+        self.engine_stage(step, vec![stage], Work::Commands(vec![command]), output, partitions)
+    }
+
+    /// Ends a chain where its rows are wanted as they are, by whoever [reopens](Lower::reopen) the
+    /// stage, as often as that may be.
+    pub(crate) fn share(&mut self, rows: Open) -> StageId {
+        if !rows.steps.is_empty() || rows.merge.is_some() {
+            return self.end(rows, Tail::Frames, RowKind::Frames);
+        }
+        match rows.input {
+            Input::Stages(stages) => stages[0],
+            Input::Source(_) => {
+                let output = rows.kind();
+                self.add(rows.step, rows.input, Work::Forward, output, 1)
+            }
+        }
+    }
+
+    /// Begins a chain on the rows of a finished stage.
+    pub(crate) fn reopen(&self, stage: StageId, step: StepId) -> Open {
+        let Stage { output, partitions, .. } = self.stages[stage];
+        Open {
+            step,
+            input: Input::Stages(vec![stage]),
+            head: Head::of(output),
+            steps: Vec::new(),
+            merge: None,
+            partitions,
+        }
+    }
+
+    /// Ends a chain.
+    pub(super) fn end(&mut self, rows: Open, tail: Tail, output: RowKind) -> StageId {
+        let partitions = if tail.keeps_partitions() { rows.partitions } else { 1 };
+        let chain = Chain { head: rows.head, steps: rows.steps, tail };
+        let work = match rows.merge {
+            Some(merge) => Work::Merge { chain, merge },
+            None => Work::Chain(chain),
+        };
+        self.add(rows.step, rows.input, work, output, partitions)
+    }
+
+    fn share_as_frames(&mut self, rows: Open) -> StageId {
+        match rows.kind() {
+            RowKind::Frames => self.share(rows),
+            _ => self.end(rows, Tail::Frames, RowKind::Frames),
+        }
+    }
+
+    /// Adds a stage that the engine runs by itself.
+    fn engine_stage(
+        &mut self,
+        step: StepId,
+        inputs: Vec<StageId>,
+        work: Work,
+        output: RowKind,
+        partitions: u32,
+    ) -> Open {
+        let stage = self.add(step, Input::Stages(inputs), work, output, partitions);
+        self.reopen(stage, step)
+    }
+
+    fn add(
+        &mut self,
+        step: StepId,
+        input: Input,
+        work: Work,
+        output: RowKind,
+        partitions: u32,
+    ) -> StageId {
+        self.stages.push(Stage { step, input, work, output, partitions });
+        self.stages.len() - 1
+    }
+}
+
+impl Open {
+    /// How the rows lie when they come out of the chain.
+    fn kind(&self) -> RowKind {
+        match (&self.head, self.steps.is_empty()) {
+            (Head::Lines, true) => RowKind::Lines,
+            (Head::Columns, true) => RowKind::Columns,
+            _ => RowKind::Frames,
+        }
+    }
+}
