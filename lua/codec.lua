@@ -22,7 +22,7 @@ local INT_EXACT, UINT_EXACT = int64(9007199254740992), uint64(9007199254740992)
 local INT_LEAST = -INT_EXACT
 
 local MAX_DEPTH = 100
-local POINTER, TOO_LARGE, REFUSED = 2, 3, 4
+local TOO_LARGE = native.status.TOO_LARGE
 
 local format = string.format
 
@@ -318,7 +318,5 @@ function M.copy(v, column, depth)
 	end
 	M.refuse(column, v, depth > 0)
 end
-
-M.POINTER, M.TOO_LARGE, M.REFUSED = POINTER, TOO_LARGE, REFUSED
 
 return M

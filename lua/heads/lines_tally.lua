@@ -13,7 +13,7 @@ local state = require("gleamflow.state")
 
 local tally_find, tally_add = native.tally_find, native.tally_add
 local tally_rows, tally_clear = native.tally_rows, native.tally_clear
-local tally = state.tally
+local tally, FLUSH = state.tally, native.status.FLUSH
 local scanned_pattern, most_scanned = lazy.scanned_pattern, lazy.most_scanned
 
 local M = {}
@@ -26,7 +26,7 @@ function M.new(port, flat, push_lines, id, send, pair)
 		progress.step = id
 		local status = tally_rows(tally, port, number)
 		while status ~= 0 do
-			if status == 1 then
+			if status == FLUSH then
 				send()
 			else
 				-- It is refused again, with an error.

@@ -6,8 +6,10 @@
 use mlua::{Function, Lua, Table, Value};
 
 use super::failure::internal;
-use super::native::{Key, Ports, Shared, natives_address, progress_address};
+use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
+use super::natives::NAMES;
 use super::scripts::{self, MODULES};
+use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
@@ -38,7 +40,7 @@ impl Modules {
             let (name, value) = pair?;
             environment.set(name, value)?;
         }
-        let native = load(lua, "native", &environment)?.call::<Table>(natives_address())?;
+        let native = load(lua, "native", &environment)?.call::<Table>(native_parts(lua)?)?;
         loaded.set("gleamflow.native", native)?;
         let addresses = lua.create_table()?;
         addresses.set("progress", progress_address(progress))?;
@@ -62,6 +64,16 @@ impl Modules {
     pub fn template(&self, lua: &Lua, name: &str) -> mlua::Result<Table> {
         load(lua, name, &self.environment)?.call(())
     }
+}
+
+/// What `lua/native.lua` takes.
+fn native_parts(lua: &Lua) -> mlua::Result<Table> {
+    let parts = lua.create_table()?;
+    parts.set("address", natives_address())?;
+    parts.set("declarations", declarations())?;
+    parts.set("names", NAMES)?;
+    parts.set("status", lua.create_table_from(STATUSES.iter().copied())?)?;
+    Ok(parts)
 }
 
 fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
