@@ -34,6 +34,7 @@ scripts!(
     "patterns",
     "prelude",
     "receiver",
+    "remake",
     "rows",
     "shapes",
     "state",
@@ -51,7 +52,7 @@ scripts!(
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
     "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "shapes", "lists", "words", "line", "prelude", "chain",
+    "remake", "shapes", "lists", "words", "line", "prelude", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.
