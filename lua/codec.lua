@@ -24,7 +24,7 @@ local INT_LEAST = -INT_EXACT
 local MAX_DEPTH = 100
 local TOO_LARGE = native.status.TOO_LARGE
 
-local format = string.format
+local format, gsub = string.format, string.gsub
 
 local M = {}
 
@@ -214,7 +214,7 @@ function M.pointer_text(column, v)
 			"column %d is the text %q, the address of a value\n\nhint: tostring and .. show where a table or a function lies in memory; return what is in it",
 			column,
 			-- Where it lies is chance; the message should not be.
-			(v:gsub("0x%x+", "0x…"))
+			(gsub(v, "0x%x+", "0x…"))
 		),
 		0
 	)

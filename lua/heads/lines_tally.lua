@@ -11,6 +11,7 @@ local lazy = require("gleamflow.line")
 local shapes = require("gleamflow.shapes")
 local state = require("gleamflow.state")
 
+local insert, ffi_string = table.insert, ffi.string
 local tally_find, tally_add = native.tally_find, native.tally_add
 local tally_rows, tally_clear = native.tally_rows, native.tally_clear
 local tally, FLUSH = state.tally, native.status.FLUSH
@@ -30,7 +31,7 @@ function M.new(port, flat, push_lines, id, send, pair)
 				send()
 			else
 				-- It is refused again, with an error.
-				pair(ffi.string(tally.refused, tally.refused_size), number)
+				pair(ffi_string(tally.refused, tally.refused_size), number)
 			end
 			status = tally_rows(tally, port, number)
 		end
@@ -73,7 +74,7 @@ function M.new(port, flat, push_lines, id, send, pair)
 		end,
 	}
 	if flat then
-		table.insert(takes, 1, function(f)
+		insert(takes, 1, function(f)
 			pattern = shapes.matched_pattern(f)
 		end)
 	end

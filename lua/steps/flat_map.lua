@@ -56,7 +56,7 @@ function M.new(id, next_step)
 
 	local function each_row(list)
 		for i = 1, #list do
-			local columns, n = rows.columns(list[i], i)
+			local columns, n = rows.columns(rawget(list, i), i)
 			next_step(unpack(columns, 1, n))
 		end
 	end
