@@ -31,6 +31,7 @@ scripts!(
     "lists",
     "native",
     "order",
+    "pairs",
     "patterns",
     "prelude",
     "receiver",
@@ -52,7 +53,7 @@ scripts!(
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
     "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "remake", "shapes", "lists", "words", "line", "prelude", "chain",
+    "remake", "shapes", "lists", "words", "line", "pairs", "prelude", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

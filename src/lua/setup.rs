@@ -3,6 +3,11 @@
 //! A newcomer's trap: our files run in an environment of their own, a copy of the globals made
 //! before the prelude takes `require`, `debug` and others away from user code.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use mlua::{Function, Lua, Table, Value};
 
 use super::failure::internal;
@@ -14,8 +19,11 @@ use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
-use crate::error::Failure;
+use crate::error::{Failure, Warning};
 use crate::plan::chain::Code;
+
+/// What the user is to be told, until it is taken.
+pub(super) type Warnings = Rc<RefCell<Vec<Warning>>>;
 
 /// Our own Lua files, loaded into a state.
 pub(super) struct Modules {
@@ -29,7 +37,8 @@ impl Modules {
         key: &Key,
         words: &Shared<Words>,
         tally: &Shared<Tally>,
-        progress: &Progress,
+        progress: &Arc<Progress>,
+        warnings: &Warnings,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
@@ -48,6 +57,7 @@ impl Modules {
         addresses.set("words", words.address())?;
         addresses.set("tally", tally.address())?;
         addresses.set("null", Value::NULL)?;
+        addresses.set("warn", warn(lua, progress, warnings)?)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
         let mut last = None;
@@ -64,6 +74,16 @@ impl Modules {
     pub fn template(&self, lua: &Lua, name: &str) -> mlua::Result<Table> {
         load(lua, name, &self.environment)?.call(())
     }
+}
+
+/// The function by which our files warn the user.
+fn warn(lua: &Lua, progress: &Arc<Progress>, warnings: &Warnings) -> mlua::Result<Function> {
+    let (progress, warnings) = (progress.clone(), warnings.clone());
+    lua.create_function(move |_, (message, hint): (String, String)| {
+        let step = progress.step.load(Ordering::Relaxed);
+        warnings.borrow_mut().push(Warning::new(message).at_step(step).hint(hint));
+        Ok(())
+    })
 }
 
 /// What `lua/native.lua` takes.
