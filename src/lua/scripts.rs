@@ -23,8 +23,6 @@ scripts!(
     "heads/columns",
     "heads/frames",
     "heads/lines",
-    "heads/lines_filter",
-    "heads/lines_tally",
     "heads/reduce",
     "keys",
     "line",
@@ -37,7 +35,10 @@ scripts!(
     "receiver",
     "remake",
     "rows",
+    "segment",
     "shapes",
+    "shapes/lines_filter",
+    "shapes/lines_tally",
     "state",
     "steps/filter",
     "steps/flat_map",
@@ -53,7 +54,7 @@ scripts!(
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
     "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "remake", "shapes", "lists", "words", "line", "pairs", "prelude", "chain",
+    "remake", "shapes", "lists", "words", "line", "pairs", "prelude", "segment", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

@@ -18,7 +18,7 @@ use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
+use super::{LuaHead, LuaSegment, LuaTail, Progress};
 use crate::error::{Failure, Warning};
 use crate::plan::chain::Code;
 
@@ -172,13 +172,8 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let table = lua.create_table().map_err(internal)?;
     table.set("head", head).map_err(internal)?;
     table.set("steps", steps).map_err(internal)?;
-    let all_filters = segment.steps.iter().all(|step| matches!(step, LuaStep::Filter(_)));
-    if let (LuaHead::Lines, LuaTail::Written(written)) = (&segment.head, &segment.tail)
-        && written.keeps_lines()
-        && all_filters
-        && !segment.steps.is_empty()
-    {
-        table.set("keeps_lines", true).map_err(internal)?;
+    if let LuaTail::Written(written) = &segment.tail {
+        table.set("writes_lines", written.keeps_lines()).map_err(internal)?;
     }
     if let LuaTail::Combine { keys, code } = &segment.tail {
         let tail = step(lua, code)?;
