@@ -7,7 +7,7 @@
 local prelude = require("gleamflow.prelude")
 local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
-local native = require("gleamflow.native")
+local build = require("gleamflow.segment").build
 local patterns = require("gleamflow.patterns")
 local jit_util = require("jit.util")
 
@@ -17,7 +17,8 @@ local record, late = failure.record, failure.late
 
 local M = {}
 
--- Set by `build`: compiled chunks that run at the start of a task, { id, chunk, set }, in order.
+-- Set by `build`: what has user code, { id, chunk, set }, whose chunks run at the start of a task, in
+-- order; and what lets go of a task's rows.
 local shared, chunks, clears = {}, {}, {}
 local pushes, finishes = {}, {}
 
@@ -36,134 +37,17 @@ local function flusher(index)
 	end
 end
 
-local function nothing() end
-
--- Steps that give their row on as it came. Only `filter`, because `emit` is none of its.
-local keeps_line = { filter = true }
-
--- How many steps at the beginning get the line itself.
-local function leading_steps(steps)
-	for i, step in ipairs(steps) do
-		if not keeps_line[step.kind] then
-			return step.kind == "for_each" and i - 1 or i
-		end
+local function append(list, more)
+	for _, item in ipairs(more) do
+		list[#list + 1] = item
 	end
-	return #steps
-end
-
--- Whether what comes to a combine may be a count of texts: see `lua/heads/lines_tally.lua`.
-local function may_count(segment)
-	local steps, tail = segment.steps, segment.tail
-	local first, last = steps[1], steps[#steps]
-	return segment.head.kind == "lines"
-		and tail
-		and (#tail.keys == 1 and tail.keys[1] == 1)
-		and (#steps == 1 or #steps == 2 and first.kind == "flat_map")
-		and last.kind == "map"
 end
 
 local function build_segment(index, segment, template)
-	local port = native.port(segment.port)
-	local send = flusher(index)
-	local frames = template("tails/frames").new(port, send)
-	local run, end_tail = frames.run, nothing
-	if segment.keeps_lines then
-		run = template("tails/lines").new(port, send)
-	end
-	local tail = segment.tail
-	if tail then
-		local set, clear
-		run, end_tail, set, clear =
-			template("tails/combine").new(template, tail.id, tail.keys, frames)
-		tail = { id = tail.id, chunk = tail.chunk, set = set }
-		chunks[#chunks + 1] = tail
-		clears[#clears + 1] = clear
-	end
-	local own = {}
-	local head, steps = segment.head, segment.steps
-	local lines = head.kind == "lines" and template("heads/lines")
-	local leading = lines and leading_steps(steps) or 0
-	local flat = leading > 0 and steps[leading].kind == "flat_map"
-	local take
-	-- What follows the flat_map, and what follows the first step.
-	local behind, second
-	for i = #steps, 1, -1 do
-		local step = steps[i]
-		local set
-		if i == leading and flat then
-			behind = run
-			run, set, take = lines.open_items(step.id, run, template("steps/flat_map"))
-		else
-			if i == leading and keeps_line[step.kind] and not segment.keeps_lines then
-				run = lines.string(run)
-			end
-			second = run
-			local run_one
-			run, set, run_one = template("steps/" .. step.kind).new(step.id, run)
-			if i <= leading then
-				run = run_one
-			end
-		end
-		if i <= leading then
-			run, set = lines.adapt(step.kind, run, set)
-		end
-		table.insert(own, 1, { id = step.id, chunk = step.chunk, set = set })
-	end
-	local push, end_head, set, clear
-	-- What else takes the functions of the first steps and the tail.
-	local recognise = {}
-	if flat then
-		push = lines.flat(port, run, take, behind, steps[leading].id)
-	elseif lines then
-		push = lines.new(port, leading == 0 and lines.string(run) or run)
-		if leading > 0 and steps[1].kind == "filter" then
-			push, recognise = template("heads/lines_filter").new(port, push, second, steps[1].id)
-		end
-	else
-		push, end_head, set, clear = template("heads/" .. head.kind).new(
-			port,
-			run,
-			head.id or (own[1] or tail or { id = 0 }).id,
-			head.keys,
-			template
-		)
-	end
-	if may_count(segment) then
-		push, end_head, recognise =
-			template("heads/lines_tally").new(port, flat, push, tail.id, send, frames.pair)
-	end
-	for i, notice in ipairs(recognise) do
-		local code = own[i] or tail
-		local set_step = code.set
-		code.set = function(f)
-			set_step(f)
-			notice(f)
-		end
-	end
-	if set then
-		table.insert(own, 1, { id = head.id, chunk = head.chunk, set = set })
-		clears[#clears + 1] = clear
-	end
-	for _, chunk in ipairs(own) do
-		chunks[#chunks + 1] = chunk
-	end
-	pushes[index] = function()
-		state.to = false
-		push()
-		if port.pending ~= 0 then
-			send()
-		end
-	end
-	finishes[index] = function()
-		state.to = false
-		if end_head then
-			end_head()
-		end
-		end_tail()
-		if port.pending ~= 0 then
-			send()
-		end
-	end
+	local of_segment, to_clear
+	pushes[index], finishes[index], of_segment, to_clear = build(segment, flusher(index), template)
+	append(chunks, of_segment)
+	append(clears, to_clear)
 end
 
 local function opcode(chunk, at)

@@ -22,9 +22,9 @@ local INT_EXACT, UINT_EXACT = int64(9007199254740992), uint64(9007199254740992)
 local INT_LEAST = -INT_EXACT
 
 local MAX_DEPTH = 100
-local POINTER, TOO_LARGE, REFUSED = 2, 3, 4
+local TOO_LARGE = native.status.TOO_LARGE
 
-local format = string.format
+local format, gsub = string.format, string.gsub
 
 local M = {}
 
@@ -214,7 +214,7 @@ function M.pointer_text(column, v)
 			"column %d is the text %q, the address of a value\n\nhint: tostring and .. show where a table or a function lies in memory; return what is in it",
 			column,
 			-- Where it lies is chance; the message should not be.
-			(v:gsub("0x%x+", "0x…"))
+			(gsub(v, "0x%x+", "0x…"))
 		),
 		0
 	)
@@ -318,7 +318,5 @@ function M.copy(v, column, depth)
 	end
 	M.refuse(column, v, depth > 0)
 end
-
-M.POINTER, M.TOO_LARGE, M.REFUSED = POINTER, TOO_LARGE, REFUSED
 
 return M

@@ -7,13 +7,13 @@
 -- holes, so that its length does not depend on what was in it before.
 
 local bytecode = require("gleamflow.bytecode")
+local with_upvalue = require("gleamflow.remake").with_upvalue
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
 local instructions, touches, target = bytecode.instructions, bytecode.touches, bytecode.target
 local op, is_patched = bytecode.op, bytecode.is_patched
 
-local getfenv, setfenv, loadstring = getfenv, setfenv, loadstring
-local dump, byte, char, sub = string.dump, string.byte, string.char, string.sub
+local ipairs, getfenv, setfenv = ipairs, getfenv, setfenv
 local setupvalue = debug.setupvalue
 
 local M = {}
@@ -86,74 +86,10 @@ local function place_of_list(f)
 	return made, slot
 end
 
-local function read_uleb(s, at)
-	local value, factor = 0, 1
-	repeat
-		local b = byte(s, at)
-		value = value + b % 128 * factor
-		factor = factor * 128
-		at = at + 1
-	until b < 128
-	return value, at
-end
-
-local function uleb(value)
-	local s = ""
-	while value >= 128 do
-		s = s .. char(value % 128 + 128)
-		value = (value - value % 128) / 128
-	end
-	return s .. char(value)
-end
-
--- The dumped function, which has no upvalue, with one, and an instruction that takes it in the place
--- of that at `pc`. The format is that of version 2 (lj_bcdump.h), with line numbers.
-local function with_upvalue(dumped, pc, slot)
-	if sub(dumped, 1, 4) ~= "\27LJ\2" then
-		return nil
-	end
-	local flags, at = read_uleb(dumped, 5)
-	local is_stripped = flags % 4 >= 2
-	if is_stripped or flags % 2 == 1 then
-		return nil
-	end
-	local name_size
-	name_size, at = read_uleb(dumped, at)
-	local head = sub(dumped, 1, at + name_size - 1)
-	local _, begin = read_uleb(dumped, at + name_size)
-	local counts = {}
-	at = begin + 4
-	for nth = 1, 6 do
-		counts[nth], at = read_uleb(dumped, at)
-	end
-	local _, _, size, debug_size, _, lines = unpack(counts)
-	local debug_from = #dumped - debug_size
-	local width = lines < 256 and 1 or lines < 65536 and 2 or 4
-	counts[4] = debug_size + 1
-	for nth = 1, 6 do
-		counts[nth] = uleb(counts[nth])
-	end
-	local body = table.concat({
-		sub(dumped, begin, begin + 2),
-		"\1",
-		table.concat(counts),
-		sub(dumped, at, at + 4 * pc - 5),
-		char(op.UGET, slot, 0, 0),
-		sub(dumped, at + 4 * pc, at + 4 * size - 1),
-		-- What kind of upvalue it is, in two bytes; its name, which is empty, stands behind the lines.
-		"\0\0",
-		sub(dumped, at + 4 * size, debug_from + size * width - 1),
-		"\0",
-		sub(dumped, debug_from + size * width, -2),
-	})
-	return head .. uleb(#body) .. body .. "\0"
-end
-
 -- One for all tasks, so that its traces serve them all.
 local remade = bytecode.by_prototype(function(f)
 	local pc, slot = place_of_list(f)
-	local dumped = pc and with_upvalue(dump(f), pc, slot)
-	return dumped and loadstring(dumped)
+	return pc and with_upvalue(f, pc, slot)
 end)
 
 --- The function that takes the table, and give(table), if there is such a function. The table must

@@ -6,8 +6,12 @@ local ffi = require("ffi")
 local state = require("gleamflow.state")
 
 local floor, sort, type, next, rawget = math.floor, table.sort, type, next, rawget
+local rawequal, tonumber, error = rawequal, tonumber, error
+local istype = ffi.istype
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
 local null = state.null
+
+local MAX_DEPTH = 100
 
 local M = {}
 
@@ -27,7 +31,7 @@ function M.is_list(t)
 end
 
 function M.is_integer(v)
-	return ffi.istype(int64, v) or ffi.istype(uint64, v)
+	return istype(int64, v) or istype(uint64, v)
 end
 
 local function rank(v)
@@ -74,9 +78,9 @@ local function compare_numbers(a, b)
 	return a < b and -1 or b < a and 1 or 0
 end
 
-local function compare_lists(a, b, n, m)
+local function compare_lists(a, b, n, m, depth)
 	for i = 1, n < m and n or m do
-		local c = compare(rawget(a, i), rawget(b, i))
+		local c = compare(rawget(a, i), rawget(b, i), depth)
 		if c ~= 0 then
 			return c
 		end
@@ -84,12 +88,12 @@ local function compare_lists(a, b, n, m)
 	return n < m and -1 or n > m and 1 or 0
 end
 
-local function compare_maps(a, b)
+local function compare_maps(a, b, depth)
 	local p, q = M.sorted_keys(a), M.sorted_keys(b)
 	for i = 1, #p < #q and #p or #q do
-		local c = compare(p[i], q[i])
+		local c = compare(p[i], q[i], depth)
 		if c == 0 then
-			c = compare(rawget(a, p[i]), rawget(b, q[i]))
+			c = compare(rawget(a, p[i]), rawget(b, q[i]), depth)
 		end
 		if c ~= 0 then
 			return c
@@ -98,7 +102,11 @@ local function compare_maps(a, b)
 	return #p < #q and -1 or #p > #q and 1 or 0
 end
 
-function compare(a, b)
+-- `depth` counts the tables around them.
+function compare(a, b, depth)
+	if rawequal(a, b) then
+		return 0
+	end
 	local p, q = rank(a), rank(b)
 	if p ~= q then
 		return p < q and -1 or 1
@@ -106,16 +114,18 @@ function compare(a, b)
 		return compare_numbers(a, b)
 	elseif p == 5 then
 		return a < b and -1 or a > b and 1 or 0
+	elseif (p == 6 or p == 7) and depth > MAX_DEPTH then
+		error("a table that is a key is nested deeper than " .. MAX_DEPTH .. ", or holds itself", 0)
 	elseif p == 6 then
-		return compare_lists(a, b, #a, #b)
+		return compare_lists(a, b, #a, #b, depth + 1)
 	elseif p == 7 then
-		return compare_maps(a, b)
+		return compare_maps(a, b, depth + 1)
 	end
 	return 0
 end
 
 local function before(a, b)
-	return compare(a, b) < 0
+	return compare(a, b, 1) < 0
 end
 
 --- Sorts a list of keys in place.

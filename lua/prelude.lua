@@ -4,6 +4,7 @@
 
 local native = require("gleamflow.native")
 local order = require("gleamflow.order")
+local pairs = require("gleamflow.pairs").pairs
 local rows = require("gleamflow.rows")
 local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
@@ -12,8 +13,9 @@ local ffi = require("ffi")
 
 local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
 local type, next, rawget, rawset, select, error = type, next, rawget, rawset, select, error
-local xpcall, tostring, floor = xpcall, tostring, math.floor
-local gsub = string.gsub
+local xpcall, tostring = xpcall, tostring
+local gsub, ffi_string = string.gsub, ffi.string
+local number_text, is_integer = native.number_text, order.is_integer
 local null, record, FAILED = state.null, failure.record, state.FAILED
 
 local format = string.format
@@ -46,69 +48,13 @@ local function emit(...)
 	progress.step = step
 end
 
-local function pairs_next(walk)
-	local t = walk.table
-	local i = walk.at + 1
-	local n = walk.count
-	while i <= n do
-		local v = rawget(t, i)
-		if v ~= nil then
-			walk.at = i
-			return i, v
-		end
-		i = i + 1
-	end
-	local keys = walk.keys
-	if keys then
-		local k = keys[i - n]
-		while k ~= nil do
-			local v = rawget(t, k)
-			if v ~= nil then
-				walk.at = i
-				return k, v
-			end
-			i = i + 1
-			k = keys[i - n]
-		end
-	end
-	walk.at = i
-end
-
---- The list part 1..n, then the other keys in the total order of values.
-local function pairs(t)
-	if type(t) ~= "table" then
-		error(
-			"bad argument #1 to 'pairs' (table expected, got "
-				.. (t == nil and "nil" or type(t))
-				.. ")",
-			2
-		)
-	end
-	local n = 0
-	while rawget(t, n + 1) ~= nil do
-		n = n + 1
-	end
-	local keys, others = nil, 0
-	for k in next, t do
-		if type(k) ~= "number" or k < 1 or k > n or k ~= floor(k) then
-			keys = keys or {}
-			others = others + 1
-			keys[others] = k
-		end
-	end
-	if others > 1 then
-		order.sort(keys)
-	end
-	return pairs_next, { table = t, count = n, keys = keys, at = 0 }, nil
-end
-
 local text = ffi.new("uint8_t[64]")
 
 --- The text that gleamflow itself writes for a number.
 local function str(v)
 	if type(v) == "number" then
-		return ffi.string(text, native.number_text(v, text))
-	elseif order.is_integer(v) then
+		return ffi_string(text, number_text(v, text))
+	elseif is_integer(v) then
 		return (gsub(tostring(v), "U?LL$", ""))
 	end
 	return tostring(v)

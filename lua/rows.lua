@@ -50,7 +50,7 @@ function Rows:__call()
 	local i = self.at + 1
 	if i <= #self.list then
 		self.at = i
-		local columns, n = M.columns(self.list[i], i)
+		local columns, n = M.columns(rawget(self.list, i), i)
 		return unpack(columns, 1, n)
 	end
 end

@@ -1,5 +1,5 @@
 --- state: what the parts of a VM share while a task runs.
--- In: the addresses that Rust passes. Out: one table; `to` is where `emit` sends rows now (false
+-- In: the addresses that Rust passes, and its `warn`. Out: one table; `to` is where `emit` sends rows now (false
 -- outside map, flat_map and for_each), `failure` the first failure of the task.
 
 local native = require("gleamflow.native")
@@ -14,6 +14,8 @@ local M = {
 	tally = native.tally(addresses.tally),
 	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
 	null = addresses.null,
+	-- warn(message, hint): tells the user, once in a run for each step.
+	warn = addresses.warn,
 	-- Thrown when the failure is already known, so that it is not reported as another one.
 	FAILED = setmetatable({}, {
 		__tostring = function()

@@ -17,7 +17,10 @@ local texts = {}
 local generation = words.generation
 
 --- `most`: the greatest number of a text.
-local M = { hint = ffi.new("gleamflow_hint"), most = words.most }
+local M = {
+	hint = ffi.new("struct { const uint8_t *text; int32_t id; }"),
+	most = words.most,
+}
 local hint = M.hint
 
 -- To be called with an array of numbers that lose their meaning, and how many they are.

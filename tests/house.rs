@@ -207,6 +207,24 @@ fn files_stay_short_enough_to_read() {
 }
 
 #[test]
+fn what_builds_lua_loops_names_no_step_and_no_head() {
+    let lua = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua");
+    let names = |folder: &str| -> Vec<String> {
+        let files = std::fs::read_dir(lua.join(folder)).unwrap();
+        let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned());
+        names.map(|name| name.into_string().unwrap()).collect()
+    };
+    let kinds = [names("steps"), names("heads")].concat();
+    assert!(kinds.len() > 6, "{kinds:?}");
+    for file in ["chain.lua", "segment.lua"] {
+        let text = std::fs::read_to_string(lua.join(file)).unwrap();
+        for kind in &kinds {
+            assert!(!text.contains(&format!("\"{kind}\"")), "lua/{file} names {kind}");
+        }
+    }
+}
+
+#[test]
 fn imports_are_read_from_both_forms() {
     assert_eq!(imports("use crate::row::{frame, key};"), ["row"]);
     assert_eq!(

@@ -1,6 +1,6 @@
 --- columns: the loop over a block of text lines whose columns are separated by TAB.
--- In: the port, whose `ends` are the places of TABs and line feeds. Out: push(). A TAB at the end
--- of a line makes a last empty column.
+-- In: the port, whose `ends` are the places of TABs and line feeds, and the continuation. Out:
+-- push(). A TAB at the end of a line makes a last empty column.
 
 local ffi = require("ffi")
 local state = require("gleamflow.state")
@@ -14,7 +14,7 @@ local M = {}
 function M.new(port, next_step)
 	local progress = state.progress
 
-	return function()
+	local function push()
 		local bytes, ends = port.bytes, port.ends
 		local from, i, row = 0, 0, 0
 		local rows = port.rows
@@ -48,6 +48,8 @@ function M.new(port, next_step)
 			end
 		end
 	end
+
+	return { push = push }
 end
 
 return M

@@ -1,5 +1,5 @@
 --- frames: the loop over a block of encoded rows.
--- In: the port, and the number of the first step behind it, which a damaged row is charged to.
+-- In: the port, the continuation, and the segment, whose first step a damaged row is charged to.
 -- Out: push(), which gives each row to the continuation.
 
 local state = require("gleamflow.state")
@@ -10,10 +10,11 @@ local value = require("gleamflow.codec").value
 
 local M = {}
 
-function M.new(port, next_step, first)
+function M.new(port, next_step, segment)
 	local progress = state.progress
+	local first = segment.first_id
 
-	return function()
+	local function push()
 		local bytes, size = port.bytes, port.size
 		local at, row = 0, 0
 		while at < size do
@@ -36,6 +37,8 @@ function M.new(port, next_step, first)
 			end
 		end
 	end
+
+	return { push = push }
 end
 
 return M

@@ -1,6 +1,6 @@
 --- reduce: the loop over encoded rows sorted by key, folded where their first columns are equal.
--- In: the port, whose `starts` say which rows are the first of their key; the step's number and
--- the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
+-- In: the port, whose `starts` say which rows are the first of their key; the continuation; and the
+-- segment, whose head has the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
 -- block, so the last row is kept until then. Keys are those of the group's first row.
 
 local frame = require("gleamflow.frame")
@@ -12,8 +12,9 @@ local columns_of, stop_of = frame.columns, frame.stop_of
 
 local M = {}
 
-function M.new(port, next_step, id, keys, template)
+function M.new(port, next_step, segment, template)
 	local progress = state.progress
+	local id, keys = segment.head.id, segment.head.keys
 	local fold = template("fold").new(id)
 	local one, two, many, unequal = fold.one, fold.two, fold.many, fold.unequal
 	-- The open group: its key columns, its values, and how many (-1: no group is open).
@@ -147,7 +148,7 @@ function M.new(port, next_step, id, keys, template)
 		key, acc, columns, values = {}, {}, {}, {}
 	end
 
-	return push, finish, fold.set, clear
+	return { push = push, finish = finish, set = fold.set, clear = clear }
 end
 
 return M

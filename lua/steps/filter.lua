@@ -1,11 +1,11 @@
 --- filter: passes on the rows for which the user's function gives something true.
 -- In: the step's number and the continuation. Out: run(row…), set(f) for each task, and run(x) for
 -- rows of one column: a trace that begins in the user's function cannot go back to one that takes
--- any number.
+-- any number. What it may do: see `lua/segment.lua`.
 
 local state = require("gleamflow.state")
 
-local M = {}
+local M = { keeps_line = true, takes_line = true }
 
 function M.new(id, next_step)
 	local progress = state.progress

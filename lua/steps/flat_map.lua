@@ -1,20 +1,29 @@
 --- flat_map: passes on each row of the iterator or list that the user's function returns.
--- In: the step's number and the continuation. Out: run(row…), set(f) for each task, and
--- spread(…), which passes on what a call of the function has returned.
+-- In: the step's number and the continuation. Out: run(row…), and set(f) for each task. What it may
+-- do, and `open`: see `lua/segment.lua`.
 -- The user's iterator runs between the rows, so each call of it sets the step and `emit` again.
 
+local tune = require("jit.opt").start
 local state = require("gleamflow.state")
 local rows = require("gleamflow.rows")
+local lists = require("gleamflow.lists")
+local receiver = require("gleamflow.receiver")
+local lazy = require("gleamflow.line")
 local debug_getmetatable = debug.getmetatable
 
-local type, next, rawget, unpack = type, next, rawget, unpack
+local type, next, rawget, unpack, error = type, next, rawget, unpack, error
+local next_match, walk = lazy.next_match, lazy.walk
+local text_of_match = require("gleamflow.words").text
 local null = state.null
 
-local M = {}
+-- A longer list of ours is not kept.
+local MOST_KEPT = 1024
 
-function M.new(id, next_step)
+local M = { takes_line = true }
+
+-- Passes on what a call of the function has returned.
+local function spreader(id, next_step)
 	local progress = state.progress
-	local f
 
 	local function row(first, ...)
 		if first ~= nil then
@@ -56,12 +65,12 @@ function M.new(id, next_step)
 
 	local function each_row(list)
 		for i = 1, #list do
-			local columns, n = rows.columns(list[i], i)
+			local columns, n = rows.columns(rawget(list, i), i)
 			next_step(unpack(columns, 1, n))
 		end
 	end
 
-	local function spread(first, invariant, control)
+	return function(first, invariant, control)
 		local kind = type(first)
 		if kind == "function" then
 			return drain(first, invariant, control)
@@ -87,6 +96,12 @@ function M.new(id, next_step)
 		end
 		error("flat_map: expected an iterator, a list or nothing, got " .. kind, 0)
 	end
+end
+
+function M.new(id, next_step)
+	local progress = state.progress
+	local spread = spreader(id, next_step)
+	local f
 
 	local function run(...)
 		progress.step = id
@@ -96,7 +111,84 @@ function M.new(id, next_step)
 
 	return run, function(g)
 		f = g
-	end, spread
+	end
+end
+
+-- A trace keeps to the way on which it was recorded. At LuaJIT's own 56 rounds all words are new to
+-- what follows; later most have come before. Other loops must not wait: while those inside a function
+-- are not compiled, LuaJIT tries the function itself in vain, and at last never again.
+local own_rounds, late_rounds = "hotloop=56", "hotloop=2000"
+local rounds = own_rounds
+
+local function compile_after(wanted)
+	if rounds ~= wanted then
+		rounds = wanted
+		tune(wanted)
+	end
+end
+
+--- One that leaves open what a line gives: open(line) gives the first and the end of what take(at)
+-- takes. Out: open, set(f) for each task, take.
+function M.open(id, next_step)
+	local progress = state.progress
+	local spread = spreader(id, next_step)
+	local f
+	-- Where the function collects in a list: ours, and what makes it collect in that.
+	local list, give = {}, nil
+	local is_long, is_list = false, false
+
+	local function new_list()
+		list, is_long = {}, false
+		if give then
+			give(list)
+		end
+	end
+
+	local function open(line)
+		progress.step = id
+		state.to = next_step
+		if is_long then
+			new_list()
+		end
+		local first, invariant, control = f(line)
+		is_list = first == list
+		if is_list then
+			local size = #list
+			is_long = size > MOST_KEPT
+			return 0, size
+		elseif list[1] ~= nil then
+			new_list()
+		end
+		if first == next_match then
+			return walk[0], walk[1]
+		end
+		spread(first, invariant, control)
+		return 0, 0
+	end
+
+	local function take(at)
+		if not is_list then
+			return text_of_match(at)
+		end
+		local item = list[at + 1]
+		list[at + 1] = nil
+		if item == null then
+			return nil
+		end
+		return item
+	end
+
+	return open,
+		function(g)
+			local collecting
+			collecting, give = lists.reusing(g)
+			f = collecting or g
+			new_list()
+			if g then
+				compile_after(receiver.returns_matches(g) and late_rounds or own_rounds)
+			end
+		end,
+		take
 end
 
 return M

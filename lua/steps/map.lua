@@ -1,12 +1,12 @@
 --- map: replaces each row by what the user's function returns for it.
 -- In: the step's number and the continuation. Out: run(row…), set(f) for each task, and run(x) for
--- rows of one column: see filter.
+-- rows of one column: see filter. What it may do: see `lua/segment.lua`.
 -- Loaded afresh for each step: a trace takes a second call of one prototype for recursion.
 
 local state = require("gleamflow.state")
 local select = select
 
-local M = {}
+local M = { takes_line = true, keeps_result = true }
 
 function M.new(id, next_step)
 	local progress = state.progress

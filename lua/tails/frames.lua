@@ -12,7 +12,9 @@ local select, type = select, type
 local row_s, row_n, row_sn, row_ss = native.row_s, native.row_n, native.row_sn, native.row_ss
 local row_begin, row_end, row_drop = native.row_begin, native.row_end, native.row_drop
 local put, put_string, put_nil = codec.put, native.put_string, native.put_nil
-local POINTER, TOO_LARGE, REFUSED = codec.POINTER, codec.TOO_LARGE, codec.REFUSED
+local status_of = native.status
+local FLUSH, POINTER = status_of.FLUSH, status_of.POINTER
+local TOO_LARGE, REFUSED = status_of.TOO_LARGE, status_of.REFUSED
 
 local M = {}
 
@@ -41,7 +43,7 @@ function M.new(port, flush)
 	end
 
 	local function ended(status, ...)
-		if status == 1 then
+		if status == FLUSH then
 			flush()
 		elseif status ~= 0 then
 			refuse(status, ...)

@@ -3,6 +3,8 @@
 //! A newcomer's trap: the bytes only say which keys are equal inside one VM; they have no order
 //! and never leave it. The exchange's key bytes are `row::key`'s.
 
+use super::in_c::in_c;
+
 /// Tags 3 to 6; `lua/keys.lua` has the others.
 const INTEGER: u8 = 3;
 const FLOAT: u8 = 4;
@@ -11,6 +13,8 @@ const STRING: u8 = 6;
 
 #[derive(Default)]
 pub(super) struct KeyBytes(Vec<u8>);
+
+in_c!(KeyBytes as "gleamflow_key");
 
 impl KeyBytes {
     pub fn clear(&mut self) {

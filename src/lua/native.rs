@@ -9,10 +9,14 @@ use std::ffi::c_void;
 
 use mlua::LightUserData;
 
+use super::in_c::Named;
 use super::keys::KeyBytes;
-use super::natives::NATIVES;
+use super::natives::{NATIVES, Natives};
+use super::pattern::Pattern;
 use super::port::Port;
 use super::progress::Progress;
+use super::tally::Tally;
+use super::words::Words;
 
 /// A boxed value at a fixed address which Lua also uses, on the same thread, between two uses by
 /// Rust.
@@ -42,6 +46,20 @@ pub(super) type Key = Shared<KeyBytes>;
 /// The address of the table of functions.
 pub(super) fn natives_address() -> LightUserData {
     LightUserData((&raw const NATIVES).cast_mut().cast::<c_void>())
+}
+
+/// The declarations in C of all that Lua gets addresses of.
+pub(super) fn declarations() -> String {
+    [
+        Progress::definition(),
+        Port::definition(),
+        KeyBytes::definition(),
+        Pattern::definition(),
+        Words::definition(),
+        Tally::definition(),
+        Natives::definition(),
+    ]
+    .concat()
 }
 
 pub(super) fn progress_address(progress: &Progress) -> LightUserData {

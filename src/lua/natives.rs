@@ -1,7 +1,8 @@
 //! The functions that Lua loops call through FFI: writing rows, reading numbers, key bytes.
 //!
-//! A newcomer's trap: the table's layout is repeated in `lua/native.lua`; change both. The
-//! functions must not panic and cannot call Lua, because FFI calls are part of compiled traces.
+//! A newcomer's trap: what Lua knows of the table is made from the types here, so they must mean
+//! the same in C. The functions must not panic and cannot call Lua, because FFI calls are part of
+//! compiled traces.
 //!
 //! # Safety
 //!
@@ -16,22 +17,17 @@
 
 use std::slice;
 
+use super::in_c::in_c;
 use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
+use super::put::{is_address, number};
 use super::replace::replace;
+use super::status::{OK, TOO_LARGE};
 use super::tally::Tally;
 use super::words::Words;
 use crate::row::msgpack::Value;
 use crate::row::{msgpack, text};
-
-pub(super) const OK: u32 = 0;
-pub(super) const FLUSH: u32 = 1;
-const POINTER: u32 = 2;
-const TOO_LARGE: u32 = 3;
-pub(super) const REFUSED: u32 = 4;
-
-const EXACT: f64 = 9_007_199_254_740_992.0;
 
 macro_rules! natives {
     ($(fn $name:ident($($arg:ident: $kind:ty),*) $(-> $ret:ty)? $body:block)*) => {
@@ -40,8 +36,12 @@ macro_rules! natives {
             $($name: unsafe extern "C" fn($($kind),*) $(-> $ret)?,)*
         }
 
+        in_c!(Natives as "gleamflow_natives": $($name),*);
+
         /// The table whose address Lua gets.
         pub(super) static NATIVES: Natives = Natives { $($name,)* };
+
+        pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         $(unsafe extern "C" fn $name($($arg: $kind),*) $(-> $ret)? $body)*
     };
@@ -313,90 +313,4 @@ natives! {
         };
         memchr::memmem::find(s, text).map_or(0, |at| at as u32 + 1)
     }
-}
-
-impl Port {
-    /// Puts out such a row, or says why not.
-    pub(super) fn text_and_number(&mut self, s: &[u8], x: f64) -> u32 {
-        if !is_address(s)
-            && let Some(status) = self.write(&[Value::Str(s), number(x)], s.len())
-        {
-            return status;
-        }
-        self.begin();
-        let status = self.string(s);
-        self.number(x);
-        self.end(status)
-    }
-
-    fn begin(&mut self) {
-        self.mark = self.out.len();
-        self.out.extend_from_slice(&[0; 4]);
-    }
-
-    fn has_room(&self, more: usize) -> bool {
-        self.out.len() - self.mark + more <= self.max_row + 4
-    }
-
-    fn string(&mut self, s: &[u8]) -> u32 {
-        if !self.has_room(s.len()) {
-            return TOO_LARGE;
-        }
-        if is_address(s) {
-            return POINTER;
-        }
-        msgpack::put_text(&mut self.out, s);
-        OK
-    }
-
-    fn number(&mut self, x: f64) {
-        match number(x) {
-            Value::Int(x) => msgpack::put_int(&mut self.out, x),
-            _ => msgpack::put_float(&mut self.out, x),
-        }
-    }
-
-    fn end(&mut self, status: u32) -> u32 {
-        if status != OK {
-            return status;
-        }
-        let len = self.out.len() - self.mark - 4;
-        if len > self.max_row {
-            return TOO_LARGE;
-        }
-        self.end_frame(len)
-    }
-}
-
-fn number(x: f64) -> Value<'static> {
-    if x.fract() == 0.0 && x.abs() <= EXACT { Value::Int(x as i64) } else { Value::Float(x) }
-}
-
-/// Whether a text is what `tostring` gives for a table, a function and the like.
-pub(super) fn is_address(s: &[u8]) -> bool {
-    if !matches!(s.first(), Some(b't' | b'f' | b'u' | b'c')) {
-        return false;
-    }
-    if let Some(file) = s.strip_prefix(b"file (") {
-        let hex = file.strip_suffix(b")").and_then(|file| file.strip_prefix(b"0x"));
-        return hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit));
-    }
-    let number = match s.iter().position(|&b| b == b':') {
-        Some(at @ 5..) if s[..at] == *b"table" => &s[at..],
-        Some(at) if matches!(&s[..at], b"function" | b"userdata" | b"thread") => &s[at..],
-        Some(at) if s.starts_with(b"cdata<") && s[..at].ends_with(b">") => &s[at..],
-        _ => return false,
-    };
-    let Some(number) = number.strip_prefix(b": ") else {
-        return false;
-    };
-    if s.starts_with(b"function") && number.strip_prefix(b"builtin#").is_some_and(digits) {
-        return true;
-    }
-    let hex = number.strip_prefix(b"0x");
-    hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit))
-}
-
-fn digits(s: &[u8]) -> bool {
-    !s.is_empty() && s.iter().all(u8::is_ascii_digit)
 }

@@ -5,6 +5,7 @@
 //! a compiled pattern can neither fail nor be too complex.
 
 use super::bits::ByteSet;
+use super::in_c::{InC, in_c};
 use super::runs::Run;
 
 /// At most so many parts, which also bounds the recursion far below LuaJIT's own limit.
@@ -37,7 +38,7 @@ struct Op {
     b: u8,
 }
 
-/// Plain data in memory that Lua owns; `lua/native.lua` repeats the layout.
+/// Plain data in memory that Lua owns.
 #[repr(C)]
 pub(super) struct Pattern {
     /// Bit `i` of entry `c` says whether byte `c` is in set `i`.
@@ -47,6 +48,14 @@ pub(super) struct Pattern {
     pub captures: u8,
     anchored: u8,
     set_count: u8,
+}
+
+in_c!(Pattern as "gleamflow_pattern": sets, ops, count, captures, anchored, set_count);
+
+impl InC for Op {
+    fn declare(name: &str) -> String {
+        <[u8; size_of::<Op>()]>::declare(name)
+    }
 }
 
 /// Where the captures of a match are: start and end, in pairs.

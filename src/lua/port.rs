@@ -1,15 +1,15 @@
 //! A port: the place in memory where Rust and a segment's Lua loop exchange rows.
 //!
-//! A newcomer's trap: the first fields are read by Lua through FFI (`lua/native.lua` repeats
-//! them), so their order is a contract; the out buffer behind them belongs to Rust alone and is
-//! written by the functions in `natives.rs`.
+//! A newcomer's trap: the first fields, which `in_c!` names, are read by Lua through FFI; the out
+//! buffer behind them belongs to Rust alone and is written by `put.rs`.
 
 use std::{ptr, slice};
 
 use memchr::memmem::Finder;
 
 use super::Rows;
-use super::natives::{FLUSH, OK, REFUSED};
+use super::in_c::in_c;
+use super::status::{FLUSH, OK, REFUSED};
 use crate::error::Failure;
 use crate::row::ends::append_ends;
 use crate::row::msgpack::Value;
@@ -46,6 +46,8 @@ pub(super) struct Port {
     finder: Option<Finder<'static>>,
     found: Vec<u32>,
 }
+
+in_c!(Port as "gleamflow_port": bytes, ends, starts, size, rows, pending, from, stop);
 
 impl Port {
     pub fn new(max_row: usize, written: Option<Written>) -> Port {

@@ -5,7 +5,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// At a fixed address, repeated in `lua/native.lua`.
+use super::in_c::in_c;
+
+/// At a fixed address; Lua knows it as `in_c!` names its fields.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
@@ -18,6 +20,8 @@ pub(crate) struct Progress {
     /// How many calls into Lua are open: 0 where it is idle.
     pub busy: AtomicU32,
 }
+
+in_c!(Progress as "gleamflow_progress": step, row, emitted, busy);
 
 impl Progress {
     /// Counts as busy until the guard is dropped.

@@ -23,19 +23,22 @@ scripts!(
     "heads/columns",
     "heads/frames",
     "heads/lines",
-    "heads/lines_filter",
-    "heads/lines_tally",
     "heads/reduce",
     "keys",
     "line",
     "lists",
     "native",
     "order",
+    "pairs",
     "patterns",
     "prelude",
     "receiver",
+    "remake",
     "rows",
+    "segment",
     "shapes",
+    "shapes/lines_filter",
+    "shapes/lines_tally",
     "state",
     "steps/filter",
     "steps/flat_map",
@@ -51,7 +54,7 @@ scripts!(
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
     "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "shapes", "lists", "words", "line", "prelude", "chain",
+    "remake", "shapes", "lists", "words", "line", "pairs", "prelude", "segment", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

@@ -3,17 +3,27 @@
 //! A newcomer's trap: our files run in an environment of their own, a copy of the globals made
 //! before the prelude takes `require`, `debug` and others away from user code.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use mlua::{Function, Lua, Table, Value};
 
 use super::failure::internal;
-use super::native::{Key, Ports, Shared, natives_address, progress_address};
+use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
+use super::natives::NAMES;
 use super::scripts::{self, MODULES};
+use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
-use crate::error::Failure;
+use super::{LuaHead, LuaSegment, LuaTail, Progress};
+use crate::error::{Failure, Warning};
 use crate::plan::chain::Code;
+
+/// What the user is to be told, until it is taken.
+pub(super) type Warnings = Rc<RefCell<Vec<Warning>>>;
 
 /// Our own Lua files, loaded into a state.
 pub(super) struct Modules {
@@ -27,7 +37,8 @@ impl Modules {
         key: &Key,
         words: &Shared<Words>,
         tally: &Shared<Tally>,
-        progress: &Progress,
+        progress: &Arc<Progress>,
+        warnings: &Warnings,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
@@ -38,7 +49,7 @@ impl Modules {
             let (name, value) = pair?;
             environment.set(name, value)?;
         }
-        let native = load(lua, "native", &environment)?.call::<Table>(natives_address())?;
+        let native = load(lua, "native", &environment)?.call::<Table>(native_parts(lua)?)?;
         loaded.set("gleamflow.native", native)?;
         let addresses = lua.create_table()?;
         addresses.set("progress", progress_address(progress))?;
@@ -46,6 +57,7 @@ impl Modules {
         addresses.set("words", words.address())?;
         addresses.set("tally", tally.address())?;
         addresses.set("null", Value::NULL)?;
+        addresses.set("warn", warn(lua, progress, warnings)?)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
         let mut last = None;
@@ -62,6 +74,26 @@ impl Modules {
     pub fn template(&self, lua: &Lua, name: &str) -> mlua::Result<Table> {
         load(lua, name, &self.environment)?.call(())
     }
+}
+
+/// The function by which our files warn the user.
+fn warn(lua: &Lua, progress: &Arc<Progress>, warnings: &Warnings) -> mlua::Result<Function> {
+    let (progress, warnings) = (progress.clone(), warnings.clone());
+    lua.create_function(move |_, (message, hint): (String, String)| {
+        let step = progress.step.load(Ordering::Relaxed);
+        warnings.borrow_mut().push(Warning::new(message).at_step(step).hint(hint));
+        Ok(())
+    })
+}
+
+/// What `lua/native.lua` takes.
+fn native_parts(lua: &Lua) -> mlua::Result<Table> {
+    let parts = lua.create_table()?;
+    parts.set("address", natives_address())?;
+    parts.set("declarations", declarations())?;
+    parts.set("names", NAMES)?;
+    parts.set("status", lua.create_table_from(STATUSES.iter().copied())?)?;
+    Ok(parts)
 }
 
 fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
@@ -140,13 +172,8 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let table = lua.create_table().map_err(internal)?;
     table.set("head", head).map_err(internal)?;
     table.set("steps", steps).map_err(internal)?;
-    let all_filters = segment.steps.iter().all(|step| matches!(step, LuaStep::Filter(_)));
-    if let (LuaHead::Lines, LuaTail::Written(written)) = (&segment.head, &segment.tail)
-        && written.keeps_lines()
-        && all_filters
-        && !segment.steps.is_empty()
-    {
-        table.set("keeps_lines", true).map_err(internal)?;
+    if let LuaTail::Written(written) = &segment.tail {
+        table.set("writes_lines", written.keeps_lines()).map_err(internal)?;
     }
     if let LuaTail::Combine { keys, code } = &segment.tail {
         let tail = step(lua, code)?;

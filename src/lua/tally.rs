@@ -6,10 +6,11 @@
 
 use std::ptr;
 
+use super::in_c::in_c;
 use super::matches::Matches;
-use super::natives::{FLUSH, OK};
 use super::pattern::Pattern;
 use super::port::Port;
+use super::status::{FLUSH, OK};
 use super::text_key::{TextKey, part};
 use super::text_table::{BATCH, Batch, TextTable};
 
@@ -20,7 +21,7 @@ const TEXT_COST: usize = 32;
 /// So often texts may come before their rows are put out: their counts are numbers of 32 bits.
 const MOST_CAME: u64 = 1 << 31;
 
-/// Read by Lua as far as `refused_size`; `lua/native.lua` repeats the layout.
+/// Read by Lua as far as `in_c!` names its fields.
 #[repr(C)]
 pub(super) struct Tally {
     /// The text of the row that could not be put out.
@@ -32,6 +33,8 @@ pub(super) struct Tally {
     /// The number of the next text to be put out.
     next: u32,
 }
+
+in_c!(Tally as "gleamflow_tally": refused, refused_size);
 
 struct Counts {
     table: TextTable,

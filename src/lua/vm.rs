@@ -15,13 +15,12 @@ use super::heap::State;
 use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
 use super::port::Port;
-use super::setup::{Modules, setup};
+use super::setup::{Modules, Warnings, setup};
 use super::slabs::TIGHT_BYTES;
 use super::tally::Tally;
 use super::words::Words;
 use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
-use crate::error::Failed;
-use crate::error::Failure;
+use crate::error::{Failed, Failure, Warning};
 use crate::plan::chain::Code;
 
 /// Takes the rows that a segment has put out: its number, the frames or the text (which may be
@@ -48,6 +47,7 @@ pub(crate) struct Vm {
     words: Shared<Words>,
     tally: Shared<Tally>,
     memory_limit: usize,
+    warnings: Warnings,
     /// There was a task since the last rest.
     awake: Cell<bool>,
     /// Why the open task has failed, if it has.
@@ -71,7 +71,9 @@ impl Vm {
             segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
-        let modules = Modules::load(&lua, &key, &words, &tally, &progress).map_err(internal)?;
+        let warnings = Warnings::default();
+        let modules =
+            Modules::load(&lua, &key, &words, &tally, &progress, &warnings).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
         #[cfg(test)]
         let environment = modules.environment.clone();
@@ -99,6 +101,7 @@ impl Vm {
             words,
             tally,
             memory_limit,
+            warnings,
             awake: Cell::new(false),
             #[cfg(test)]
             environment,
@@ -118,6 +121,11 @@ impl Vm {
         // A double's 53 bits are what LuaJIT's generator takes.
         let result = self.begin.call::<bool>((seed >> 11) as f64);
         self.settle(result, None, None).map_err(|failed| failed.failure)
+    }
+
+    /// What the user is to be told of what has run so far.
+    pub fn take_warnings(&self) -> Vec<Warning> {
+        self.warnings.take()
     }
 
     /// The task is over. Where the state's part of the memory is small, others need what it does not

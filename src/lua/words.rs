@@ -5,27 +5,28 @@
 use std::ptr;
 
 use super::dictionary::Dictionary;
+use super::in_c::{Signed, in_c};
 use super::matches::Matches;
 use super::pattern::Pattern;
 
-/// Read by Lua as far as `bytes`; `lua/native.lua` repeats the layout.
+/// Read by Lua as far as `in_c!` names its fields.
 #[repr(C)]
 pub(super) struct Words {
     /// Per match: the number of its text, and where it begins and ends.
-    ids: *const u32,
-    spans: *const u32,
+    ids: *const Signed,
+    spans: *const Signed,
     /// Per row: the matches in it and before it.
-    ends: *const u32,
-    count: u32,
+    ends: *const Signed,
+    count: Signed,
     /// Matches whose texts have new numbers.
-    fresh: *const u32,
-    fresh_count: u32,
+    fresh: *const Signed,
+    fresh_count: Signed,
     /// Changes when texts are forgotten; their numbers may since mean others.
     generation: u32,
-    forgotten: *const u32,
-    forgotten_count: u32,
+    forgotten: *const Signed,
+    forgotten_count: Signed,
     /// The greatest number.
-    most: u32,
+    most: Signed,
     /// What the spans count in.
     bytes: *const u8,
     matches: Matches,
@@ -35,6 +36,11 @@ pub(super) struct Words {
     changed: Vec<u8>,
 }
 
+in_c!(
+    Words as "gleamflow_words": ids, spans, ends, count, fresh, fresh_count, generation, forgotten,
+    forgotten_count, most, bytes
+);
+
 impl Words {
     /// About `most` texts at a time have numbers.
     pub fn new(most: usize) -> Words {
@@ -42,13 +48,13 @@ impl Words {
             ids: ptr::null(),
             spans: ptr::null(),
             ends: ptr::null(),
-            count: 0,
+            count: Signed(0),
             fresh: ptr::null(),
-            fresh_count: 0,
+            fresh_count: Signed(0),
             generation: 0,
             forgotten: ptr::null(),
-            forgotten_count: 0,
-            most: 2 * most as u32,
+            forgotten_count: Signed(0),
+            most: Signed(2 * most as u32),
             bytes: ptr::null(),
             matches: Matches::default(),
             numbers: Vec::new(),
@@ -76,23 +82,23 @@ impl Words {
         self.matches.find(pattern, block, line_ends);
         if let Some(forgotten) = self.dictionary.prepare() {
             self.generation += 1;
-            self.forgotten = forgotten.as_ptr();
-            self.forgotten_count = forgotten.len() as u32;
+            self.forgotten = forgotten.as_ptr().cast();
+            self.forgotten_count = Signed(forgotten.len() as u32);
         }
         let (spans, _) = self.matches.found.spans.as_chunks();
         self.dictionary.number(block, spans, &mut self.numbers, &mut self.new);
-        self.ids = self.numbers.as_ptr();
-        self.spans = self.matches.found.spans.as_ptr();
-        self.ends = self.matches.found.ends.as_ptr();
-        self.count = self.numbers.len() as u32;
-        self.fresh = self.new.as_ptr();
-        self.fresh_count = self.new.len() as u32;
+        self.ids = self.numbers.as_ptr().cast();
+        self.spans = self.matches.found.spans.as_ptr().cast();
+        self.ends = self.matches.found.ends.as_ptr().cast();
+        self.count = Signed(self.numbers.len() as u32);
+        self.fresh = self.new.as_ptr().cast();
+        self.fresh_count = Signed(self.new.len() as u32);
         self.bytes = block.as_ptr();
     }
 
     /// Lets go of what belonged to a block.
     pub fn rest(&mut self) {
-        self.count = 0;
+        self.count = Signed(0);
         self.matches = Matches::default();
         (self.numbers, self.new, self.changed) = (Vec::new(), Vec::new(), Vec::new());
     }

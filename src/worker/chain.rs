@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, Warning};
 use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::Combine;
@@ -144,6 +144,11 @@ impl ChainRunner {
             return Ok(());
         };
         vm.finish(*number, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
+    }
+
+    /// What the user is to be told of what has run so far.
+    pub(crate) fn take_warnings(&self) -> Vec<Warning> {
+        self.vm.as_ref().map_or_else(Vec::new, Vm::take_warnings)
     }
 
     /// No task is in sight; see [`Vm::rest`].

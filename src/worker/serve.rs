@@ -296,6 +296,9 @@ impl Worker {
             Work::End => task.end(&run, &self.files),
         };
         let closed = self.running.borrow_mut().pop().is_some_and(|running| running.closed);
+        for warning in task.chain.take_warnings() {
+            self.output.warn(number, &warning)?;
+        }
         if closed {
             return self.output.send(Kind::Closed, number, 0, 0, &[]);
         }

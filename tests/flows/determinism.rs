@@ -3,9 +3,9 @@
 //! A newcomer's trap: idle workers are kept, so each run here finds workers that have run others'
 //! steps before.
 
-use gleamflow::Flow;
+use gleamflow::{Flow, Result};
 
-use crate::harness::{lines, many_words, same, same_for_each_split, values};
+use crate::harness::{lines, many_words, same, same_error, same_for_each_split, values};
 
 /// Fills the workers' VMs with strings, globals and altered libraries that no other test has.
 fn leave_traces(workers: usize) {
@@ -223,4 +223,67 @@ fn a_bad_value_in_the_environment_is_an_error_that_names_it() {
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     crate::harness::assert_says(&text, &["GLEAMFLOW_WORKERS", "many"]);
+}
+
+/// Puts a function that only throws in the place of each of the libraries' and of the globals but
+/// for those that steps need to say what they mean.
+const BREAK_ALL: &str = "
+    local keep = {emit = emit, unpack_rows = unpack_rows, str = str, pairs = pairs}
+    local broken = (function(error) return function() error('called', 0) end end)(error)
+    local raw_pairs, type = raw_pairs, type
+    for _, library in raw_pairs({string, table, math, bit, os, io, coroutine}) do
+        for name in raw_pairs(library) do library[name] = broken end
+    end
+    for name, value in raw_pairs(_G) do
+        if type(value) == 'function' then _G[name] = keep[name] or broken end
+    end";
+
+/// The first column of the lines is what a step of each kind gives.
+fn every_kind_of_step(flow: &Flow) -> Result<Vec<u8>> {
+    let words = || flow.lines(["one", "two", "three", "two"]);
+    let sum = "function(a, b) return a + b end";
+    let count = "function(w) return w, 1 end";
+    let collects = "function(l) local t = {} t[#t + 1] = l t[#t + 1] = l .. '!' return t end";
+    let mut text = Vec::new();
+    for rows in [
+        words().map("function(l) return l, #l end"),
+        words().map("function(l) emit(l, str(0.5)) return {[2] = l, a = 1, [true] = {l}, [{1}] = null} end"),
+        words().map("function(l) local t = {} for k, v in pairs({1, b = l, a = 2, [0.5] = 3}) do t[#t + 1] = v end return t end"),
+        words().map("function(l) return 2^53, 0.1, -1, nil, true, 9007199254740993LL, l end"),
+        words().flat_map(collects),
+        words().filter("function(l) return #l == 3 end").flat_map(collects),
+        words().flat_map("function(l) local n = 0 return function() n = n + 1 if n < 3 then return l, n end end end"),
+        words().flat_map("function(l) return unpack_rows({{l, 1}, {l, null}}) end"),
+        words().filter("function(l) return #l > 3 end"),
+        words().for_each("function(l) seen = l emit('seen ' .. l) end"),
+        words().map(count).reduce(sum),
+        words().map("function(w) return w, 1, #w end").reduce("function(a, b, c, d) return a + c, b + d end"),
+        words().map("function(w) return {w, a = 1}, 1 end").reduce(sum),
+        words().map("function(w) return #w, w end").reduce("function(a, b) return a .. b end"),
+        words().map("function(w) return 1, #w, w end").reduce_by([1, 2], "function(a, b) return a .. b end"),
+        words().map("function(w) return #w end").fold(sum),
+    ] {
+        text.extend(values(&rows)?);
+        text.extend(b"--\n");
+    }
+    Ok(text)
+}
+
+#[test]
+fn broken_libraries_of_the_users_break_nothing_of_ours() {
+    let whole = same(|flow| every_kind_of_step(&flow));
+    let broken = same(|flow| every_kind_of_step(&flow.lua(BREAK_ALL)));
+    assert_eq!(broken, whole);
+    let called = same_error(|flow| {
+        flow.lua(BREAK_ALL).range(0..3).map("function(x) return tostring(x) end").count()
+    });
+    assert!(called.contains("called"), "{called}");
+    let address = "(function() local t = tostring({}) return function() return t end end)()";
+    let refused = same_error(|flow| {
+        flow.lua(BREAK_ALL.replacen("keep = {", "keep = {tostring = tostring, ", 1))
+            .range(0..3)
+            .map(address)
+            .count()
+    });
+    assert!(refused.contains("the address of a value"), "{refused}");
 }

@@ -16,3 +16,4 @@ mod sources;
 mod steps;
 mod streams;
 mod values;
+mod warnings;

@@ -27,6 +27,83 @@ fn pairs_goes_in_order() {
 }
 
 #[test]
+fn keys_that_are_tables_come_last_and_are_not_compared() {
+    let keys = "local t = {10, 20, z = 1, a = 2, [true] = 3, [5LL] = 4}
+        local self = {} self.self = self t[self] = 5
+        local node for i = 1, 3000 do node = {node, node} t[node] = 0 end
+        t[function() end] = 6 t[coroutine.create(function() end)] = 7 t[io.stdout] = 8";
+    let seen = format!(
+        "function() {keys}
+            local first, rest = {{}}, {{}}
+            for k, v in pairs(t) do
+                if #first < 6 then first[#first + 1] = tostring(k) else rest[#rest + 1] = type(k) end
+            end
+            local kinds = {{}} for _, kind in ipairs(rest) do kinds[kind] = (kinds[kind] or 0) + 1 end
+            return first, kinds
+        end"
+    );
+    assert_eq!(
+        mapped(&seen),
+        "[\"1\", \"2\", \"true\", \"5LL\", \"a\", \"z\"]|{\"function\": 1, \"table\": 3001, \"thread\": 1, \"userdata\": 1}"
+    );
+}
+
+#[test]
+fn pairs_over_keys_without_order_warns_once_for_each_step() {
+    let two = "function(x) for _ in pairs({[{}] = 1, [{}] = 2, a = 3}) do end return x end";
+    let one = "function(x) for _ in pairs({[{}] = 1, 2, [true] = 4, a = 3}) do end return x end";
+    let vm = vm(lines(vec![map(3, two), map(4, one), map(5, two)]));
+    for steps in [&[3, 5][..], &[]] {
+        task(&vm, &Rows::Lines(b"x\ny\n")).expect("runs");
+        let warnings = vm.take_warnings();
+        let of: Vec<_> = warnings.iter().filter_map(|warning| warning.step).collect();
+        assert_eq!(of, steps);
+        for warning in warnings {
+            assert_eq!(
+                warning.message,
+                "pairs: keys that are tables or functions come in an order left to chance"
+            );
+            assert!(warning.hint.is_some());
+        }
+    }
+}
+
+#[test]
+fn pairs_returns_what_luas_does() {
+    let text = "function()
+        local t = {7, a = 1}
+        local step, same, none = pairs(t)
+        local k, v = step(t, nil)
+        local again = step(t, nil)
+        local a = step(t, again)
+        return select('#', pairs(t)), same == t, none, k, v, again, a, step(t, a)
+    end";
+    assert_eq!(mapped(text), "3|true|nil|1|7|1|\"a\"|nil");
+    let nested = "function() local n, t = {}, {1, 2, x = 3}
+        for k in pairs(t) do for j in pairs(t) do n[#n + 1] = k .. j end end return n end";
+    assert_eq!(
+        mapped(nested),
+        "[\"11\", \"12\", \"1x\", \"21\", \"22\", \"2x\", \"x1\", \"x2\", \"xx\"]"
+    );
+    assert_eq!(
+        mapped("function() return pairs() end"),
+        "error: bad argument #1 to 'pairs' (table expected, got no value)"
+    );
+}
+
+#[test]
+fn a_map_whose_keys_hold_themselves_is_refused() {
+    let text = "function() local a, b = {}, {} a.x, b.x = a, b return {[a] = 1, [b] = 2} end";
+    assert_eq!(
+        mapped(text),
+        "error: a table that is a key is nested deeper than 100, or holds itself"
+    );
+    let nodes = "function() local t, node = {} for i = 1, 3000 do node = {node} t[node] = 0 end return t end";
+    assert!(mapped(nodes).contains("nested deeper than 100"), "{}", mapped(nodes));
+    assert_eq!(mapped("function() return {[{2}] = 1, [{1}] = 2} end"), "{[1]: 2, [2]: 1}");
+}
+
+#[test]
 fn maps_are_written_in_order() {
     assert_eq!(
         mapped("function() return {z = 1, [3] = 2, a = null, [false] = 3} end"),

@@ -74,6 +74,44 @@ fn lists_that_are_appended_to_and_returned_are_ours() {
     }
 }
 
+/// `lua/remake.lua` loaded again where `string.dump` gives what `dumped` makes of the stock one's `s`:
+/// whether it works, and what it makes of a function.
+fn remade(dumped: &str) -> (bool, mlua::Value) {
+    let vm = vm(lines(vec![map(1, "function() end")]));
+    let change = format!(
+        "local stock = string.dump string.dump = function(f) local s = stock(f) return {dumped} end"
+    );
+    vm.load_for_test(&change).and_then(|change| change.call::<()>(())).expect(dumped);
+    let text = crate::lua::scripts::text("remake").expect("a file");
+    let remake: mlua::Table =
+        vm.load_for_test(&text).and_then(|file| file.call(())).expect("loads");
+    let f: mlua::Value = vm
+        .load_for_test("return function(l) local t = {} t[#t + 1] = l return t end")
+        .and_then(|f| f.call(()))
+        .expect("a function");
+    let made = remake.get::<mlua::Function>("with_upvalue").and_then(|make| make.call((f, 1, 1)));
+    (remake.get("works").expect("a boolean"), made.expect("answers"))
+}
+
+#[test]
+fn dumps_of_another_format_are_not_rewritten() {
+    let (works, made) = remade("s");
+    assert!(works && made.is_function());
+    for dumped in [
+        "s:sub(1, 3) .. '\\3' .. s:sub(5)",
+        "s:sub(1, 4) .. string.char(s:byte(5) + 2) .. s:sub(6)",
+        "s:sub(1, 40) .. '\\0' .. s:sub(41)",
+        "s:sub(1, -2) .. '\\0\\0'",
+        "s:sub(1, 20)",
+        "s:reverse()",
+        "''",
+        "error('no dumps')",
+    ] {
+        let (works, made) = remade(dumped);
+        assert!(!works && !made.is_function(), "{dumped}");
+    }
+}
+
 /// What two tasks give, each row or the error with its place, of the function and of its model.
 fn both(steps: impl Fn(&str) -> Vec<LuaStep>, body: &str, input: &str) -> [Vec<String>; 2] {
     ["", " local u = t"].map(|model| {

@@ -5,6 +5,7 @@
 
 mod environment;
 mod errors;
+mod layouts;
 mod lazy;
 mod lists;
 mod loops;

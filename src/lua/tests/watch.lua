@@ -6,7 +6,9 @@ local ours = {}
 jit.attach(function(what, number, func, _, code)
 	if what == "start" then
 		local source = util.funcinfo(func).source or ""
-		ours[number] = source:find("lua/heads", 1, true) ~= nil or source:find("^=gleamflow") ~= nil
+		ours[number] = source:find("^=lua/heads") ~= nil
+			or source:find("^=lua/shapes/") ~= nil
+			or source:find("^=gleamflow") ~= nil
 	elseif what == "stop" and ours[number] then
 		compiled = compiled + 1
 	elseif what == "abort" and ours[number] then

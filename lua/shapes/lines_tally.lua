@@ -1,7 +1,6 @@
 --- lines_tally: the loop over a block of text lines of which texts are counted: matches, or lines.
--- In: the port; whether there is a flat_map; the loop that calls the functions; the step of the
--- combine, what hands on the full buffer, and pair(text, number), which writes a row. Out: push(),
--- finish(), and what takes the functions of each task: flat_map's if there is one, map's, reduce's.
+-- In: the segment, and the loop that calls the functions. Out: push(), finish(), and what takes the
+-- functions of each task: flat_map's if there is one, map's, reduce's.
 -- Recognised, see `lua/shapes.lua`: `return line:gmatch(PATTERN)`, `return text, NUMBER` and
 -- `return x + y`. Sums are of integers and far below 2^53, so that their order does not matter.
 
@@ -11,26 +10,40 @@ local lazy = require("gleamflow.line")
 local shapes = require("gleamflow.shapes")
 local state = require("gleamflow.state")
 
+local ffi_string = ffi.string
 local tally_find, tally_add = native.tally_find, native.tally_add
 local tally_rows, tally_clear = native.tally_rows, native.tally_clear
-local tally = state.tally
+local tally, FLUSH = state.tally, native.status.FLUSH
 local scanned_pattern, most_scanned = lazy.scanned_pattern, lazy.most_scanned
 
 local M = {}
 
-function M.new(port, flat, push_lines, id, send, pair)
+function M.fits(segment)
+	local steps, tail = segment.steps, segment.tail
+	local first, last = steps[1], steps[#steps]
+	return segment.head.kind == "lines"
+		and tail
+		and (#tail.keys == 1 and tail.keys[1] == 1)
+		and (#steps == 1 or #steps == 2 and first.kind == "flat_map")
+		and last.kind == "map"
+end
+
+function M.new(segment, loop)
 	local progress = state.progress
+	local port, send, pair, push_lines = loop.port, loop.send, loop.pair, loop.push
+	local steps, tail = segment.steps, segment.tail
+	local flat, id = #steps == 2, tail.id
 	local pattern, number, is_sum
 
 	local function flush()
 		progress.step = id
 		local status = tally_rows(tally, port, number)
 		while status ~= 0 do
-			if status == 1 then
+			if status == FLUSH then
 				send()
 			else
 				-- It is refused again, with an error.
-				pair(ffi.string(tally.refused, tally.refused_size), number)
+				pair(ffi_string(tally.refused, tally.refused_size), number)
 			end
 			status = tally_rows(tally, port, number)
 		end
@@ -62,22 +75,22 @@ function M.new(port, flat, push_lines, id, send, pair)
 		end
 	end
 
-	local takes = {
-		function(f)
+	local notices = {
+		[steps[#steps]] = function(f)
 			number = shapes.number_of_key(f)
 			number = number and number > 0 and number
 		end,
-		function(f)
+		[tail] = function(f)
 			is_sum = shapes.is_sum(f)
 			tally_clear(tally)
 		end,
 	}
 	if flat then
-		table.insert(takes, 1, function(f)
+		notices[steps[1]] = function(f)
 			pattern = shapes.matched_pattern(f)
-		end)
+		end
 	end
-	return push, finish, takes
+	return { push = push, finish = finish, notices = notices }
 end
 
 return M

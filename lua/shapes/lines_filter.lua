@@ -1,6 +1,6 @@
 --- lines_filter: the loop over a block of text lines whose first step is filter.
--- In: the port, the loop that calls the function for each line, the continuation behind it, and
--- the step's number. Out: push(), and what takes the filter's function of each task.
+-- In: the segment, and the loop that calls the function for each line. Out: push(), and what takes
+-- the filter's function of each task.
 -- Recognised, see `lua/shapes.lua`: `return line:find(TEXT, 1, true)`. The block is searched at once,
 -- and other lines are passed over.
 
@@ -18,8 +18,16 @@ local string_meta = debug.getmetatable("")
 
 local M = {}
 
-function M.new(port, push_from, next_step, id)
+function M.fits(segment, loop)
+	local first = segment.steps[1]
+	return loop.push_from and first and first.kind == "filter"
+end
+
+function M.new(segment, loop)
 	local progress = state.progress
+	local port, push_from, next_step = loop.port, loop.push_from, loop.behind
+	local filter = segment.steps[1]
+	local id = filter.id
 	local text
 
 	-- Gives the row to go on with when a row has put something else in the place of find.
@@ -49,11 +57,11 @@ function M.new(port, push_from, next_step, id)
 		end
 	end
 
-	return push, {
-		function(f)
-			text = searched_text(f)
-		end,
-	}
+	local function notice(f)
+		text = searched_text(f)
+	end
+
+	return { push = push, notices = { [filter] = notice } }
 end
 
 return M

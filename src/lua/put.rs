@@ -1,0 +1,96 @@
+//! Writing rows into a port: a column after the other, or a whole row of usual columns at once.
+//!
+//! A newcomer's trap: `begin`, columns, `end` make a frame; `Port::write` tries without one first,
+//! where rows leave as text.
+
+use super::port::Port;
+use super::status::{OK, POINTER, TOO_LARGE};
+use crate::row::msgpack::{self, Value};
+
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Port {
+    /// Puts out a row of a text and a number, or says why not.
+    pub(super) fn text_and_number(&mut self, s: &[u8], x: f64) -> u32 {
+        if !is_address(s)
+            && let Some(status) = self.write(&[Value::Str(s), number(x)], s.len())
+        {
+            return status;
+        }
+        self.begin();
+        let status = self.string(s);
+        self.number(x);
+        self.end(status)
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.mark = self.out.len();
+        self.out.extend_from_slice(&[0; 4]);
+    }
+
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        self.out.len() - self.mark + more <= self.max_row + 4
+    }
+
+    pub(super) fn string(&mut self, s: &[u8]) -> u32 {
+        if !self.has_room(s.len()) {
+            return TOO_LARGE;
+        }
+        if is_address(s) {
+            return POINTER;
+        }
+        msgpack::put_text(&mut self.out, s);
+        OK
+    }
+
+    pub(super) fn number(&mut self, x: f64) {
+        match number(x) {
+            Value::Int(x) => msgpack::put_int(&mut self.out, x),
+            _ => msgpack::put_float(&mut self.out, x),
+        }
+    }
+
+    pub(super) fn end(&mut self, status: u32) -> u32 {
+        if status != OK {
+            return status;
+        }
+        let len = self.out.len() - self.mark - 4;
+        if len > self.max_row {
+            return TOO_LARGE;
+        }
+        self.end_frame(len)
+    }
+}
+
+pub(super) fn number(x: f64) -> Value<'static> {
+    if x.fract() == 0.0 && x.abs() <= EXACT { Value::Int(x as i64) } else { Value::Float(x) }
+}
+
+/// Whether a text is what `tostring` gives for a table, a function and the like.
+pub(super) fn is_address(s: &[u8]) -> bool {
+    if !matches!(s.first(), Some(b't' | b'f' | b'u' | b'c')) {
+        return false;
+    }
+    if let Some(file) = s.strip_prefix(b"file (") {
+        let hex = file.strip_suffix(b")").and_then(|file| file.strip_prefix(b"0x"));
+        return hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit));
+    }
+    let number = match s.iter().position(|&b| b == b':') {
+        Some(at @ 5..) if s[..at] == *b"table" => &s[at..],
+        Some(at) if matches!(&s[..at], b"function" | b"userdata" | b"thread") => &s[at..],
+        Some(at) if s.starts_with(b"cdata<") && s[..at].ends_with(b">") => &s[at..],
+        _ => return false,
+    };
+    let Some(number) = number.strip_prefix(b": ") else {
+        return false;
+    };
+    if s.starts_with(b"function") && number.strip_prefix(b"builtin#").is_some_and(digits) {
+        return true;
+    }
+    let hex = number.strip_prefix(b"0x");
+    hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn digits(s: &[u8]) -> bool {
+    !s.is_empty() && s.iter().all(u8::is_ascii_digit)
+}
