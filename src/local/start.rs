@@ -91,7 +91,10 @@ pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
 pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     let plan = plan(flow, sinks)?;
     let settings = Resolved::new(&flow.state().settings)?;
-    check_temp_dir(&settings.temp_dir)?;
+    if plan.has_exchange() {
+        check_temp_dir(&settings.temp_dir)?;
+    }
+    let runtime = runtime()?;
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
     let run = Run::new(plan, settings, sender);
     let mut sources = HashMap::new();
@@ -112,7 +115,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         cancel: run.cancel.clone(),
         finished: finished.clone(),
     };
-    runtime().spawn(async move {
+    runtime.spawn(async move {
         let cancel = run.cancel.clone();
         let mut drivers = Drivers::default();
         start_drivers(&run, sources, closed, &mut drivers);

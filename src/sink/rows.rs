@@ -19,7 +19,7 @@ use crate::plan::stage::RowKind;
 use crate::row::describe::describe;
 use crate::row::frame::Frames;
 use crate::row::{msgpack, typed};
-use crate::sink::terminal::{Consume, named, run, run_async};
+use crate::sink::terminal::{Consume, NO_END, named, run, run_async};
 
 impl Dataset {
     /// Runs the flow and returns its rows: tuples, structs or vectors by column, any other type
@@ -351,7 +351,8 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                     this.running = None;
                     return Poll::Ready(Some(Err(error)));
                 }
-                Some(Message::End(_)) | None => this.running = None,
+                Some(Message::End(_)) => this.running = None,
+                None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),
             }
         }
     }
