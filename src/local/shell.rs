@@ -49,7 +49,9 @@ impl ShellStage {
             () = out.gone() => Err(Stop::Gone),
             () = self.run.cancel.cancelled() => Err(Stop::Gone),
         };
-        started.iter_mut().for_each(Group::ask_to_end);
+        for command in &mut started {
+            command.ask_to_end().await;
+        }
         for command in &mut started {
             command.end().await;
         }

@@ -69,6 +69,16 @@ impl Running {
     }
 }
 
+#[cfg(test)]
+impl Running {
+    /// A run whose engine has gone without a word.
+    pub(crate) fn gone() -> Running {
+        let (_, messages) = mpsc::channel(1);
+        let (cancel, finished) = (CancellationToken::new(), CancellationToken::new());
+        Running { messages, closed: Vec::new(), cancel, finished }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();

@@ -47,8 +47,7 @@ impl Child {
         reap_left();
         let waitable = Waitable::new();
         let mut started = command.process_group(0).spawn()?;
-        let pid = i32::try_from(started.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.expect("the system's process numbers are positive and of 31 bits");
+        let pid = number_of(&started);
         // From here on the process is ended if something fails.
         let mut child = Child {
             pid,
@@ -113,6 +112,11 @@ impl Drop for Child {
             reap_left();
         }
     }
+}
+
+pub(super) fn number_of(started: &std::process::Child) -> Pid {
+    let number = i32::try_from(started.id()).ok().and_then(Pid::from_raw);
+    number.expect("the system's process numbers are positive and of 31 bits")
 }
 
 fn watched(end: OwnedFd) -> Option<AsyncFd<OwnedFd>> {

@@ -17,6 +17,7 @@ use rustix::process::{
 };
 
 use crate::process::child::{Child, has_ended};
+use crate::process::guard;
 use crate::process::own::PerProcess;
 
 /// How long the program's end may wait for all workers together.
@@ -33,13 +34,7 @@ pub(crate) struct WorkerProcess {
 impl WorkerProcess {
     /// Starts a worker. Must be called within the engine's runtime.
     pub(crate) fn spawn(command: &mut Command) -> std::io::Result<WorkerProcess> {
-        static REGISTERED: Once = Once::new();
-        REGISTERED.call_once(|| {
-            // SAFETY: `end_all` is a function of the C calling convention without arguments, which
-            // lives as long as the library. Where there is no room for it, workers end as those of
-            // a killed program do.
-            unsafe { libc::atexit(end_all) };
-        });
+        wait_at_exit();
         let child = Child::spawn(command)?;
         workers().push(child.pid());
         Ok(WorkerProcess { child })
@@ -70,6 +65,17 @@ impl Drop for WorkerProcess {
     }
 }
 
+/// Lets the program's end wait for that of its workers, and of the guard of its commands.
+pub(super) fn wait_at_exit() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        // SAFETY: `end_all` is a function of the C calling convention without arguments, which
+        // lives as long as the library. Where there is no room for it, workers end as those of a
+        // killed program do.
+        unsafe { libc::atexit(end_all) };
+    });
+}
+
 fn workers() -> MutexGuard<'static, Vec<Pid>> {
     WORKERS.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -78,29 +84,35 @@ fn workers() -> MutexGuard<'static, Vec<Pid>> {
 /// own.
 extern "C" fn end_all() {
     let until = Instant::now() + PATIENCE;
-    let Some(workers) = WORKERS.existing() else { return };
-    // Held for a few system calls at a time, unless a signal handler has called `exit` in between:
-    // then nothing may wait for ever.
-    let mut workers = loop {
-        match workers.try_lock() {
-            Ok(workers) => break workers,
-            Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+    let guard = guard::let_go();
+    if let Some(mut workers) = workers_at_exit(until) {
+        for &worker in workers.iter() {
+            let _ = kill_process_group(worker, Signal::KILL);
         }
-    };
-    for &worker in workers.iter() {
-        let _ = kill_process_group(worker, Signal::KILL);
+        workers.drain(..).for_each(|worker| reap_until(worker, until));
     }
-    for worker in workers.drain(..) {
-        wait_until(worker, until);
-        let _ = waitpid(Some(worker), WaitOptions::NOHANG);
+    if let Some(guard) = guard {
+        reap_until(guard, until);
     }
 }
 
-fn wait_until(worker: Pid, until: Instant) {
-    let end = pidfd_open(worker, PidfdFlags::empty());
-    while !has_ended(worker) && Instant::now() < until {
+/// The lock is held for a few system calls at a time, unless a signal handler has called `exit` in
+/// between: then nothing may wait for ever.
+fn workers_at_exit(until: Instant) -> Option<MutexGuard<'static, Vec<Pid>>> {
+    let workers = WORKERS.existing()?;
+    loop {
+        match workers.try_lock() {
+            Ok(workers) => return Some(workers),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+}
+
+fn reap_until(process: Pid, until: Instant) {
+    let end = pidfd_open(process, PidfdFlags::empty());
+    while !has_ended(process) && Instant::now() < until {
         let left = until.saturating_duration_since(Instant::now());
         match &end {
             Ok(end) => {
@@ -111,4 +123,6 @@ fn wait_until(worker: Pid, until: Instant) {
             Err(_) => std::thread::sleep(Duration::from_millis(1).min(left)),
         }
     }
+    // One that is late becomes the system's to reap.
+    let _ = waitpid(Some(process), WaitOptions::NOHANG);
 }

@@ -82,9 +82,12 @@ impl Group {
         self.messages.as_ref().map(Messages::tail).unwrap_or_default()
     }
 
-    /// Asks the command and all of its group to end.
-    pub(crate) fn ask_to_end(&mut self) {
+    /// Asks the command and all of its group to end. What they say from then on is not passed on.
+    pub(crate) async fn ask_to_end(&mut self) {
         if self.asked.is_none() && !self.child.is_reaped() {
+            if let Some(messages) = &mut self.messages {
+                messages.mute().await;
+            }
             self.asked = Some(Instant::now());
             self.child.signal_group(Signal::TERM);
             // One that is stopped would not see it.
@@ -95,7 +98,7 @@ impl Group {
     /// Ends the command with all of its group: those that do not end when they are asked to are
     /// killed two seconds later. Does nothing if the command has been waited for.
     pub(crate) async fn end(&mut self) {
-        self.ask_to_end();
+        self.ask_to_end().await;
         let Some(asked) = self.asked else { return };
         let end = async {
             self.child.ended().await;

@@ -21,6 +21,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::net::{SendFlags, send};
 use rustix::process::Pid;
 
+use crate::process::child::number_of;
+use crate::process::exit::wait_at_exit;
 use crate::process::own::PerProcess;
 use crate::process::signals::Waitable;
 
@@ -67,8 +69,13 @@ for folder do
 done
 "#;
 
-/// The program's end of the socket.
-static GUARD: PerProcess<Mutex<Option<UnixStream>>> = PerProcess::new();
+static GUARD: PerProcess<Mutex<Option<Guard>>> = PerProcess::new();
+
+struct Guard {
+    /// The program's end of the socket.
+    socket: UnixStream,
+    process: Pid,
+}
 
 /// A group that ends with the program, as long as this lives.
 pub(crate) struct Guarded(Pid);
@@ -118,7 +125,14 @@ pub(super) fn prepare() {
     }
 }
 
-fn guard() -> MutexGuard<'static, Option<UnixStream>> {
+/// Lets the guard go when the program ends by itself; returns its number for whoever waits for it.
+pub(super) fn let_go() -> Option<Pid> {
+    // A lock that is held may be held for ever now.
+    let guard = GUARD.existing()?.try_lock().ok()?.take()?;
+    Some(guard.process)
+}
+
+fn guard() -> MutexGuard<'static, Option<Guard>> {
     GUARD.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -129,29 +143,30 @@ fn line(change: char, what: &[u8]) -> Vec<u8> {
 /// Tells of what has come to be.
 fn tell_new(line: &[u8]) {
     let mut guard = guard();
-    if !guard.as_ref().is_some_and(|socket| tell(socket, line)) {
+    if !guard.as_ref().is_some_and(|guard| tell(guard, line)) {
         // Somebody has ended the guard; what the old one knew is lost.
         *guard = start().ok();
-        let _ = guard.as_ref().is_some_and(|socket| tell(socket, line));
+        let _ = guard.as_ref().is_some_and(|guard| tell(guard, line));
     }
 }
 
 /// Tells of what is no more. A guard that does not know it needs no word.
 fn tell_old(line: &[u8]) {
-    let _ = guard().as_ref().is_some_and(|socket| tell(socket, line));
+    let _ = guard().as_ref().is_some_and(|guard| tell(guard, line));
 }
 
 /// Whether the guard, if there still is one, has been told.
-fn tell(socket: &UnixStream, line: &[u8]) -> bool {
-    let sent = send(socket, line, SendFlags::NOSIGNAL);
+fn tell(guard: &Guard, line: &[u8]) -> bool {
+    let sent = send(&guard.socket, line, SendFlags::NOSIGNAL);
     sent.is_ok_and(|sent| sent == line.len())
 }
 
-fn start() -> std::io::Result<UnixStream> {
-    let (ours, theirs) = UnixStream::pair()?;
+fn start() -> std::io::Result<Guard> {
+    wait_at_exit();
+    let (socket, theirs) = UnixStream::pair()?;
     // The shell waits for commands of its own, also where the program ignores their ends.
     let _waitable = Waitable::new();
-    Command::new("sh")
+    let started = Command::new("sh")
         .args(["-c", SCRIPT, "gleamflow-guard"])
         .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -159,5 +174,5 @@ fn start() -> std::io::Result<UnixStream> {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()?;
-    Ok(ours)
+    Ok(Guard { socket, process: number_of(&started) })
 }

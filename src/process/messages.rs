@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::process::own::PerProcess;
 use crate::process::signals::block_write_signals;
@@ -42,6 +42,8 @@ struct Piece {
 /// The messages of one command.
 pub(super) struct Messages {
     tail: Arc<Mutex<VecDeque<u8>>>,
+    /// Tells that the command is being ended, with whom to answer.
+    mute: Option<oneshot::Sender<oneshot::Sender<()>>>,
     /// Tells that the command has ended.
     over: Option<oneshot::Sender<()>>,
     /// Tells that it has said all.
@@ -51,10 +53,23 @@ pub(super) struct Messages {
 impl Messages {
     pub(super) fn of(stderr: pipe::Receiver) -> Messages {
         let tail = Arc::new(Mutex::new(VecDeque::with_capacity(TAIL_BYTES)));
+        let (mute, is_mute) = oneshot::channel();
         let (over, is_over) = oneshot::channel();
         let (all_said, said) = oneshot::channel();
-        tokio::spawn(pass_on(stderr, tail.clone(), is_over, all_said));
-        Messages { tail, over: Some(over), said: Some(said) }
+        let passing = Passing { stderr, tail: tail.clone(), lines: Vec::new(), muted: false };
+        tokio::spawn(passing.pass_on(is_mute, is_over, all_said));
+        Messages { tail, mute: Some(mute), over: Some(over), said: Some(said) }
+    }
+
+    /// From here on, nothing that the command says is passed on: the engine ends it, and a shell
+    /// would say so of each of its processes.
+    pub(super) async fn mute(&mut self) {
+        let Some(mute) = self.mute.take() else { return };
+        let (answer, answered) = oneshot::channel();
+        if mute.send(answer).is_ok() {
+            // A stderr that takes nothing must not keep the command from being ended.
+            let _ = timeout(PATIENCE, answered).await;
+        }
     }
 
     /// Resolves when all that the command has said is written, once the command has ended.
@@ -77,54 +92,92 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn pass_on(
-    mut stderr: pipe::Receiver,
+struct Passing {
+    stderr: pipe::Receiver,
     tail: Arc<Mutex<VecDeque<u8>>>,
-    mut over: oneshot::Receiver<()>,
-    all_said: oneshot::Sender<()>,
-) {
-    let mut all_said = Some(all_said);
-    // When the command has ended, and how much has come since: more than what was in the pipe is
-    // of others.
-    let mut ended: Option<(Instant, usize)> = None;
-    let mut lines = Vec::new();
-    loop {
-        let before = lines.len();
-        let patience = async {
-            match ended {
-                Some((at, bytes)) if bytes <= PIPE_BYTES => sleep_until(at + PATIENCE).await,
-                Some(_) => {}
-                None => std::future::pending().await,
+    /// What has come of a line that has not ended.
+    lines: Vec<u8>,
+    muted: bool,
+}
+
+impl Passing {
+    async fn pass_on(
+        mut self,
+        mut mute: oneshot::Receiver<oneshot::Sender<()>>,
+        mut over: oneshot::Receiver<()>,
+        all_said: oneshot::Sender<()>,
+    ) {
+        let mut all_said = Some(all_said);
+        let mut may_mute = true;
+        // When the command has ended, and how much has come since: more than what was in the pipe
+        // is of others.
+        let mut ended: Option<(Instant, usize)> = None;
+        loop {
+            let before = self.lines.len();
+            let patience = async {
+                match ended {
+                    Some((at, bytes)) if bytes <= PIPE_BYTES => sleep_until(at + PATIENCE).await,
+                    Some(_) => {}
+                    None => std::future::pending().await,
+                }
+            };
+            let read = tokio::select! {
+                biased;
+                answer = &mut mute, if may_mute => {
+                    may_mute = false;
+                    // A command that is waited for is not muted: its sender has just gone.
+                    if answer.is_ok() {
+                        self.pass_on_what_is_there().await;
+                        self.muted = true;
+                    }
+                    continue;
+                }
+                _ = &mut over, if ended.is_none() => {
+                    ended = Some((Instant::now(), 0));
+                    continue;
+                }
+                read = self.stderr.read_buf(&mut self.lines) => read,
+                () = patience, if all_said.is_some() => {
+                    all_said = None;
+                    continue;
+                }
+            };
+            let Ok(bytes @ 1..) = read else { break };
+            if let Some((_, since)) = &mut ended {
+                *since += bytes;
             }
-        };
-        let read = tokio::select! {
-            biased;
-            _ = &mut over, if ended.is_none() => {
-                ended = Some((Instant::now(), 0));
-                continue;
-            }
-            read = stderr.read_buf(&mut lines) => read,
-            () = patience, if all_said.is_some() => {
-                all_said = None;
-                continue;
-            }
-        };
-        let Ok(bytes @ 1..) = read else { break };
-        if let Some((_, since)) = &mut ended {
-            *since += bytes;
+            self.pass_on_lines(before).await;
         }
-        keep(&mut lock(&tail), &lines[before..]);
-        let whole = match memchr::memrchr(b'\n', &lines[before..]) {
-            Some(at) => before + at + 1,
-            None if lines.len() > LINE_BYTES => lines.len(),
-            None => continue,
-        };
-        let rest = lines.split_off(whole);
-        write(std::mem::replace(&mut lines, rest)).await;
+        if !self.lines.is_empty() && !self.muted {
+            self.lines.push(b'\n');
+            write(self.lines).await;
+        }
     }
-    if !lines.is_empty() {
-        lines.push(b'\n');
-        write(lines).await;
+
+    async fn pass_on_what_is_there(&mut self) {
+        let mut piece = [0; 4096];
+        // Around the runtime, which may not have been told yet of what has just come.
+        while let Ok(read @ 1..) = rustix::io::read(&self.stderr, &mut piece) {
+            let before = self.lines.len();
+            self.lines.extend_from_slice(&piece[..read]);
+            self.pass_on_lines(before).await;
+        }
+    }
+
+    /// Passes on the lines that end behind the first `before` bytes, which hold no end.
+    async fn pass_on_lines(&mut self, before: usize) {
+        let fresh = &self.lines[before..];
+        keep(&mut lock(&self.tail), fresh);
+        let whole = match memchr::memrchr(b'\n', fresh) {
+            Some(at) => before + at + 1,
+            None if self.lines.len() > LINE_BYTES => self.lines.len(),
+            None => return,
+        };
+        let rest = self.lines.split_off(whole);
+        let lines = std::mem::replace(&mut self.lines, rest);
+        if !self.muted {
+            write(lines).await;
+        }
     }
 }
 

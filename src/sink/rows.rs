@@ -357,3 +357,20 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_goes_without_its_end_is_an_error_of_the_stream() {
+        let dataset = Flow::new().range(0..3);
+        let mut stream = dataset.stream::<i64>().unwrap();
+        stream.running = Some(Running::gone());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut next = || Pin::new(&mut stream).poll_next(&mut context);
+        let Poll::Ready(Some(Err(error))) = next() else { panic!("an error was to come") };
+        assert!(error.to_string().ends_with("stream: the run ended without its end"), "{error}");
+        assert!(matches!(next(), Poll::Ready(None)));
+    }
+}

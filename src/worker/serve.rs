@@ -406,3 +406,46 @@ fn with_place(failed: Failed, source: &TaskSource) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::row::block::{HEADER_BYTES, Header};
+
+    /// The kinds of blocks in a worker's output, and the last one's payload.
+    fn output_of(input: &[u8]) -> (Vec<Kind>, Vec<u8>) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let (mut output, theirs_out) = UnixStream::pair().unwrap();
+        ours.write_all(input).unwrap();
+        drop(ours);
+        serve(theirs.into(), theirs_out.into(), Home::Thread);
+        let (mut kinds, mut payload) = (Vec::new(), Vec::new());
+        let mut header = [0; HEADER_BYTES];
+        while output.read_exact(&mut header).is_ok() {
+            let header = Header::decode(&header).unwrap();
+            kinds.push(header.kind);
+            payload.resize(header.len as usize, 0);
+            output.read_exact(&mut payload).unwrap();
+        }
+        (kinds, payload)
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_says_why() {
+        for (input, why) in [
+            (vec![7; HEADER_BYTES], "damaged block"),
+            (Header::new(Kind::Hello, 0, 0, 0, &[]).encode().to_vec(), "does not send Hello"),
+            (Header::new(Kind::File, 0, 0, 0, &[]).encode().to_vec(), "a file was to come"),
+        ] {
+            let (kinds, payload) = output_of(&input);
+            assert_eq!(kinds, [Kind::Hello, Kind::Ending]);
+            let failure: Failure = rmp_serde::from_slice(&payload).unwrap();
+            assert!(failure.message.starts_with("a worker cannot go on: "), "{failure:?}");
+            assert!(failure.message.contains(why), "{failure:?}");
+        }
+        assert_eq!(output_of(&[]).0, [Kind::Hello]);
+    }
+}
