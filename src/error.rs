@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 /// The result of everything that can fail here.
@@ -142,12 +144,51 @@ impl Failure {
 
     /// A temporary file failed.
     pub(crate) fn temporary(what: impl fmt::Display, error: &std::io::Error) -> Failure {
-        Failure::io(what, error).hint(OTHER_TEMP_DIR)
+        let failure = Failure::io(what, error);
+        match failure.hint {
+            Some(_) => failure,
+            None => failure.hint(OTHER_TEMP_DIR),
+        }
     }
 
     pub(crate) fn io(what: impl fmt::Display, error: &std::io::Error) -> Failure {
-        Failure::new(ErrorKind::Io, format!("{what}: {error}"))
+        let failure = Failure::new(ErrorKind::Io, format!("{what}: {error}"));
+        Failure { hint: limit_of_files(error), ..failure }
     }
+
+    /// A process or a thread could not be started.
+    pub(crate) fn start(what: impl fmt::Display, error: &std::io::Error) -> Failure {
+        let failure = Failure::io(format_args!("cannot start {what}"), error);
+        let hint = failure.hint.clone().or_else(|| limit_of_processes(error));
+        Failure { kind: ErrorKind::Worker, hint, ..failure }
+    }
+}
+
+/// Names the limit of the system that an error speaks of.
+fn limit_of_files(error: &std::io::Error) -> Option<String> {
+    match error.raw_os_error().map(Errno::from_raw_os_error)? {
+        Errno::MFILE => {
+            let most = limit(Resource::Nofile);
+            Some(format!("`ulimit -n` allows a process {most} open files"))
+        }
+        Errno::NFILE => Some("the system allows no more open files: see fs.file-max".to_owned()),
+        _ => None,
+    }
+}
+
+/// The same, of an error of a call that starts a process or a thread.
+fn limit_of_processes(error: &std::io::Error) -> Option<String> {
+    (error.raw_os_error()? == Errno::AGAIN.raw_os_error()).then(|| {
+        format!(
+            "`ulimit -u` allows a user {} processes and threads, and a container may allow fewer \
+             (pids.max)",
+            limit(Resource::Nproc)
+        )
+    })
+}
+
+fn limit(resource: Resource) -> String {
+    getrlimit(resource).current.map_or_else(|| "any number of".to_owned(), |most| most.to_string())
 }
 
 /// What the user should know of a run that goes on.

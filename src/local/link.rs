@@ -4,14 +4,13 @@
 //! worker is slowed down only by not being sent its next block.
 
 use std::collections::HashMap;
-use std::io::IoSlice;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use tokio::io::{AsyncReadExt, Interest};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -20,25 +19,23 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{ErrorKind, Failure};
 use crate::local::block::{Block, Item};
 use crate::local::buffers::Buffers;
+use crate::local::outgoing::{Message, send_all};
 use crate::local::spool::{Meter, Spool};
 use crate::local::warnings::Warnings;
 use crate::plan::stage::RowKind;
-use crate::process::end_group;
+use crate::process::{Ending, Guarded, WorkerProcess};
 use crate::row::block::{HEADER_BYTES, Header, Kind};
+use crate::worker;
 use crate::worker::task::{TaskResult, TaskSpec};
 
 /// Blocks of one task that may be on their way to the worker.
 const WINDOW: usize = 3;
 
+/// How long a worker that has closed its output may take to end.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Messages of less than this get a buffer of their own.
 const SMALL_BYTES: usize = 16 << 10;
-
-/// What waits to be sent: a block, and a file that goes with it.
-struct Message {
-    header: [u8; HEADER_BYTES],
-    payload: Bytes,
-    file: Option<OwnedFd>,
-}
 
 /// The engine's end of one worker.
 pub(crate) struct Link {
@@ -54,8 +51,8 @@ pub(crate) struct Link {
     idle: Notify,
     /// Why the worker ended.
     ending: Mutex<Option<String>>,
-    /// What the worker's watchdog said before it ended the worker.
-    timeout: Mutex<Option<Failure>>,
+    /// What the worker said about its end, before it ended.
+    last_words: Mutex<Option<Failure>>,
 }
 
 /// What has come back for one task.
@@ -68,13 +65,22 @@ pub(crate) struct Inbox {
 
 /// The process or thread behind a link.
 pub(crate) enum Body {
-    Process(tokio::process::Child),
+    Process {
+        process: WorkerProcess,
+        /// Ends the process with the program where it would not do so by itself.
+        guarded: Option<Guarded>,
+    },
     Thread,
 }
 
 impl Link {
-    /// Takes over a started worker.
-    pub(crate) fn start(socket: UnixStream, output: pipe::Receiver, body: Body) -> Arc<Link> {
+    /// Takes over a started worker, which may take `handshake` to say that it is one.
+    pub(crate) fn start(
+        socket: UnixStream,
+        output: pipe::Receiver,
+        body: Body,
+        handshake: Duration,
+    ) -> Arc<Link> {
         let (outgoing, messages) = mpsc::unbounded_channel();
         let link = Arc::new(Link {
             outgoing,
@@ -86,10 +92,10 @@ impl Link {
             gone: CancellationToken::new(),
             idle: Notify::new(),
             ending: Mutex::new(None),
-            timeout: Mutex::new(None),
+            last_words: Mutex::new(None),
         });
         tokio::spawn(send_all(socket, messages, link.kill.clone()));
-        tokio::spawn(link.clone().receive_all(output, body));
+        tokio::spawn(link.clone().receive_all(output, body, handshake));
         link
     }
 
@@ -130,8 +136,8 @@ impl Link {
 
     /// What a task gets when its worker has ended.
     pub(crate) fn failure(&self) -> Failure {
-        if let Some(timeout) = &*self.timeout.lock().expect("no code panics while it holds it") {
-            return timeout.clone();
+        if let Some(said) = &*self.last_words() {
+            return said.clone();
         }
         let ending = self.ending.lock().expect("no code panics while it holds the ending").clone();
         let ending = ending.unwrap_or_else(|| "ended".to_owned());
@@ -171,13 +177,22 @@ impl Link {
         Task { link: self.clone(), number, inbox }
     }
 
+    fn last_words(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.last_words.lock().expect("no code panics while it holds the last words")
+    }
+
     fn tasks(&self) -> MutexGuard<'_, HashMap<u32, Arc<Inbox>>> {
         self.tasks.lock().expect("no code panics while it holds the tasks")
     }
 
-    async fn receive_all(self: Arc<Link>, mut output: pipe::Receiver, body: Body) {
+    async fn receive_all(
+        self: Arc<Link>,
+        mut output: pipe::Receiver,
+        body: Body,
+        handshake: Duration,
+    ) {
         let ended = tokio::select! {
-            ended = self.receive_blocks(&mut output) => ended,
+            ended = self.receive_blocks(&mut output, handshake) => ended,
             () = self.kill.cancelled() => Ok(()),
         };
         self.dead.store(true, Ordering::Release);
@@ -194,9 +209,27 @@ impl Link {
     }
 
     /// Returns at the end of what the worker writes.
-    async fn receive_blocks(&self, output: &mut pipe::Receiver) -> Result<(), String> {
+    async fn receive_blocks(
+        &self,
+        output: &mut pipe::Receiver,
+        handshake: Duration,
+    ) -> Result<(), String> {
         let buffers = Buffers::default();
         let mut header = [0; HEADER_BYTES];
+        // What has come counts, however late we look: this program may have been stopped.
+        tokio::select! {
+            biased;
+            ready = output.readable() => ready.map_err(|error| error.to_string())?,
+            () = tokio::time::sleep(handshake) => {
+                let message = format!("a worker said nothing for {} s", handshake.as_secs());
+                let failure = Failure::new(ErrorKind::Worker, message);
+                *self.last_words() = Some(match worker::entry::named_program() {
+                    Some(_) => failure.hint("GLEAMFLOW_WORKER names a program that links gleamflow"),
+                    None => failure,
+                });
+                return Ok(());
+            }
+        }
         loop {
             if output.read_exact(&mut header).await.is_err() {
                 return Ok(());
@@ -219,10 +252,15 @@ impl Link {
 
     fn dispatch(&self, header: Header, payload: Vec<u8>, buffers: &Buffers) -> Result<(), String> {
         if header.kind == Kind::Hello {
-            return match payload == crate::worker::VERSION.as_bytes() {
+            return match payload == worker::VERSION.as_bytes() {
                 true => Ok(()),
                 false => Err("the worker is of another version of gleamflow".into()),
             };
+        }
+        if header.kind == Kind::Ending {
+            let failure = rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+            *self.last_words() = Some(failure);
+            return Ok(());
         }
         // A task that was closed may still have had something to say.
         let Some(inbox) = self.tasks().get(&header.task).cloned() else { return Ok(()) };
@@ -256,9 +294,7 @@ impl Link {
                 if failure.kind == ErrorKind::Timeout {
                     // A worker that hangs serves no task any more, and earlier ones may be among
                     // those. So it counts at once, as if the worker had been killed.
-                    let mut timeout =
-                        self.timeout.lock().expect("no code panics while it holds it");
-                    *timeout = Some(failure.clone());
+                    *self.last_words() = Some(failure.clone());
                     self.kill.cancel();
                 }
                 self.finish(header.task, &inbox, Item::Failed(failure));
@@ -302,10 +338,12 @@ impl Link {
 async fn end_of(body: Body) -> String {
     match body {
         Body::Thread => "thread ended".to_owned(),
-        Body::Process(child) => {
+        Body::Process { process, guarded } => {
             // The worker has closed its output or must go; what it still did is for nobody.
-            match end_group(child, std::time::Duration::from_millis(200)).await {
-                Ok(status) => crate::process::Ending(status).to_string(),
+            let ended = process.end(PATIENCE).await;
+            drop(guarded);
+            match ended {
+                Ok(status) => Ending(status).to_string(),
                 Err(error) => format!("ended unseen: {error}"),
             }
         }
@@ -358,51 +396,4 @@ impl Drop for Task {
             self.link.send(Kind::Close, self.number, Bytes::new(), None);
         }
     }
-}
-
-/// Writes messages in order until the link goes. Neighbours are written together.
-async fn send_all(
-    socket: UnixStream,
-    mut messages: mpsc::UnboundedReceiver<Message>,
-    kill: CancellationToken,
-) {
-    let work = async {
-        while let Some(message) = messages.recv().await {
-            if send_message(&socket, message).await.is_err() {
-                // The receiving half sees the worker's end and says so.
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        () = work => {}
-        () = kill.cancelled() => {}
-    }
-}
-
-async fn send_message(socket: &UnixStream, mut message: Message) -> std::io::Result<()> {
-    let mut sent = 0;
-    let total = HEADER_BYTES + message.payload.len();
-    while sent < total {
-        let head = &message.header[sent.min(HEADER_BYTES)..];
-        let body = &message.payload[sent.saturating_sub(HEADER_BYTES)..];
-        let file = message.file.as_ref();
-        let result = socket
-            .async_io(Interest::WRITABLE, || {
-                let slices = [IoSlice::new(head), IoSlice::new(body)];
-                let mut space =
-                    [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-                let mut ancillary = SendAncillaryBuffer::new(&mut space);
-                let descriptors = file.map(AsFd::as_fd);
-                if let Some(descriptor) = &descriptors {
-                    let rights = SendAncillaryMessage::ScmRights(std::slice::from_ref(descriptor));
-                    ancillary.push(rights);
-                }
-                Ok(sendmsg(socket, &slices, &mut ancillary, SendFlags::NOSIGNAL)?)
-            })
-            .await?;
-        message.file = None;
-        sent += result;
-    }
-    Ok(())
 }

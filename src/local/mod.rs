@@ -11,6 +11,7 @@ mod buffers;
 mod edge;
 mod exchange;
 mod link;
+mod outgoing;
 mod pace;
 mod per_row;
 mod pool;

@@ -16,7 +16,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
-use crate::local::shell::{cannot_start, check_ending, take_rows};
+use crate::local::shell::{cannot_start, check_ending, set_environment, take_rows};
 use crate::local::tasks::frame_bytes;
 use crate::plan::stage::{RowKind, StageId};
 use crate::process::Group;
@@ -112,7 +112,7 @@ impl PerRow {
             () = self.run.cancel.cancelled() => Err(Stop::Gone),
         };
         if let Some(group) = &mut group {
-            group.kill().await;
+            group.end().await;
         }
         let shown = || {
             let columns: Vec<String> = arguments.iter().map(|text| describe_line(text)).collect();
@@ -131,21 +131,15 @@ impl PerRow {
         out: &Writer,
         group: &mut Option<Group>,
     ) -> Result<(), Stop> {
-        let partitions = self.run.plan.stages[self.stage].partitions;
         let started = Group::spawn_shell(&self.command, |shell| {
             let arguments = arguments.iter().map(|text| OsString::from_vec(text.clone()));
-            shell
-                .arg("sh")
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .env("GLEAMFLOW_PARTITION", self.partition.to_string())
-                .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
+            set_environment(shell, &self.run, self.stage, self.partition);
+            shell.arg("sh").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         });
         let group = group.insert(
             started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
         );
-        let stdout = group.child.stdout.take().expect("its stdout is a pipe");
+        let stdout = group.take_stdout().expect("its stdout is a pipe");
         take_rows(&self.run, stdout, out, RowKind::Columns, 0, &Pace::default()).await?;
         check_ending(group, step, &self.command).await
     }

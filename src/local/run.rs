@@ -24,6 +24,7 @@ use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::Plan;
+use crate::process::Folder;
 use crate::row::block::Kind;
 use crate::worker::runs::{self, RunInput};
 use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
@@ -52,6 +53,9 @@ pub(crate) struct Run {
     team: tokio::sync::Mutex<Vec<Member>>,
     /// Files of sorted runs, by number; workers append, engine and workers read.
     run_files: Mutex<Vec<Arc<File>>>,
+    /// Where commands put their temporary files, once there has been a command; `Some(None)` where
+    /// it could not be made.
+    folder: Mutex<Option<Option<Folder>>>,
 }
 
 struct Member {
@@ -74,6 +78,7 @@ impl Run {
             messages,
             team: tokio::sync::Mutex::default(),
             run_files: Mutex::default(),
+            folder: Mutex::default(),
         })
     }
 
@@ -195,7 +200,7 @@ impl Run {
     /// Gives the workers back, ends those that are still at work, and waits for their end.
     pub(crate) async fn dismiss(&self) {
         let mut team = self.team.lock().await;
-        for member in team.iter() {
+        for member in team.iter_mut() {
             // A worker that only has to drop what a `limit` has left over is worth keeping.
             let _ = tokio::time::timeout(PATIENCE, member.lease.link.idle()).await;
             member.lease.release(self.settings.workers.max(self.settings.cores));
@@ -205,6 +210,19 @@ impl Run {
                 member.lease.link.gone().await;
             }
         }
+        // The commands have ended; what they have left in their folder goes.
+        *self.folder.lock().expect("no code panics while it holds the folder") = None;
+    }
+
+    /// The folder for the temporary files of commands, made for the first one; `None` where there
+    /// can be no folder. A command that needs none is not to fail for that.
+    pub(crate) fn command_folder(&self) -> Option<PathBuf> {
+        let mut folder = self.folder.lock().expect("no code panics while it holds the folder");
+        let folder = folder.get_or_insert_with(|| {
+            let made = Folder::create_in(&self.settings.temp_dir);
+            made.inspect_err(|error| tracing::debug!(%error, "commands get no TMPDIR")).ok()
+        });
+        Some(folder.as_ref()?.path().to_owned())
     }
 
     /// How a task's input ends at most after so many bytes of a stream, of which `offset` have

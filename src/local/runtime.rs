@@ -1,27 +1,80 @@
 //! The engine's own runtime, on threads of its own, shared by all runs of the process.
 //!
 //! A newcomer's trap: it is never the caller's runtime. That is why flows can be run from inside
-//! one, and from a thread that ends.
+//! one, and from a thread that ends. A child that the program has forked gets another one, since
+//! it has none of its parent's threads.
 
-use std::sync::OnceLock;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use rustix::event::{EventfdFlags, eventfd};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
-use crate::process::block_write_signals;
+use crate::error::Failure;
+use crate::process::{PerProcess, block_write_signals};
 
 /// Threads that move blocks between pipes; user code runs elsewhere.
 const THREADS: usize = 2;
 
+/// Threads and descriptors that are tried before the runtime is built, which panics without its
+/// own. Those just tried may still count for a moment.
+const TRIED_THREADS: usize = 2 * THREADS;
+const TRIED_DESCRIPTORS: usize = 8;
+
+static RUNTIME: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new();
+
 /// The runtime; started by the first run.
-pub(crate) fn runtime() -> &'static Runtime {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("gleamflow")
-            .on_thread_start(block_write_signals)
-            .enable_all()
-            .build()
-            .expect("a process that can run a flow can start two threads")
-    })
+pub(crate) fn runtime() -> Result<&'static Runtime, Failure> {
+    let mut runtime = RUNTIME.get().lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = *runtime {
+        return Ok(runtime);
+    }
+    let failed = |error: std::io::Error| Failure::start("the engine", &error);
+    try_limits().map_err(failed)?;
+    let built = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("gleamflow")
+        .on_thread_start(block_write_signals)
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    Ok(runtime.insert(Box::leak(Box::new(built))))
+}
+
+/// Finds out whether the process may have some more threads and descriptors.
+fn try_limits() -> std::io::Result<()> {
+    let _descriptors = (0..TRIED_DESCRIPTORS)
+        .map(|_| Ok(eventfd(0, EventfdFlags::CLOEXEC)?))
+        .collect::<std::io::Result<Vec<OwnedFd>>>()?;
+    let gate = Arc::new(RwLock::new(()));
+    let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
+    let started: Vec<_> = (0..TRIED_THREADS)
+        .map(|_| {
+            let gate = gate.clone();
+            let thread = std::thread::Builder::new().stack_size(64 << 10);
+            thread.spawn(move || drop(gate.read()))
+        })
+        .collect();
+    drop(closed);
+    for thread in started {
+        // They do nothing that could panic.
+        let _ = thread?.join();
+    }
+    Ok(())
+}
+
+/// Calls a function that waits on a thread of its own.
+pub(crate) fn on_a_thread<T: Send + 'static>(
+    function: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>, Failure> {
+    let (sender, result) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("gleamflow-source".into());
+    let started = thread.spawn(move || {
+        block_write_signals();
+        // A run that has been cancelled meanwhile wants no result.
+        let _ = sender.send(function());
+    });
+    started.map_err(|error| Failure::start("a thread", &error))?;
+    Ok(result)
 }

@@ -2,6 +2,7 @@
 //!
 //! A newcomer's trap: none of these may change a result, only where bytes wait.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::error::{ErrorKind, Failure};
@@ -58,11 +59,11 @@ impl Resolved {
             let hint = format!("the least is 64 MiB + 32 MiB a worker: {} MiB", smallest >> 20);
             return Err(Failure::new(ErrorKind::Memory, message).hint(hint));
         }
-        let temp_dir = match (&settings.temp_dir, std::env::var_os("GLEAMFLOW_TMPDIR")) {
-            (Some(directory), _) => directory.clone(),
-            (None, Some(directory)) => directory.into(),
-            (None, None) => std::env::temp_dir(),
-        };
+        let temp_dir = settings.temp_dir.clone().or_else(|| {
+            let named = set_in_environment("GLEAMFLOW_TMPDIR");
+            named.or_else(|| set_in_environment("TMPDIR")).map(PathBuf::from)
+        });
+        let temp_dir = temp_dir.unwrap_or_else(|| PathBuf::from("/tmp"));
         let to_usize = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let share = to_usize((memory - (64 << 20)) / workers as u64);
         let exchange = settings.exchange_bytes;
@@ -87,11 +88,16 @@ impl Resolved {
     }
 }
 
+/// A variable of the environment; an empty one counts as unset.
+fn set_in_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|text| !text.is_empty())
+}
+
 fn from_environment<T>(
     name: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, Failure> {
-    let Some(text) = std::env::var_os(name) else { return Ok(None) };
+    let Some(text) = set_in_environment(name) else { return Ok(None) };
     let text = text.to_string_lossy();
     match parse(&text) {
         Ok(value) => Ok(Some(value)),

@@ -5,14 +5,14 @@
 //! no rows.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::net::unix::pipe;
 
 use crate::error::{ErrorKind, Failure, StepId};
 use crate::local::block::Block;
@@ -50,7 +50,10 @@ impl ShellStage {
             () = self.run.cancel.cancelled() => Err(Stop::Gone),
         };
         for command in &mut started {
-            command.kill().await;
+            command.ask_to_end().await;
+        }
+        for command in &mut started {
+            command.end().await;
         }
         out.settle(result);
     }
@@ -93,8 +96,7 @@ impl ShellStage {
         }
     }
 
-    fn start_all(&self, started: &mut Vec<Group>) -> Result<(ChildStdin, ChildStdout), Stop> {
-        let partitions = self.run.plan.stages[self.stage].partitions;
+    fn start_all(&self, started: &mut Vec<Group>) -> Result<(pipe::Sender, pipe::Receiver), Stop> {
         let mut between: Option<OwnedFd> = None;
         for (index, (step, command)) in self.commands.iter().enumerate() {
             let failed = |error| Stop::Failed(cannot_start(command, *step, &error));
@@ -110,20 +112,17 @@ impl ShellStage {
             };
             let input = between.take().map_or_else(Stdio::piped, Stdio::from);
             let group = Group::spawn_shell(command, |shell| {
-                shell
-                    .stdin(input)
-                    .stdout(stdout)
-                    .env("GLEAMFLOW_PARTITION", self.partition.to_string())
-                    .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
+                set_environment(shell, &self.run, self.stage, self.partition);
+                shell.stdin(input).stdout(stdout);
             })
             .map_err(failed)?;
             started.push(group);
             between = next;
         }
         let first = started.first_mut().expect("a shell stage has a command");
-        let stdin = first.child.stdin.take().expect("the first command's stdin is a pipe");
+        let stdin = first.take_stdin().expect("the first command's stdin is a pipe");
         let last = started.last_mut().expect("a shell stage has a command");
-        let stdout = last.child.stdout.take().expect("the last command's stdout is a pipe");
+        let stdout = last.take_stdout().expect("the last command's stdout is a pipe");
         widen(&stdin);
         widen(&stdout);
         Ok((stdin, stdout))
@@ -144,8 +143,20 @@ impl ShellStage {
     }
 }
 
+/// What a command finds in its environment beside what the program has.
+pub(crate) fn set_environment(shell: &mut Command, run: &Run, stage: StageId, partition: u32) {
+    let partitions = run.plan.stages[stage].partitions;
+    shell
+        .env("GLEAMFLOW_PARTITION", partition.to_string())
+        .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
+    if let Some(folder) = run.command_folder() {
+        shell.env("TMPDIR", folder);
+    }
+}
+
 pub(crate) fn cannot_start(command: &str, step: StepId, error: &std::io::Error) -> Failure {
-    Failure::new(ErrorKind::Command, format!("cannot start `{command}`: {error}")).at_step(step)
+    let failure = Failure::start(format_args!("`{command}`"), error);
+    Failure { kind: ErrorKind::Command, ..failure }.at_step(step)
 }
 
 /// Asks for a larger pipe. The system's limit may be lower; a small one is slower and no less
@@ -158,7 +169,7 @@ fn widen(pipe: impl AsFd) {
 ///
 /// If they end with a failure, the command's stdin comes back open: a command that saw its end
 /// would take what it has for the whole, and might mail or upload it.
-async fn feed(mut stdin: ChildStdin, mut reader: Reader) -> Option<(Failure, ChildStdin)> {
+async fn feed(mut stdin: pipe::Sender, mut reader: Reader) -> Option<(Failure, pipe::Sender)> {
     loop {
         match reader.next().await {
             Ok(Some(block)) if stdin.write_all(&block.bytes).await.is_ok() => {}
@@ -178,7 +189,7 @@ pub(crate) async fn check_ending(
         Ok(status) if Ending(status).by_closed_output() => return Ok(()),
         Ok(status) => {
             let mut message = format!("`{command}` {}", Ending(status));
-            let tail = group.stderr_tail().await;
+            let tail = group.stderr_tail();
             for line in tail.lines() {
                 message.push_str("\n  stderr: ");
                 message.push_str(line);
@@ -187,12 +198,37 @@ pub(crate) async fn check_ending(
             match status.code() {
                 Some(127) => failure.hint("is the command installed, and in PATH?"),
                 Some(126) => failure.hint("is the command executable?"),
+                Some(1) if tail.is_empty() && ends_with_grep(command) => failure.hint(
+                    "grep exits with 1 when no line matches; where that is fine: \
+                     `grep foo || [ $? = 1 ]`",
+                ),
                 _ => failure,
             }
         }
-        Err(error) => Failure::io(format!("cannot wait for `{command}`"), &error),
+        Err(error) => Failure::io(format!("cannot wait for `{command}`"), &error)
+            .hint("does the program itself wait for children that are not its own?"),
     };
     Err(Stop::Failed(failure.at_step(step)))
+}
+
+/// Whether a command's exit code is that of grep, or of one that goes by its rules.
+fn ends_with_grep(command: &str) -> bool {
+    let mut quote = None;
+    let last = command.trim().rsplit(|c| {
+        // From behind, a quote begins where it ends.
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            _ => {}
+        }
+        quote.is_none() && matches!(c, '|' | ';' | '&' | '\n')
+    });
+    let mut words = last.take(1).flat_map(str::split_ascii_whitespace);
+    // Variables may be set before the command: `LC_ALL=C grep foo`.
+    let program = words.find(|word| !word.contains('=')).unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    matches!(program, "grep" | "egrep" | "fgrep" | "zgrep" | "rg")
+        || program == "git" && words.next() == Some("grep")
 }
 
 /// Passes on what a command writes, in blocks of whole rows.
@@ -279,4 +315,26 @@ fn not_frames(error: impl std::fmt::Display) -> Stop {
         Failure::new(ErrorKind::Command, message)
             .hint("`pipe_rows` is for programs that speak frames; `pipe` takes lines"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greps_are_known_at_the_end_of_a_command() {
+        for command in [
+            "grep foo",
+            "sort | grep -E 'a|b'",
+            "cd /; LC_ALL=C /bin/grep \"x;y\"",
+            "git grep x",
+            "rg x",
+        ] {
+            assert!(ends_with_grep(command), "{command}");
+        }
+        for command in ["grep foo | cat", "grep foo; false", "git diff", "echo grep", "", "pgrep x"]
+        {
+            assert!(!ends_with_grep(command), "{command}");
+        }
+    }
 }

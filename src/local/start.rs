@@ -68,6 +68,16 @@ impl Running {
     }
 }
 
+#[cfg(test)]
+impl Running {
+    /// A run whose engine has gone without a word.
+    pub(crate) fn gone() -> Running {
+        let (_, messages) = mpsc::channel(1);
+        let (cancel, finished) = (CancellationToken::new(), CancellationToken::new());
+        Running { messages, closed: Vec::new(), cancel, finished }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.cancel.cancel();
@@ -87,7 +97,10 @@ pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
 pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     let plan = plan(flow, sinks)?;
     let settings = Resolved::new(&flow.state().settings)?;
-    check_temp_dir(&settings.temp_dir)?;
+    if plan.has_exchange() {
+        check_temp_dir(&settings.temp_dir)?;
+    }
+    let runtime = runtime()?;
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
     let run = Run::new(plan, settings, sender);
     let mut sources = HashMap::new();
@@ -108,7 +121,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         cancel: run.cancel.clone(),
         finished: finished.clone(),
     };
-    runtime().spawn(async move {
+    runtime.spawn(async move {
         let cancel = run.cancel.clone();
         let mut drivers = Drivers::default();
         start_drivers(&run, sources, closed, &mut drivers);

@@ -14,6 +14,7 @@ use crate::local::block::Block;
 use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::run::Run;
+use crate::local::runtime::on_a_thread;
 use crate::local::tasks::{count_rows, frame_bytes};
 use crate::plan::stage::{RowKind, Slice};
 use crate::row::{frame, msgpack};
@@ -40,15 +41,23 @@ pub(crate) async fn run_feed(run: &Arc<Run>, feed: Feed, out: Writer) {
     let out = Arc::new(out);
     let (writer, buffers) = (out.clone(), run.buffers.clone());
     let handle = Handle::current();
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = on_a_thread(move || {
         let push = |kind, rows, bytes: Bytes| {
             let block = Block { kind, partition: 0, rows, bytes };
             handle.block_on(writer.push(block)).map_err(Stop::from)
         };
         read_feed(feed, max_row, block_bytes, &buffers, push)
     });
+    let reading = match reading {
+        Ok(reading) => reading,
+        Err(failure) => return out.settle(Err(Stop::Failed(failure))),
+    };
     let result = tokio::select! {
-        result = reading => result.unwrap_or(Err(Stop::Gone)),
+        // A thread that panics, in the caller's own reader, gives no result.
+        result = reading => result.unwrap_or_else(|_| {
+            let failure = Failure::new(ErrorKind::Input, "the reader panicked");
+            Err(Stop::Failed(failure))
+        }),
         // The thread finds out at its next block; one that waits for a read is left behind.
         () = out.gone() => return,
     };

@@ -13,6 +13,14 @@ impl Dataset {
     /// once for each partition, which it finds in `GLEAMFLOW_PARTITION` of
     /// `GLEAMFLOW_PARTITIONS`. Neighbouring commands pass bytes straight on.
     ///
+    /// What it writes to stderr goes on to this program's stderr, in whole lines, while it runs.
+    /// `TMPDIR` is a folder of the run's own in [`Flow::temp_dir`](crate::Flow::temp_dir), which is
+    /// removed with the run. When the command has ended and its output is closed, what it has left
+    /// running is killed; `setsid` is the way out. A command that has to end earlier, because
+    /// another step has failed or nobody wants its rows, gets SIGTERM, and SIGKILL two seconds
+    /// later, and so do commands of a program that is killed. While commands run, a SIGCHLD that
+    /// this program ignores is set to its default, and then back.
+    ///
     /// ```
     /// use gleamflow::Flow;
     ///

@@ -2,8 +2,96 @@
 //!
 //! A newcomer's trap: the library installs no handler. The engine's threads block SIGXFSZ
 //! and SIGPIPE, so that a file-size limit is a write error; a worker, which is ours alone, ignores what is meant for
-//! the program.
+//! the program. The one setting of the whole program that is touched is a SIGCHLD that it ignores.
 #![allow(unsafe_code)]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::process::own::PerProcess;
+
+/// How many children need their status kept, and what SIGCHLD was before the first.
+static WAITING: PerProcess<Mutex<Waiting>> = PerProcess::new();
+
+#[derive(Default)]
+struct Waiting {
+    children: usize,
+    before: Option<libc::sigaction>,
+}
+
+/// While one lives, the system keeps the status of ended children for us.
+///
+/// A program that ignores SIGCHLD, as some hosts of other languages do, has told the system to
+/// throw it away. Then the default takes its place, also for what is started, and the program's
+/// own setting comes back with the last child.
+pub(crate) struct Waitable(());
+
+impl Waitable {
+    pub(crate) fn new() -> Waitable {
+        let mut waiting = waiting();
+        if waiting.children == 0 {
+            waiting.before = keep_statuses();
+        }
+        waiting.children += 1;
+        Waitable(())
+    }
+}
+
+impl Drop for Waitable {
+    fn drop(&mut self) {
+        let mut waiting = waiting();
+        waiting.children -= 1;
+        if waiting.children == 0
+            && let Some(before) = waiting.before.take()
+        {
+            restore(&before);
+        }
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes sure that children can be waited for; returns the setting that forbade it.
+fn keep_statuses() -> Option<libc::sigaction> {
+    // SAFETY: `before` is filled in before it is read. The default disposition runs no code, and a
+    // handler of the program's own is put back with only a flag changed.
+    unsafe {
+        let mut before = std::mem::zeroed::<libc::sigaction>();
+        if libc::sigaction(libc::SIGCHLD, std::ptr::null(), &mut before) != 0 {
+            return None;
+        }
+        let ignored = before.sa_sigaction == libc::SIG_IGN;
+        if !ignored && before.sa_flags & libc::SA_NOCLDWAIT == 0 {
+            return None;
+        }
+        let mut kept = before;
+        if ignored {
+            kept.sa_sigaction = libc::SIG_DFL;
+        }
+        kept.sa_flags &= !libc::SA_NOCLDWAIT;
+        tracing::debug!("SIGCHLD is ignored: the default takes its place while children live");
+        libc::sigaction(libc::SIGCHLD, &kept, std::ptr::null_mut());
+        Some(before)
+    }
+}
+
+/// Puts the program's setting back, unless it has made another one since.
+fn restore(before: &libc::sigaction) {
+    // SAFETY: `before` came from `sigaction`, and so is a valid setting of this program; `now` is
+    // filled in before it is read.
+    unsafe {
+        let mut now = std::mem::zeroed::<libc::sigaction>();
+        libc::sigaction(libc::SIGCHLD, std::ptr::null(), &mut now);
+        let ours = match before.sa_sigaction == libc::SIG_IGN {
+            true => libc::SIG_DFL,
+            false => before.sa_sigaction,
+        };
+        if now.sa_sigaction == ours {
+            libc::sigaction(libc::SIGCHLD, before, std::ptr::null_mut());
+        }
+    }
+}
 
 /// Makes a write past RLIMIT_FSIZE, or into a pipe that nobody reads, an error in this thread
 /// instead of the process's death.

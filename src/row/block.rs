@@ -50,6 +50,8 @@ pub(crate) enum Kind {
     Hello = 35,
     /// Worker to engine: something about a task that goes on; the payload is a `Warning`.
     Warning = 37,
+    /// Worker to engine: it cannot go on; the payload is a `Failure`.
+    Ending = 38,
 }
 
 impl Kind {
@@ -57,7 +59,7 @@ impl Kind {
         use Kind::*;
         [
             Frames, Lines, Columns, Text, Setup, Open, Read, End, Close, Release, File, Ack, Done,
-            Failed, Closed, Hello, Warning,
+            Failed, Closed, Hello, Warning, Ending,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

@@ -18,7 +18,7 @@ use crate::plan::stage::RowKind;
 use crate::row::describe::describe;
 use crate::row::frame::Frames;
 use crate::row::{msgpack, typed};
-use crate::sink::terminal::{Consume, run, run_async};
+use crate::sink::terminal::{Consume, NO_END, run, run_async};
 
 impl Dataset {
     /// Runs the flow and returns its rows: tuples, structs or vectors by column, any other type
@@ -350,8 +350,26 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                     this.running = None;
                     return Poll::Ready(Some(Err(error)));
                 }
-                Some(Message::End(_)) | None => this.running = None,
+                Some(Message::End(_)) => this.running = None,
+                None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_goes_without_its_end_is_an_error_of_the_stream() {
+        let dataset = Flow::new().range(0..3);
+        let mut stream = dataset.stream::<i64>().unwrap();
+        stream.running = Some(Running::gone());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut next = || Pin::new(&mut stream).poll_next(&mut context);
+        let Poll::Ready(Some(Err(error))) = next() else { panic!("an error was to come") };
+        assert!(error.to_string().ends_with("stream: the run ended without its end"), "{error}");
+        assert!(matches!(next(), Poll::Ready(None)));
     }
 }

@@ -17,6 +17,9 @@ use crate::plan::compile::{SinkNode, SinkRows};
 use crate::process::with_file_size_as_error;
 use crate::sink::stdout_is_closed;
 
+/// What a run that goes without a word is an error with: it may have had more rows.
+pub(crate) const NO_END: &str = "the run ended without its end";
+
 /// What takes the rows of one sink.
 pub(crate) trait Consume {
     /// Takes a block; `Break` when no more rows are wanted.
@@ -65,7 +68,7 @@ async fn drive<C: Consume + ?Sized>(
                 break;
             }
             None => {
-                let failure = Failure::new(ErrorKind::Worker, "the run ended without its end");
+                let failure = Failure::new(ErrorKind::Worker, NO_END);
                 result = Err(failure.into());
                 break;
             }

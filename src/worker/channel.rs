@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 
 use crate::error::Warning;
 use crate::row::block::{HEADER_BYTES, Header, Kind};
@@ -62,6 +62,10 @@ impl Input {
                 return Ok(None);
             }
             filled += received.bytes;
+            if received.flags.contains(ReturnFlags::CTRUNC) {
+                // A file was to come, and there was no room for it.
+                return Err(rustix::io::Errno::MFILE.into());
+            }
             for message in ancillary.drain() {
                 if let RecvAncillaryMessage::ScmRights(files) = message {
                     file = files.last().or(file);

@@ -8,6 +8,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -31,6 +32,11 @@ pub(crate) fn keep_linked() {
 /// start workers of its own, or one refusal would become a chain of processes.
 pub(crate) fn is_refused_worker() -> bool {
     std::env::args_os().next().is_some_and(|name| name == ARGV0)
+}
+
+/// The program that the user has named as worker.
+pub(crate) fn named_program() -> Option<PathBuf> {
+    std::env::var_os("GLEAMFLOW_WORKER").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 extern "C" fn start(count: i32, arguments: *const *const u8, _environment: *const *const u8) {
@@ -86,13 +92,13 @@ fn stdin() -> BorrowedFd<'static> {
 /// Whether our parent runs the program that we are, or has named us as its worker.
 fn same_program(parent: rustix::process::Pid) -> bool {
     let identity =
-        |path: &str| std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
-    let own = identity("/proc/self/exe");
+        |path: &Path| std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let own = identity(Path::new("/proc/self/exe"));
     if own.is_none() {
         return false;
     }
-    let parents = identity(&format!("/proc/{}/exe", parent.as_raw_nonzero()));
-    let named = std::env::var("GLEAMFLOW_WORKER").ok().and_then(|path| identity(&path));
+    let parents = identity(Path::new(&format!("/proc/{}/exe", parent.as_raw_nonzero())));
+    let named = named_program().and_then(|path| identity(&path));
     own == parents || own == named
 }
 

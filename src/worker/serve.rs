@@ -42,15 +42,16 @@ pub(crate) enum Home {
 
 /// Serves tasks until the engine goes.
 pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
+    let output = Output::new(output);
     if home == Home::Process
-        && let Ok(socket) = input.try_clone()
+        && let Err(error) = input.try_clone().and_then(watch_engine)
     {
-        watch_engine(socket);
+        return last_words(&output, Failure::start("a worker's threads", &error));
     }
     let worker = Rc::new_cyclic(|this| Worker {
         this: this.clone(),
         inbound: RefCell::new(Inbound::new(input)),
-        output: Output::new(output),
+        output: output.clone(),
         home,
         run: RefCell::default(),
         files: RunFiles::default(),
@@ -65,10 +66,18 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
     if worker.output.send(Kind::Hello, 0, 0, 0, VERSION.as_bytes()).is_err() {
         return;
     }
-    // A damaged block or a broken pipe means that the engine is no more, or not what we think.
-    while let Ok(Some(received)) = worker.next_message()
-        && worker.receive(received).is_ok()
-    {}
+    if let Err(error) = worker.serve() {
+        // A damaged block, or the engine is no more.
+        last_words(&output, Failure::io("a worker cannot go on", &error));
+    }
+}
+
+/// Tells the engine why there will be no more from this worker.
+fn last_words(output: &Output, failure: Failure) {
+    let failure = Failure { kind: ErrorKind::Worker, ..failure };
+    let payload = rmp_serde::to_vec(&failure).expect("a failure is plain data");
+    // If the engine has gone, there is nobody to tell.
+    let _ = output.send(Kind::Ending, 0, 0, 0, &payload);
 }
 
 struct Worker {
@@ -113,6 +122,13 @@ struct OpenTask {
 }
 
 impl Worker {
+    fn serve(&self) -> io::Result<()> {
+        while let Some(received) = self.next_message()? {
+            self.receive(received)?;
+        }
+        Ok(())
+    }
+
     fn next_message(&self) -> io::Result<Option<Received>> {
         let tasks = &self.tasks;
         let stage_of = |task: u32| Some(tasks.borrow().get(&task)?.stage as u32);
@@ -170,7 +186,9 @@ impl Worker {
         let Received { header, payload, file } = received;
         let number = header.task;
         match header.kind {
-            Kind::Setup => self.set_up(rmp_serde::from_slice(&payload).map_err(io::Error::other)?),
+            Kind::Setup => {
+                self.set_up(rmp_serde::from_slice(&payload).map_err(io::Error::other)?)?
+            }
             Kind::File => {
                 let file = file.ok_or_else(|| io::Error::other("a file was to come"))?;
                 self.files().insert(number, Arc::new(file.into()));
@@ -209,13 +227,14 @@ impl Worker {
         self.inbound.borrow_mut().expect_read(stage.map(|stage| stage as u32));
     }
 
-    fn set_up(&self, setup: Setup) {
-        let watchdog = setup.limits.step_timeout_ms.map(|limit| {
+    fn set_up(&self, setup: Setup) -> io::Result<()> {
+        let mut watchdog = None;
+        if let Some(limit) = setup.limits.step_timeout_ms {
             let (sender, over) = mpsc::channel();
             let limit = Duration::from_millis(limit);
-            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over);
-            sender
-        });
+            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over)?;
+            watchdog = Some(sender);
+        }
         self.run.replace(Some(Rc::new(ServedRun {
             stages: setup.stages.iter().cloned().collect(),
             store: self.run_store(setup.run_file),
@@ -223,6 +242,7 @@ impl Worker {
             idle: RefCell::default(),
             _watchdog: watchdog,
         })));
+        Ok(())
     }
 
     fn run(&self) -> Rc<ServedRun> {
@@ -388,4 +408,47 @@ fn with_place(failed: Failed, source: &TaskSource) -> Failure {
         failure.input = Some(Box::new(place));
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::row::block::{HEADER_BYTES, Header};
+
+    /// The kinds of blocks in a worker's output, and the last one's payload.
+    fn output_of(input: &[u8]) -> (Vec<Kind>, Vec<u8>) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let (mut output, theirs_out) = UnixStream::pair().unwrap();
+        ours.write_all(input).unwrap();
+        drop(ours);
+        serve(theirs.into(), theirs_out.into(), Home::Thread);
+        let (mut kinds, mut payload) = (Vec::new(), Vec::new());
+        let mut header = [0; HEADER_BYTES];
+        while output.read_exact(&mut header).is_ok() {
+            let header = Header::decode(&header).unwrap();
+            kinds.push(header.kind);
+            payload.resize(header.len as usize, 0);
+            output.read_exact(&mut payload).unwrap();
+        }
+        (kinds, payload)
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_says_why() {
+        for (input, why) in [
+            (vec![7; HEADER_BYTES], "damaged block"),
+            (Header::new(Kind::Hello, 0, 0, 0, &[]).encode().to_vec(), "does not send Hello"),
+            (Header::new(Kind::File, 0, 0, 0, &[]).encode().to_vec(), "a file was to come"),
+        ] {
+            let (kinds, payload) = output_of(&input);
+            assert_eq!(kinds, [Kind::Hello, Kind::Ending]);
+            let failure: Failure = rmp_serde::from_slice(&payload).unwrap();
+            assert!(failure.message.starts_with("a worker cannot go on: "), "{failure:?}");
+            assert!(failure.message.contains(why), "{failure:?}");
+        }
+        assert_eq!(output_of(&[]).0, [Kind::Hello]);
+    }
 }

@@ -4,12 +4,15 @@
 //! A newcomer's trap: a compiled Lua loop cannot be interrupted from inside; that is why the
 //! watchdog ends the process, after it has said why.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{PidfdFlags, getppid, pidfd_open};
 
 use crate::error::{ErrorKind, Failure};
 use crate::lua::Progress;
@@ -18,20 +21,26 @@ use crate::row::block::Kind;
 use crate::worker::channel::Output;
 use crate::worker::serve::Home;
 
-/// Ends the process when the engine closes its end of the socket.
-pub(crate) fn watch_engine(socket: OwnedFd) {
-    std::thread::spawn(move || {
+/// Ends the process when the engine closes its end of the socket, or ends: a child that it has
+/// forked may have the socket's end too.
+pub(crate) fn watch_engine(socket: OwnedFd) -> io::Result<()> {
+    // Without a descriptor for it, which old systems do not have, the socket has to do.
+    let parent = getppid().and_then(|parent| pidfd_open(parent, PidfdFlags::empty()).ok());
+    Builder::new().spawn(move || {
         loop {
-            let mut watched = [PollFd::new(&socket, PollFlags::RDHUP)];
+            let mut watched = vec![PollFd::new(&socket, PollFlags::RDHUP)];
+            watched.extend(parent.as_ref().map(|parent| PollFd::new(parent, PollFlags::IN)));
             match poll(&mut watched, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return,
             }
-            if watched[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR) {
+            let over = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::IN;
+            if watched.iter().any(|watched| watched.revents().intersects(over)) {
                 end_worker();
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 /// What the watchdog may look at.
@@ -50,9 +59,9 @@ pub(crate) fn watch_steps(
     output: Output,
     home: Home,
     over: std::sync::mpsc::Receiver<()>,
-) {
+) -> io::Result<()> {
     let look = (limit / 8).clamp(Duration::from_millis(1), Duration::from_millis(250));
-    std::thread::spawn(move || {
+    Builder::new().spawn(move || {
         let mut since = Instant::now();
         let mut last = None;
         loop {
@@ -72,7 +81,8 @@ pub(crate) fn watch_steps(
                 }
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 fn snapshot(watched: &Watched) -> Option<[u32; 4]> {

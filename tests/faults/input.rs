@@ -177,3 +177,12 @@ fn a_format_for_lines_names_the_input() {
          on DIR/in.txt, line 1: \"ok\"",
     );
 }
+
+#[test]
+fn a_reader_that_panics_is_an_error() {
+    let place = Place::new();
+    let outcome = place.program(["panicking_reader"]).run();
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("by the reader's own will"), "{outcome:?}");
+    assert!(outcome.stderr.ends_with("Error: HERE, reader: the reader panicked\n"), "{outcome:?}");
+}

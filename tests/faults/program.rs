@@ -21,7 +21,7 @@ const MARK: &str = "FAULT_MARK";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What of an ended run may still be ending.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = Duration::from_secs(6);
 
 /// A folder of files for one test, and a folder for its temporary files.
 pub struct Place {
@@ -233,6 +233,11 @@ impl Running<'_> {
         }
     }
 
+    /// What has been written to stderr so far.
+    pub fn stderr(&self) -> String {
+        read_whole(&self.program.error)
+    }
+
     /// Waits until a file is there, which a command or a step makes.
     pub fn until_file(&self, path: &str) {
         self.until(path, |_| Path::new(path).exists().then_some(()));
@@ -346,6 +351,14 @@ impl Outcome {
     #[track_caller]
     pub fn fails(&self, message: &str) -> &Self {
         assert_eq!(self.stderr, format!("Error: {message}\n"));
+        assert_eq!((self.code, self.signal), (Some(1), None));
+        self
+    }
+
+    /// The run has failed with exactly this error, after a command has said something.
+    #[track_caller]
+    pub fn fails_after(&self, said: &str, message: &str) -> &Self {
+        assert_eq!(self.stderr, format!("{said}Error: {message}\n"));
         assert_eq!((self.code, self.signal), (Some(1), None));
         self
     }

@@ -5,7 +5,7 @@ use crate::program::Place;
 #[test]
 fn a_number_of_workers_that_is_none_is_refused() {
     let place = Place::with_input("a\n");
-    for text in ["many", "-1", "1.5", "", "99999999999999999999"] {
+    for text in ["many", "-1", "1.5", "99999999999999999999"] {
         place
             .program(["read", &place.input()])
             .env("GLEAMFLOW_WORKERS", text)
@@ -22,7 +22,7 @@ fn a_number_of_workers_that_is_none_is_refused() {
 #[test]
 fn a_memory_that_is_none_is_refused() {
     let place = Place::with_input("a\n");
-    for text in ["lots", "", "12Q", "-5"] {
+    for text in ["lots", "12Q", "-5"] {
         place.program(["read", &place.input()]).env("GLEAMFLOW_MEMORY", text).run().fails(
             &format!(
                 "GLEAMFLOW_MEMORY={text:?}: bad size {text:?}: expected a number of bytes, or one \
@@ -68,10 +68,36 @@ fn a_missing_folder_for_temporary_files_is_named() {
     let place = Place::with_input("a\n");
     let hint = "\n\nhint: `temp_dir` or GLEAMFLOW_TMPDIR names it";
     let at =
-        |path: &str| place.program(["read", &place.input()]).env("GLEAMFLOW_TMPDIR", path).run();
+        |path: &str| place.program(["sort", &place.input()]).env("GLEAMFLOW_TMPDIR", path).run();
     at(&place.path("nowhere")).fails(&format!(
         "the directory for temporary files: DIR/nowhere: No such file or directory (os error 2){hint}"
     ));
     at(&place.input())
         .fails(&format!("the directory for temporary files: DIR/in.txt is not a directory{hint}"));
+}
+
+#[test]
+fn a_missing_folder_for_temporary_files_fails_only_what_needs_one() {
+    let place = Place::with_input("a\n");
+    let nowhere = place.path("nowhere");
+    let same = "function(x) return x end";
+    place.program(["read", &place.input()]).env("GLEAMFLOW_TMPDIR", &nowhere).run().prints("a\n");
+    place
+        .program(["map_pipe", &place.input(), same, "cat; echo \"${TMPDIR-none}\""])
+        .env("GLEAMFLOW_TMPDIR", &nowhere)
+        .change(|command| {
+            command.env_remove("TMPDIR");
+        })
+        .run()
+        .prints("a\nnone\n");
+}
+
+#[test]
+fn empty_variables_count_as_unset() {
+    let place = Place::with_input("b\na\n");
+    let mut program = place.program(["sort", &place.input()]);
+    for name in ["WORKERS", "MEMORY", "TMPDIR", "WORKER"] {
+        program = program.env(&format!("GLEAMFLOW_{name}"), "");
+    }
+    program.env("TMPDIR", "").run().prints("a\nb\n");
 }

@@ -179,6 +179,62 @@ fn a_worker_that_cannot_be_started_is_an_error() {
     let outcome = map("/bin/true");
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.starts_with("Error: a worker exited with code 0"), "{}", outcome.stderr);
+    // An empty variable counts as none.
+    map("").prints("a\n");
     let outcome = map("/bin/cat");
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+}
+
+/// No panic, no crash: an error that names the limit, or all rows.
+fn fares_well(outcome: &crate::program::Outcome, limit: &str) -> bool {
+    let text = outcome.text();
+    if (outcome.code, text.as_str()) == (Some(0), "a\nb\n") {
+        return true;
+    }
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains(limit), "{outcome:?}");
+    for word in ["panicked", "bug of gleamflow", "SIG"] {
+        assert!(!outcome.stderr.contains(word), "{outcome:?}");
+    }
+    false
+}
+
+#[test]
+fn a_program_short_of_descriptors_fails_with_the_limit() {
+    let place = Place::with_input("b\na\n");
+    let mut well = Vec::new();
+    for most in (5..24).chain([40]) {
+        let line = format!("ulimit -n {most}; exec \"$@\"");
+        let outcome = place.shell(&line, ["sort_pipe", &place.input(), "cat"]).workers(2).run();
+        well.push(fares_well(
+            &outcome,
+            &format!("hint: `ulimit -n` allows a process {most} open files"),
+        ));
+    }
+    assert_eq!((well.first(), well.last()), (Some(&false), Some(&true)));
+}
+
+#[test]
+fn a_program_short_of_threads_and_processes_fails_with_the_limit() {
+    if !can_be_nobody() {
+        return;
+    }
+    let (place, program) = open_to_all();
+    place.write("in.txt", "b\na\n");
+    let mut well = Vec::new();
+    for (user, most) in (1..16).chain([60]).enumerate() {
+        // What else a user runs counts, and what has just ended for a while too.
+        let user = (64_000 + user).to_string();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid", &user, "--regid", "65534", "--clear-groups", "bash", "-c"])
+            .arg(format!("ulimit -u {most}; exec \"$@\""))
+            .args(["bash", &program, "sort_pipe", &place.input(), "cat"]);
+        let outcome = place.command(command).workers(2).run();
+        let forks = outcome.stderr.contains("Cannot fork");
+        let limit = format!("hint: `ulimit -u` allows a user {most} processes and threads");
+        // A shell that cannot start its command says so by itself.
+        well.push(fares_well(&outcome, if forks { "Cannot fork" } else { &limit }));
+    }
+    assert_eq!((well.first(), well.last()), (Some(&false), Some(&true)));
 }

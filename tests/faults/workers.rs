@@ -146,3 +146,74 @@ fn a_worker_that_comes_too_late_does_not_run_the_programs_main() {
             .prints("line 1\n");
     }
 }
+
+#[test]
+fn a_run_that_cannot_have_its_temporary_file_leaves_no_worker() {
+    let place = Place::with_input("b\na\n");
+    let outcome =
+        place.program(["failures", &place.input(), "10"]).env("GLEAMFLOW_TMPDIR", "/proc").run();
+    assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "0 children\n"));
+    let error = "sort: cannot create a temporary file in /proc";
+    assert_eq!(outcome.stderr.matches(error).count(), 10, "{}", outcome.stderr);
+}
+
+#[test]
+fn the_time_of_workers_is_part_of_the_programs() {
+    let place = Place::with_input("a\n");
+    let burns = "function(x) while os.clock() < 0.5 do end return x end";
+    let outcome = place.shell(r#""$@" && times >&2"#, ["map", &place.input(), burns]).run();
+    assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "a\n"));
+    // Of the shell, and then of its children, minutes and seconds in user code and in the kernel: `0m0.510s 0m0.004s`.
+    let seconds: f64 = outcome
+        .stderr
+        .lines()
+        .last()
+        .unwrap()
+        .split_ascii_whitespace()
+        .map(|time| time.trim_start_matches("0m").trim_end_matches('s').parse::<f64>().unwrap())
+        .sum();
+    assert!(seconds >= 0.49, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_forked_child_runs_flows_of_its_own() {
+    let place = Place::with_input("a\nb\na\n");
+    place.program(["fork_between", &place.input()]).run().prints("before: 2\nchild: 2\nafter: 2\n");
+}
+
+#[test]
+fn workers_of_a_killed_program_end_though_a_forked_child_lives() {
+    let place = Place::with_input("a\n");
+    let running = place.program(["fork_and_sleep", &place.input()]).start();
+    let child = place.path("in.txt.child");
+    let child: i32 = running.until("child", |_| std::fs::read_to_string(&child).ok()?.parse().ok());
+    assert_eq!(running.workers().len(), 1);
+    running.signal(9);
+    running.until("end of the workers", |running| running.workers().is_empty().then_some(()));
+    assert!(running.processes().iter().any(|process| process.pid == child));
+    crate::program::send_signal(child, 9);
+    assert_eq!(running.wait().signal, Some(9));
+}
+
+#[test]
+fn a_program_named_as_worker_that_never_answers_is_an_error() {
+    let place = Place::with_input("a\n");
+    let silent = place.write("silent", "#!/bin/sh\ntrap '' TERM\nsleep 1000\nsleep 1000\n");
+    std::fs::set_permissions(&silent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let map = || {
+        let program = place.program(["map", &place.input(), "function(x) return x end"]);
+        program.env("GLEAMFLOW_WORKER", &silent).start()
+    };
+    map().wait().fails(
+        "a worker said nothing for 10 s\n\n\
+         hint: GLEAMFLOW_WORKER names a program that links gleamflow",
+    );
+    // It does not see the end of a program that is killed, and yet ends with it.
+    let running = map();
+    running.until("worker", |running| {
+        running.processes().iter().any(|p| p.arguments == ["sleep", "1000"]).then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    running.signal(9);
+    assert_eq!(running.wait().signal, Some(9));
+}

@@ -35,6 +35,7 @@ fn main() -> Result<()> {
         ["format", path, lua, text] => format(path, lua, text),
         ["plain_format", path, text] => plain_format(path, text),
         ["sort", path] => sort(path),
+        ["sort_pipe", path, command] => sort_pipe(path, command),
         ["distinct", path] => distinct(path),
         ["fork", path, to] => fork(path, to),
         ["save", path, to] => save(path, to),
@@ -45,6 +46,11 @@ fn main() -> Result<()> {
         ["kind", path, lua] => kind(path, lua),
         ["twice", path, lua] => twice(path, lua),
         ["main_thread_signals", path, to] => main_thread_signals(path, to),
+        ["signals_after_pipe", path, command] => signals_after_pipe(path, command),
+        ["failures", path, count] => failures(path, count),
+        ["fork_between", path] => fork_between(path),
+        ["fork_and_sleep", path] => fork_and_sleep(path),
+        ["panicking_reader"] => panicking_reader(),
         _ => panic!("no scenario for {arguments:?}"),
     }
 }
@@ -163,6 +169,11 @@ fn sort(path: &str) -> Result<()> {
     flow().text_file(path).sort(Sort::by(1)).save_text_to(stdout(), "%s")
 }
 
+fn sort_pipe(path: &str, command: &str) -> Result<()> {
+    let lines = flow().text_file(path).map("function(x) return x end").sort(Sort::by(1));
+    lines.pipe(command).save_text_to(stdout(), "%s")
+}
+
 fn distinct(path: &str) -> Result<()> {
     flow().text_file(path).distinct().save_text_to(stdout(), "%s")
 }
@@ -240,15 +251,101 @@ fn twice(path: &str, lua: &str) -> Result<()> {
 
 /// Whether a run on a small disk leaves the caller's signals as they were.
 fn main_thread_signals(path: &str, to: &str) -> Result<()> {
-    let masks = || -> Vec<u64> {
-        let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-        let masks = status.lines().filter_map(|line| line.strip_prefix("Sig")?.split_once(":\t"));
-        let masks = masks.filter(|(name, _)| *name != "Q");
-        // Above the signals that programs use are those of the C library's own.
-        masks.map(|(_, bits)| u64::from_str_radix(bits, 16).expect("hex") & 0x7fff_ffff).collect()
-    };
-    let before = masks();
+    let before = signals();
     let result = flow().text_file(path).save_text(to, "%s");
-    println!("{}", if before == masks() { "the same" } else { "changed" });
+    println!("{}", if before == signals() { "the same" } else { "changed" });
     result
+}
+
+fn signals_after_pipe(path: &str, command: &str) -> Result<()> {
+    let before = signals();
+    let result = flow().text_file(path).pipe(command).save_lines_to(stdout());
+    println!("{}", if before == signals() { "the same" } else { "changed" });
+    result
+}
+
+/// What this thread blocks, and this program ignores and catches.
+fn signals() -> Vec<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let masks = status.lines().filter_map(|line| line.strip_prefix("Sig")?.split_once(":\t"));
+    let masks = masks.filter(|(name, _)| *name != "Q");
+    // Above the signals that programs use are those of the C library's own.
+    masks.map(|(_, bits)| u64::from_str_radix(bits, 16).expect("hex") & 0x7fff_ffff).collect()
+}
+
+/// Runs that fail one after the other, and then what has become of their workers.
+fn failures(path: &str, count: &str) -> Result<()> {
+    for _ in 0..count.parse().expect("a number") {
+        let error = flow().text_file(path).sort(Sort::by(1)).count().expect_err("it fails");
+        eprintln!("{error}");
+    }
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while children() > 0 && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    println!("{} children", children());
+    Ok(())
+}
+
+fn children() -> usize {
+    let own = std::process::id().to_string();
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+            fields.split_ascii_whitespace().nth(1) == Some(&own)
+        })
+        .count()
+}
+
+/// Forks without `exec`; the child's number, 0 in the child itself.
+#[allow(unsafe_code)]
+fn forked() -> i32 {
+    // SAFETY: the child calls what a program with threads may call after a fork on this system:
+    // the C library makes its own locks usable again.
+    unsafe { libc::fork() }
+}
+
+/// The same flow before a fork, in the child, and after the child's end.
+fn fork_between(path: &str) -> Result<()> {
+    let count = || {
+        let words = flow().text_file(path).map("function(x) return x, 1 end").pipe("cat");
+        words.reduce("function(a, b) return a end").count()
+    };
+    println!("before: {}", count()?);
+    let child = forked();
+    if child == 0 {
+        println!("child: {}", count()?);
+        return Ok(());
+    }
+    let entry = format!("/proc/{child}/stat");
+    while std::fs::read_to_string(&entry).is_ok_and(|stat| !stat.contains(") Z ")) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    println!("after: {}", count()?);
+    Ok(())
+}
+
+/// A forked child that lives on, with copies of all that its parent has open.
+fn fork_and_sleep(path: &str) -> Result<()> {
+    println!("{}", flow().text_file(path).map("function(x) return x end").count()?);
+    if forked() == 0 {
+        std::fs::write(format!("{path}.child"), std::process::id().to_string()).expect("a file");
+    }
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn panicking_reader() -> Result<()> {
+    struct Panics;
+
+    impl io::Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("by the reader's own will");
+        }
+    }
+
+    flow().reader(Panics).save_lines_to(stdout())
 }

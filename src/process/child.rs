@@ -1,0 +1,140 @@
+//! A child process that leads a group of its own, waited for through a descriptor.
+//!
+//! A newcomer's trap: until a process has been reaped its number is its own, and so is its group's;
+//! from then on either may come to mean somebody else's. So its end is awaited first, its group is
+//! killed next, and it is reaped last.
+#![allow(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process_group, pidfd_open,
+    waitid, waitpid,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+
+use crate::process::own::PerProcess;
+use crate::process::signals::Waitable;
+
+/// How often a process is looked at where the system gives no descriptor for it.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Killed processes that were dropped before they had ended.
+static LEFT: PerProcess<Mutex<Vec<(Pid, Waitable)>>> = PerProcess::new();
+
+/// A started process. Dropped, it is killed with its group.
+pub(crate) struct Child {
+    pid: Pid,
+    /// Becomes readable when the process ends.
+    end: Option<AsyncFd<OwnedFd>>,
+    /// There until the process has been reaped.
+    waitable: Option<Waitable>,
+    pub stdin: Option<pipe::Sender>,
+    pub stdout: Option<pipe::Receiver>,
+    pub stderr: Option<pipe::Receiver>,
+}
+
+impl Child {
+    /// Starts a process in a group of its own. Must be called within the engine's runtime.
+    pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+        reap_left();
+        let waitable = Waitable::new();
+        let mut started = command.process_group(0).spawn()?;
+        let pid = number_of(&started);
+        // From here on the process is ended if something fails.
+        let mut child = Child {
+            pid,
+            end: None,
+            waitable: Some(waitable),
+            stdin: None,
+            stdout: None,
+            stderr: None,
+        };
+        // Without a descriptor, for which there may be no room, the process is looked at.
+        child.end = pidfd_open(pid, PidfdFlags::empty()).ok().and_then(watched);
+        let ours = |stdin| pipe::Sender::from_owned_fd(OwnedFd::from(stdin));
+        child.stdin = started.stdin.take().map(ours).transpose()?;
+        let ours = |stdout| pipe::Receiver::from_owned_fd(OwnedFd::from(stdout));
+        child.stdout = started.stdout.take().map(ours).transpose()?;
+        let ours = |stderr| pipe::Receiver::from_owned_fd(OwnedFd::from(stderr));
+        child.stderr = started.stderr.take().map(ours).transpose()?;
+        Ok(child)
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub(crate) fn is_reaped(&self) -> bool {
+        self.waitable.is_none()
+    }
+
+    /// Resolves when the process has ended. It is not reaped by that.
+    pub(crate) async fn ended(&self) {
+        while !has_ended(self.pid) {
+            match &self.end {
+                // An error would be of the runtime, which has gone then.
+                Some(end) => drop(end.readable().await),
+                None => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// Sends a signal to the whole group, unless the process has been reaped.
+    pub(super) fn signal_group(&self, signal: Signal) {
+        if !self.is_reaped() {
+            // A group that has gone by itself is what we want.
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// Takes the status of a process that has ended.
+    pub(super) fn reap(&mut self) -> std::io::Result<ExitStatus> {
+        let reaped = waitpid(Some(self.pid), WaitOptions::NOHANG);
+        self.waitable = None;
+        let (_, status) = reaped?.ok_or(Errno::CHILD)?;
+        Ok(ExitStatus::from_raw(status.as_raw()))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(waitable) = self.waitable.take() {
+            let _ = kill_process_group(self.pid, Signal::KILL);
+            left().push((self.pid, waitable));
+            reap_left();
+        }
+    }
+}
+
+pub(super) fn number_of(started: &std::process::Child) -> Pid {
+    let number = i32::try_from(started.id()).ok().and_then(Pid::from_raw);
+    number.expect("the system's process numbers are positive and of 31 bits")
+}
+
+fn watched(end: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is a valid descriptor, and nobody closes or replaces it within the
+    // `AsyncFd`.
+    unsafe { AsyncFd::register_with_interest(end, Interest::READABLE) }.ok()
+}
+
+/// Whether a child of ours has ended, or is not ours to wait for.
+pub(super) fn has_ended(pid: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(waitid(WaitId::Pid(pid), look), Ok(None) | Err(Errno::INTR))
+}
+
+fn left() -> std::sync::MutexGuard<'static, Vec<(Pid, Waitable)>> {
+    LEFT.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reap_left() {
+    left().retain(|(pid, _)| matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None)));
+}
