@@ -8,6 +8,8 @@ mod dictionary;
 mod failure;
 mod heap;
 mod keys;
+mod large;
+mod low;
 mod matches;
 mod native;
 mod natives;
