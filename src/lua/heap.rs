@@ -15,7 +15,6 @@
 //! so that any freed block of as many units can stand for any other.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ops::Deref;
@@ -23,6 +22,7 @@ use std::ptr;
 
 use mlua::{Lua, ffi};
 
+use super::large::Large;
 use super::slabs::{LARGEST, Slabs, UNIT};
 
 /// With more bytes that wait, slabs are given back before a new one is taken.
@@ -44,8 +44,8 @@ struct Heap {
     limit: usize,
     /// With more bytes used the collector is woken: by itself it may sleep until the limit.
     wake_at: usize,
-    /// Bytes of the blocks that are too large for slabs.
-    large: usize,
+    /// The blocks that are too large for slabs.
+    large: Large,
     slabs: Slabs,
     /// With fewer bytes that wait it is too early to look for slabs again.
     trim_from: usize,
@@ -57,10 +57,6 @@ fn whole(size: usize) -> usize {
     if size <= LARGEST { size.next_multiple_of(UNIT) } else { size }
 }
 
-fn layout(size: usize) -> Option<Layout> {
-    Layout::from_size_align(size, UNIT).ok()
-}
-
 impl Heap {
     fn new() -> Heap {
         Heap {
@@ -68,7 +64,7 @@ impl Heap {
             used: 0,
             limit: usize::MAX,
             wake_at: usize::MAX,
-            large: 0,
+            large: Large::new(),
             slabs: Slabs::new(),
             trim_from: 0,
         }
@@ -94,12 +90,8 @@ impl Heap {
     unsafe fn take(&mut self, size: usize) -> *mut u8 {
         if size > LARGEST {
             self.make_room(size);
-            // SAFETY: no block has the size 0.
-            let block = layout(size).map_or(ptr::null_mut(), |layout| unsafe { alloc(layout) });
-            if !block.is_null() {
-                self.large += size;
-            }
-            return block;
+            // SAFETY: the size is not 0.
+            return unsafe { self.large.take(size) };
         }
         self.slabs.take(size).unwrap_or_else(|| self.take_from_new(size))
     }
@@ -119,15 +111,14 @@ impl Heap {
     unsafe fn give(&mut self, block: *mut u8, size: usize) {
         if size <= LARGEST {
             self.slabs.give(block, size);
-        } else if let Some(layout) = layout(size) {
-            // SAFETY: the block was allocated with this layout.
-            unsafe { dealloc(block, layout) };
-            self.large -= size;
+        } else {
+            // SAFETY: it was taken from there, with this size.
+            unsafe { self.large.give(block, size) };
         }
     }
 
     fn held(&self) -> usize {
-        self.large + self.slabs.bytes()
+        self.large.bytes() + self.slabs.bytes()
     }
 
     /// Gives back what waits where so many bytes more would be too much.
@@ -152,15 +143,8 @@ impl Heap {
         }
         if old > LARGEST && new > LARGEST {
             self.make_room(new.saturating_sub(old));
-            let (Some(old_layout), Some(_)) = (layout(old), layout(new)) else {
-                return ptr::null_mut();
-            };
-            // SAFETY: the block was allocated with this layout, and the new one is valid.
-            let to = unsafe { realloc(block, old_layout, new) };
-            if !to.is_null() {
-                self.large = self.large - old + new;
-            }
-            return to;
+            // SAFETY: it was taken from there, with this size.
+            return unsafe { self.large.resize(block, old, new) };
         }
         // SAFETY: two blocks of at least so many bytes; the old one is not used any more.
         unsafe {

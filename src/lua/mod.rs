@@ -9,6 +9,8 @@ mod failure;
 mod heap;
 mod in_c;
 mod keys;
+mod large;
+mod low;
 mod matches;
 mod native;
 mod natives;

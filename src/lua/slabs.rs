@@ -15,6 +15,8 @@
 
 use std::ptr;
 
+use super::low;
+
 /// Blocks are multiples of this, at such addresses.
 pub(super) const UNIT: usize = 16;
 
@@ -174,34 +176,22 @@ fn prefetch(block: *const u8) {
     let _ = block;
 }
 
-/// Fresh memory of a whole number of pages, or nothing. A huge page begins at a multiple of its
-/// size, so twice as much is taken for it, and what is too much given back.
+/// Fresh memory for a slab, or nothing. A huge page begins at a multiple of its size, so twice as
+/// much is taken for it, and what is too much given back.
 fn map(size: usize) -> Option<*mut u8> {
-    let is_huge = size == SLAB_BYTES.1;
-    let mapped = if is_huge { 2 * size } else { size };
-    // SAFETY: a new mapping that overlaps nothing, cut down to a part of it; advice changes no bytes.
+    if size != SLAB_BYTES.1 {
+        return low::map(size, low::END);
+    }
+    let at = low::map(2 * size, low::END)?;
+    let before = at.align_offset(size);
+    // SAFETY: the mapping is twice as large as a slab, and a part of it is left. Advice changes no
+    // bytes.
     unsafe {
-        let at = libc::mmap(
-            ptr::null_mut(),
-            mapped,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        if at == libc::MAP_FAILED {
-            return None;
-        }
-        let at = at.cast::<u8>();
-        if !is_huge {
-            return Some(at);
-        }
-        let before = at.align_offset(size);
         let start = at.add(before);
         if before > 0 {
-            libc::munmap(at.cast(), before);
+            low::unmap(at, before);
         }
-        libc::munmap(start.add(size).cast(), size - before);
+        low::unmap(start.add(size), size - before);
         #[cfg(target_os = "linux")]
         libc::madvise(start.cast(), size, libc::MADV_HUGEPAGE);
         Some(start)
@@ -210,7 +200,7 @@ fn map(size: usize) -> Option<*mut u8> {
 
 fn unmap(slab: &Slab) {
     // SAFETY: a mapping of our own, of which nothing is in use.
-    unsafe { libc::munmap(slab.start.cast(), slab.size) };
+    unsafe { low::unmap(slab.start, slab.size) };
 }
 
 impl Drop for Slabs {

@@ -18,10 +18,16 @@ use crate::worker::{Home, serve};
 /// The name under which the engine starts a worker.
 pub(crate) const ARGV0: &str = "gleamflow-worker";
 
-/// The loader calls this before `main`, in every program that links the library.
+/// What the C library calls before `main`: only glibc passes the program's arguments.
+#[cfg(target_env = "gnu")]
+type Start = extern "C" fn(i32, *const *const u8, *const *const u8);
+#[cfg(not(target_env = "gnu"))]
+type Start = extern "C" fn();
+
+/// Called before `main`, in every program that links the library.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static START: extern "C" fn(i32, *const *const u8, *const *const u8) = start;
+static START: Start = start;
 
 /// Called where workers are started, so that the linker keeps `START`.
 pub(crate) fn keep_linked() {
@@ -39,6 +45,7 @@ pub(crate) fn named_program() -> Option<PathBuf> {
     std::env::var_os("GLEAMFLOW_WORKER").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+#[cfg(target_env = "gnu")]
 extern "C" fn start(count: i32, arguments: *const *const u8, _environment: *const *const u8) {
     if count != 1 || arguments.is_null() {
         return;
@@ -46,9 +53,37 @@ extern "C" fn start(count: i32, arguments: *const *const u8, _environment: *cons
     // SAFETY: the loader passes `count` arguments as NUL-ended strings, which live as long as the
     // process; the first is there because `count` is 1.
     let name = unsafe { std::ffi::CStr::from_ptr((*arguments).cast()) };
-    if name.to_bytes() != ARGV0.as_bytes() {
-        return;
+    if name.to_bytes() == ARGV0.as_bytes() {
+        start_named();
     }
+}
+
+#[cfg(not(target_env = "gnu"))]
+extern "C" fn start() {
+    if own_command_line().is_some_and(|line| is_of_worker(&line)) {
+        start_named();
+    }
+}
+
+/// As much of our command line as tells whose it is, from the kernel: a program with many arguments
+/// does not wait for them.
+#[cfg(any(test, not(target_env = "gnu")))]
+fn own_command_line() -> Option<Vec<u8>> {
+    use std::io::Read;
+    let mut line = Vec::new();
+    let file = std::fs::File::open("/proc/self/cmdline").ok()?;
+    file.take(ARGV0.len() as u64 + 2).read_to_end(&mut line).ok()?;
+    Some(line)
+}
+
+/// Whether these arguments, each with a NUL behind it, are the worker's name and no other.
+#[cfg(any(test, not(target_env = "gnu")))]
+fn is_of_worker(command_line: &[u8]) -> bool {
+    command_line.strip_suffix(b"\0") == Some(ARGV0.as_bytes())
+}
+
+/// The process has a worker's name.
+fn start_named() {
     if !is_ours() {
         // The program that has started us may have ended before we could look at it. Then nobody
         // wants a worker, and least of all a second `main`.
@@ -124,4 +159,30 @@ fn replace(number: i32, source: BorrowedFd<'_>) -> Option<()> {
     // forgotten, never closed.
     let mut target = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
     rustix::io::dup2(source, &mut target).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_arguments_are_passed_the_kernel_tells_the_name() {
+        let own = own_command_line().expect("the kernel tells it");
+        let name = std::env::args().next().expect("a test has a name");
+        let start = &name.as_bytes()[..name.len().min(own.len())];
+        assert!(own.starts_with(start), "{}", String::from_utf8_lossy(&own));
+        assert!(!is_of_worker(&own));
+
+        assert!(is_of_worker(b"gleamflow-worker\0"));
+        for other in [
+            &b""[..],
+            b"gleamflow-worker",
+            b"gleamflow-worker\0x",
+            b"gleamflow-worker\0\0",
+            b"gleamflow-worker2\0",
+            b"/bin/gleamflow-worker\0",
+        ] {
+            assert!(!is_of_worker(other), "{}", String::from_utf8_lossy(other));
+        }
+    }
 }
