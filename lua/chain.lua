@@ -1,6 +1,6 @@
 --- chain: builds the loops of a VM's segments once, and starts each task.
 -- In: from Rust, the segments: a head, steps and a tail with their compiled chunks. Out:
--- begin(seed), push(i), finish(i), each true or false with `state.failure` set.
+-- begin(high, low), push(i), finish(i), each true or false with `state.failure` set.
 -- Loops live as long as the VM, so that their traces do; the user's functions are made again for
 -- each task and set into them.
 
@@ -9,6 +9,7 @@ local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
 local build = require("gleamflow.segment").build
 local patterns = require("gleamflow.patterns")
+local random = require("gleamflow.random")
 local jit_util = require("jit.util")
 
 local type, ipairs, xpcall, pcall, rawget = type, ipairs, xpcall, pcall, rawget
@@ -77,7 +78,11 @@ function M.build(setup, template)
 	for i, segment in ipairs(setup.segments) do
 		build_segment(i, segment, template)
 	end
+	for _, code in ipairs(shared) do
+		random.know(code.id, code.seed_high, code.seed_low)
+	end
 	for _, code in ipairs(chunks) do
+		random.know(code.id, code.seed_high, code.seed_low)
 		make_polymorphic(code.chunk)
 	end
 end
@@ -90,9 +95,10 @@ local function callable(v)
 	return type(meta) == "table" and rawget(meta, "__call") ~= nil
 end
 
-local function begin(seed)
+local function begin(high, low)
 	local progress = state.progress
-	prelude.restore(seed)
+	prelude.restore()
+	random.begin(high, low)
 	for _, code in ipairs(shared) do
 		progress.step = code.id
 		code.chunk()
@@ -124,13 +130,13 @@ function M.release()
 		code.set(nil)
 	end
 	patterns.clear()
-	prelude.restore(0)
+	prelude.restore()
 end
 
-function M.begin(seed)
+function M.begin(high, low)
 	state.failure = nil
 	state.to = false
-	return guarded(begin, seed)
+	return guarded(begin, high, low)
 end
 
 --- `flush()` hands the rows in the port's out buffer on; false where the receiver failed.

@@ -1,5 +1,5 @@
 --- prelude: the globals of user code, and how they become fresh for each task.
--- In: nothing. Out: restore(seed). The only file that sets globals. Tables keep their identity
+-- In: nothing. Out: restore(). The only file that sets globals. Tables keep their identity
 -- from task to task, because compiled traces are bound to it; only their contents are restored.
 
 local native = require("gleamflow.native")
@@ -9,6 +9,7 @@ local rows = require("gleamflow.rows")
 local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
 local patterns = require("gleamflow.patterns")
+local random = require("gleamflow.random")
 local ffi = require("ffi")
 
 local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
@@ -116,6 +117,7 @@ rawset(G, "collectgarbage", function(...)
 	collector_touched = true
 	return collectgarbage(...)
 end)
+math.random, math.randomseed = random.random, random.seed
 function os.exit()
 	error("os.exit is not available in a step", 2)
 end
@@ -140,11 +142,11 @@ save(G)
 save(debug_getmetatable(""))
 save(debug_getmetatable(io.stdout))
 
-local randomseed, setlocale = math.randomseed, os.setlocale
+local setlocale = os.setlocale
 local output, input, stdout, stdin = io.output, io.input, io.stdout, io.stdin
 
 --- Makes the environment what it was when the VM was made.
-function M.restore(seed)
+function M.restore()
 	for t, was in next, saved do
 		local contents = was.contents
 		for k in next, t do
@@ -168,7 +170,6 @@ function M.restore(seed)
 	setlocale("C")
 	output(stdout)
 	input(stdin)
-	randomseed(seed)
 end
 
 return M

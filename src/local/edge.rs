@@ -5,48 +5,63 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use crate::error::{Failure, StepId};
 use crate::local::block::{Block, Item};
-use crate::local::spool::{Meter, Spool};
+use crate::local::spool::{Meter, Room, Spool};
 
 /// The queues of a stage's output: one for each partition and reader.
 pub(crate) struct Edge {
-    /// By partition, then by reader.
-    queues: Vec<Vec<Arc<Spool>>>,
-    room: Arc<Notify>,
+    partitions: Vec<Partition>,
     step: StepId,
 }
 
+struct Partition {
+    /// By reader.
+    queues: Vec<Arc<Spool>>,
+    room: Arc<Room>,
+}
+
 impl Edge {
-    /// `step` is named where a queue fails.
-    pub(crate) fn new(partitions: u32, readers: u32, meter: &Arc<Meter>, step: StepId) -> Edge {
-        let room = Arc::new(Notify::new());
-        let queue = |_| Spool::new(meter.clone(), room.clone());
-        let queues = (0..partitions).map(|_| (0..readers).map(queue).collect()).collect();
-        Edge { queues, room, step }
+    /// `apart`: each partition has a writer of its own. `step` is named where a queue fails.
+    pub(crate) fn new(
+        partitions: u32,
+        apart: bool,
+        readers: u32,
+        meter: &Arc<Meter>,
+        step: StepId,
+    ) -> Edge {
+        let shared = Arc::new(Room::default());
+        let partition = |_| {
+            let room = if apart { Arc::default() } else { shared.clone() };
+            let queue = |_| Spool::new(meter.clone(), room.clone());
+            Partition { queues: (0..readers).map(queue).collect(), room: room.clone() }
+        };
+        Edge { partitions: (0..partitions).map(partition).collect(), step }
     }
 
-    /// The writing end of all partitions.
+    /// The writing end of all partitions, if they are not apart.
     pub(crate) fn writer(&self) -> Writer {
-        Writer { queues: self.queues.clone(), room: self.room.clone(), first: 0, step: self.step }
+        let queues = self.partitions.iter().map(|partition| partition.queues.clone()).collect();
+        let room = self.partitions[0].room.clone();
+        Writer { queues, room, first: 0, step: self.step }
     }
 
-    /// The writing end of one partition.
+    /// The writing end of one partition, if they are apart.
     pub(crate) fn partition_writer(&self, partition: u32) -> Writer {
-        let queues = vec![self.queues[partition as usize].clone()];
-        Writer { queues, room: self.room.clone(), first: partition, step: self.step }
+        let Partition { queues, room } = &self.partitions[partition as usize];
+        let (queues, room) = (vec![queues.clone()], room.clone());
+        Writer { queues, room, first: partition, step: self.step }
     }
 
     /// The reading end of one partition.
     pub(crate) fn partition_reader(&self, reader: u32, partition: u32) -> Reader {
-        Reader::new(vec![self.queues[partition as usize][reader as usize].clone()])
+        Reader::new(vec![self.partitions[partition as usize].queues[reader as usize].clone()])
     }
 
     /// The reading end of all partitions, one after another.
     pub(crate) fn reader(&self, reader: u32) -> Reader {
-        Reader::new(self.queues.iter().map(|readers| readers[reader as usize].clone()).collect())
+        let queue = |partition: &Partition| partition.queues[reader as usize].clone();
+        Reader::new(self.partitions.iter().map(queue).collect())
     }
 }
 
@@ -68,8 +83,9 @@ impl From<Gone> for Stop {
 
 /// Where a stage puts its rows.
 pub(crate) struct Writer {
+    /// By partition, then by reader.
     queues: Vec<Vec<Arc<Spool>>>,
-    room: Arc<Notify>,
+    room: Arc<Room>,
     first: u32,
     step: StepId,
 }
@@ -89,17 +105,11 @@ impl Writer {
 
     async fn room(&self) -> Result<(), Gone> {
         loop {
-            let room = self.room.notified();
-            let mut gone = true;
-            let mut hungry = false;
-            for queue in self.queues.iter().flatten() {
-                gone &= queue.is_closed();
-                hungry |= !queue.is_closed() && !queue.is_full();
-            }
-            match (gone, hungry) {
+            let taken = self.room.taken();
+            match (self.room.is_gone(), self.room.is_hungry()) {
                 (true, _) => return Err(Gone),
                 (_, true) => return Ok(()),
-                _ => room.await,
+                _ => taken.await,
             }
         }
     }
@@ -107,11 +117,11 @@ impl Writer {
     /// Resolves when no reader is left.
     pub(crate) async fn gone(&self) {
         loop {
-            let room = self.room.notified();
-            if self.queues.iter().flatten().all(|queue| queue.is_closed()) {
+            let taken = self.room.taken();
+            if self.room.is_gone() {
                 return;
             }
-            room.await;
+            taken.await;
         }
     }
 

@@ -161,7 +161,7 @@ impl Link {
     ) -> Task {
         let number = self.next_task.fetch_add(1, Ordering::Relaxed);
         let inbox = Arc::new(Inbox {
-            spool: Spool::new(meter.clone(), Arc::new(Notify::new())),
+            spool: Spool::new(meter.clone(), Arc::default()),
             warnings: warnings.clone(),
             window: Semaphore::new(WINDOW),
             finished: AtomicBool::new(false),

@@ -69,7 +69,7 @@ impl PerRow {
                     let first = running.pop_front().expect("there is at least one worker");
                     pass_on(first, out, self.partition).await?;
                 }
-                let edge = Edge::new(1, 1, &self.run.meter, step);
+                let edge = Edge::new(1, false, 1, &self.run.meter, step);
                 running.push_back(edge.reader(0));
                 let (this, row) = (self.clone(), arguments(&row));
                 commands.spawn(async move {

@@ -72,9 +72,36 @@ pub(crate) struct Spool {
     inner: Mutex<Inner>,
     /// An item has come.
     ready: Notify,
-    /// Something has been taken; shared by all queues that one writer fills.
-    room: Arc<Notify>,
+    room: Arc<Room>,
     closed: AtomicBool,
+}
+
+/// What the queues that one writer fills have in common: whether it is to wait. Counted, because a
+/// writer may fill thousands of queues and asks at each block.
+#[derive(Default)]
+pub(crate) struct Room {
+    /// Something has been taken from one of them.
+    taken: Notify,
+    /// Queues whose reader has not gone, and those of them that are full.
+    open: AtomicUsize,
+    full: AtomicUsize,
+}
+
+impl Room {
+    /// Resolves when something is taken from one of the queues; made before they are looked at.
+    pub(crate) fn taken(&self) -> impl Future<Output = ()> + '_ {
+        self.taken.notified()
+    }
+
+    /// Whether no reader is left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether a reader has little left to do.
+    pub(crate) fn is_hungry(&self) -> bool {
+        self.open.load(Ordering::Acquire) > self.full.load(Ordering::Acquire)
+    }
 }
 
 #[derive(Default)]
@@ -82,6 +109,8 @@ struct Inner {
     queue: VecDeque<Queued>,
     /// Bytes in the queue, on disk or not.
     bytes: usize,
+    /// Whether it counts as full in [`Room`].
+    full: bool,
     disk: Option<Disk>,
 }
 
@@ -103,7 +132,8 @@ struct Disk {
 }
 
 impl Spool {
-    pub(crate) fn new(meter: Arc<Meter>, room: Arc<Notify>) -> Arc<Spool> {
+    pub(crate) fn new(meter: Arc<Meter>, room: Arc<Room>) -> Arc<Spool> {
+        room.open.fetch_add(1, Ordering::Release);
         Arc::new(Spool {
             meter,
             inner: Mutex::default(),
@@ -124,6 +154,7 @@ impl Spool {
             Item::Block(block) => self.push_block(&mut inner, block)?,
             other => inner.queue.push_back(Queued::Here(other)),
         }
+        self.count_full(&mut inner);
         drop(inner);
         self.ready.notify_one();
         Ok(())
@@ -213,8 +244,9 @@ impl Spool {
                 }
             }
         };
+        self.count_full(&mut inner);
         drop(inner);
-        self.room.notify_waiters();
+        self.room.taken.notify_waiters();
         Some(item)
     }
 
@@ -247,11 +279,11 @@ impl Spool {
     /// Resolves when the reader has little left to do, or has gone.
     pub(crate) async fn room(&self) {
         loop {
-            let room = self.room.notified();
+            let taken = self.room.taken();
             if !self.is_full() {
                 return;
             }
-            room.await;
+            taken.await;
         }
     }
 
@@ -267,7 +299,9 @@ impl Spool {
     /// The reader wants no more: drops what waits.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
-        self.closed.store(true, Ordering::Release);
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.room.open.fetch_sub(1, Ordering::Release);
+        }
         for queued in inner.queue.drain(..) {
             if let Queued::Here(Item::Block(block)) = queued {
                 self.meter.give_back(block.bytes.len());
@@ -275,8 +309,19 @@ impl Spool {
         }
         inner.bytes = 0;
         inner.disk = None;
+        self.count_full(&mut inner);
         drop(inner);
-        self.room.notify_waiters();
+        self.room.taken.notify_waiters();
+    }
+
+    fn count_full(&self, inner: &mut Inner) {
+        let full = inner.bytes > ROOM_BYTES;
+        match (inner.full, full) {
+            (false, true) => self.room.full.fetch_add(1, Ordering::Release),
+            (true, false) => self.room.full.fetch_sub(1, Ordering::Release),
+            _ => return,
+        };
+        inner.full = full;
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -22,7 +22,7 @@ use crate::local::shell::ShellStage;
 use crate::local::steps::{Feed, run_deal, run_feed, run_slice};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Form, Input, Plan, RowKind, Slice, Source, StageId, Work};
+use crate::plan::stage::{Form, Input, Plan, RowKind, Slice, Source, Stage, StageId, Work};
 use crate::source::paths::expand;
 use crate::source::split::{needs_sequential, plan_splits};
 use crate::worker;
@@ -233,7 +233,9 @@ fn start_drivers(
     let edges: Vec<Edge> = stages
         .iter()
         .zip(run.plan.readers())
-        .map(|(stage, readers)| Edge::new(stage.partitions, readers, &run.meter, stage.step))
+        .map(|(stage, readers)| {
+            Edge::new(stage.partitions, is_apart(stage), readers, &run.meter, stage.step)
+        })
         .collect();
     let mut readers_given = vec![0; stages.len()];
     let mut sorted: HashMap<StageId, oneshot::Receiver<Sorted>> = HashMap::new();
@@ -256,7 +258,7 @@ fn start_drivers(
         let partitions = || -> Vec<(u32, Reader, Writer)> {
             let out = |partition| edges[id].partition_writer(partition);
             match inputs[..] {
-                [(input, number)] if stage.keeps_partitions() && stage.partitions > 1 => (0..stage
+                [(input, number)] if is_apart(stage) => (0..stage
                     .partitions)
                     .map(|one| (one, edges[input].partition_reader(number, one), out(one)))
                     .collect(),
@@ -296,7 +298,7 @@ fn start_drivers(
                 let from = take_sorted(&mut sorted, &inputs);
                 drivers.rows.spawn(async move { run_merge(&run, id, from, out).await });
             }
-            Work::Chain(_) if stage.keeps_partitions() && stage.partitions > 1 => {
+            Work::Chain(_) if is_apart(stage) => {
                 let partitions = partitions();
                 drivers.rows.spawn(async move { run_partitions(&run, id, partitions).await });
             }
@@ -340,6 +342,11 @@ fn start_drivers(
     }
 }
 
+/// Whether each partition has a driver of its own.
+fn is_apart(stage: &Stage) -> bool {
+    stage.keeps_partitions() && stage.partitions > 1
+}
+
 /// What the stages that a merge reads will have made.
 fn take_sorted(
     sorted: &mut HashMap<StageId, oneshot::Receiver<Sorted>>,
@@ -360,7 +367,7 @@ fn task_source(
     match opened {
         Some(Opened::Inputs(inputs)) => TaskSource::Inputs(inputs),
         Some(Opened::Feed(feed)) => {
-            let edge = Edge::new(1, 1, &run.meter, run.plan.stages[stage].step);
+            let edge = Edge::new(1, false, 1, &run.meter, run.plan.stages[stage].step);
             let (run, out) = (run.clone(), edge.writer());
             drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
             TaskSource::Blocks(edge.reader(0))

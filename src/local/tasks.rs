@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::error::Failure;
@@ -180,7 +180,7 @@ impl Opener<'_> {
     /// Opens a task that is fed from a queue.
     async fn open_fed(&mut self) -> Result<Arc<Spool>, Failure> {
         let task = self.open(TaskInput::Blocks).await?;
-        let feed = Spool::new(self.run.meter.clone(), Arc::new(Notify::new()));
+        let feed = Spool::new(self.run.meter.clone(), Arc::default());
         let queue = feed.clone();
         self.feeders.spawn(async move {
             while let Item::Block(block) = queue.pop().await {

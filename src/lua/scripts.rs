@@ -32,6 +32,7 @@ scripts!(
     "pairs",
     "patterns",
     "prelude",
+    "random",
     "receiver",
     "remake",
     "rows",
@@ -54,7 +55,7 @@ scripts!(
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
     "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "remake", "shapes", "lists", "words", "line", "pairs", "prelude", "segment", "chain",
+    "remake", "shapes", "lists", "words", "line", "pairs", "random", "prelude", "segment", "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

@@ -139,7 +139,15 @@ fn entry(lua: &Lua, code: &Code, chunk: Function) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     table.set("id", code.step)?;
     table.set("chunk", chunk)?;
+    let [high, low] = halves(code.seed);
+    table.set("seed_high", high)?;
+    table.set("seed_low", low)?;
     Ok(table)
+}
+
+/// A seed as Lua takes it: its halves, which its numbers can hold.
+pub(super) fn halves(seed: u64) -> [u32; 2] {
+    [(seed >> 32) as u32, seed as u32]
 }
 
 fn step(lua: &Lua, code: &Code) -> Result<Table, Failure> {

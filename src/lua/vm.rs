@@ -15,7 +15,7 @@ use super::heap::State;
 use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
 use super::port::Port;
-use super::setup::{Modules, Warnings, setup};
+use super::setup::{Modules, Warnings, halves, setup};
 use super::slabs::TIGHT_BYTES;
 use super::tally::Tally;
 use super::words::Words;
@@ -118,8 +118,8 @@ impl Vm {
         }
         self.release();
         let _busy = self.progress.enter();
-        // A double's 53 bits are what LuaJIT's generator takes.
-        let result = self.begin.call::<bool>((seed >> 11) as f64);
+        let [high, low] = halves(seed);
+        let result = self.begin.call::<bool>((high, low));
         self.settle(result, None, None).map_err(|failed| failed.failure)
     }
 

@@ -360,6 +360,7 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Flow;
 
     #[test]
     fn a_run_that_goes_without_its_end_is_an_error_of_the_stream() {
