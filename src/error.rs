@@ -150,6 +150,35 @@ impl Failure {
     }
 }
 
+/// What the user should know of a run that goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    pub step: Option<StepId>,
+    /// Said once in a run for each step.
+    pub message: String,
+    /// The row that was the first to give cause, as a person would read it.
+    pub row: Option<String>,
+    pub hint: Option<String>,
+    /// Also shown to a person at a terminal, for whom the run would otherwise stand still.
+    pub urgent: bool,
+}
+
+impl Warning {
+    pub(crate) fn new(message: impl Into<String>) -> Warning {
+        Warning { step: None, message: message.into(), row: None, hint: None, urgent: false }
+    }
+
+    pub(crate) fn at_step(mut self, step: StepId) -> Warning {
+        self.step.get_or_insert(step);
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Warning {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
 /// A failure inside a block of rows: also which row it was.
 #[derive(Clone, Debug)]
 pub(crate) struct Failed {

@@ -21,6 +21,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::local::block::{Block, Item};
 use crate::local::buffers::Buffers;
 use crate::local::spool::{Meter, Spool};
+use crate::local::warnings::Warnings;
 use crate::plan::stage::RowKind;
 use crate::process::end_group;
 use crate::row::block::{HEADER_BYTES, Header, Kind};
@@ -60,6 +61,7 @@ pub(crate) struct Link {
 /// What has come back for one task.
 pub(crate) struct Inbox {
     pub spool: Arc<Spool>,
+    warnings: Arc<Warnings>,
     window: Semaphore,
     finished: AtomicBool,
 }
@@ -145,10 +147,16 @@ impl Link {
     }
 
     /// Starts a task and returns the handle through which it is fed and read.
-    pub(crate) fn open_task(self: &Arc<Link>, spec: &TaskSpec, meter: &Arc<Meter>) -> Task {
+    pub(crate) fn open_task(
+        self: &Arc<Link>,
+        spec: &TaskSpec,
+        meter: &Arc<Meter>,
+        warnings: &Arc<Warnings>,
+    ) -> Task {
         let number = self.next_task.fetch_add(1, Ordering::Relaxed);
         let inbox = Arc::new(Inbox {
             spool: Spool::new(meter.clone(), Arc::new(Notify::new())),
+            warnings: warnings.clone(),
             window: Semaphore::new(WINDOW),
             finished: AtomicBool::new(false),
         });
@@ -225,6 +233,11 @@ impl Link {
             Kind::Text => RowKind::Text,
             Kind::Ack => {
                 inbox.window.add_permits(1);
+                return Ok(());
+            }
+            Kind::Warning => {
+                let warning = rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+                inbox.warnings.add(warning);
                 return Ok(());
             }
             Kind::Closed => {

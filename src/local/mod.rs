@@ -22,6 +22,7 @@ mod spool;
 mod start;
 mod steps;
 mod tasks;
+mod warnings;
 
 pub(crate) use run::Message;
 pub(crate) use start::{Running, plan, start};

@@ -21,6 +21,7 @@ use crate::local::link::Task;
 use crate::local::pool::Lease;
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
+use crate::local::warnings::Warnings;
 use crate::plan::stage::{Plan, StageId};
 use crate::row::block::Kind;
 use crate::worker::runs::{self, RunInput};
@@ -43,6 +44,7 @@ pub(crate) struct Run {
     pub plan: Plan,
     pub settings: Resolved,
     pub meter: Arc<Meter>,
+    pub warnings: Arc<Warnings>,
     pub buffers: Buffers,
     pub cancel: CancellationToken,
     pub messages: mpsc::Sender<Message>,
@@ -60,10 +62,12 @@ impl Run {
     pub(crate) fn new(plan: Plan, settings: Resolved, messages: mpsc::Sender<Message>) -> Arc<Run> {
         let block_bytes = settings.limits.block_bytes;
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
+        let warnings = Arc::new(Warnings::new(plan.origins.clone()));
         Arc::new(Run {
             plan,
             settings,
             meter: Arc::new(meter),
+            warnings,
             buffers: Buffers::default(),
             cancel: CancellationToken::new(),
             messages,
@@ -101,7 +105,7 @@ impl Run {
         if let TaskInput::Merge { runs, .. } | TaskInput::MergeRuns { runs, .. } = &spec.input {
             self.send_run_files(member, runs)?;
         }
-        Ok(member.lease.link.open_task(spec, &self.meter))
+        Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings))
     }
 
     fn hire(self: &Arc<Run>, team: &mut Vec<Member>) -> Result<(), Failure> {

@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Closed = 36,
     /// Worker to engine: ready for work.
     Hello = 35,
+    /// Worker to engine: something about a task that goes on; the payload is a `Warning`.
+    Warning = 37,
 }
 
 impl Kind {
@@ -55,7 +57,7 @@ impl Kind {
         use Kind::*;
         [
             Frames, Lines, Columns, Text, Setup, Open, Read, End, Close, Release, File, Ack, Done,
-            Failed, Closed, Hello,
+            Failed, Closed, Hello, Warning,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)

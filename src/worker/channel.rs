@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
+use crate::error::Warning;
 use crate::row::block::{HEADER_BYTES, Header, Kind};
 
 /// Where blocks come from.
@@ -84,6 +85,12 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(pipe: OwnedFd) -> Output {
         Output { pipe: Arc::new(Mutex::new(File::from(pipe))) }
+    }
+
+    /// Tells the engine, while the task goes on; it must not have ended.
+    pub(crate) fn warn(&self, task: u32, warning: &Warning) -> io::Result<()> {
+        let payload = rmp_serde::to_vec(warning).expect("a warning is plain data");
+        self.send(Kind::Warning, task, 0, 0, &payload)
     }
 
     /// Writes one block whole.

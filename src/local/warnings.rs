@@ -1,0 +1,49 @@
+//! What a run has to say while it goes on: to `tracing`, and in need to a person at a terminal.
+//!
+//! A newcomer's trap: which task warns first is chance, and rows are of that task. So a warning is
+//! told from another by its step and its message, which must name no row.
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use crate::error::{Origin, StepId, Warning};
+
+/// The warnings of one run.
+pub(crate) struct Warnings {
+    origins: Vec<Origin>,
+    said: Mutex<HashSet<(Option<StepId>, String)>>,
+}
+
+impl Warnings {
+    pub(crate) fn new(origins: Vec<Origin>) -> Warnings {
+        Warnings { origins, said: Mutex::default() }
+    }
+
+    /// Passes a warning on, unless it was said before.
+    pub(crate) fn add(&self, warning: Warning) {
+        let key = (warning.step, warning.message.clone());
+        if !self.said.lock().expect("no code panics while it holds the warnings").insert(key) {
+            return;
+        }
+        let text = self.text(&warning);
+        tracing::warn!("{text}");
+        if warning.urgent && std::io::stderr().is_terminal() {
+            eprintln!("gleamflow: {}", text.replace("\n\n", "; "));
+        }
+    }
+
+    /// As an error would name it, in one line but for the hint.
+    fn text(&self, warning: &Warning) -> String {
+        let origin = warning.step.and_then(|step| self.origins.get(step as usize));
+        let mut text = origin.map_or_else(String::new, |origin| format!("{origin}: "));
+        text.push_str(&warning.message);
+        if let Some(row) = &warning.row {
+            text.push_str(&format!(", on {row}"));
+        }
+        if let Some(hint) = &warning.hint {
+            text.push_str(&format!("\n\nhint: {hint}"));
+        }
+        text
+    }
+}
