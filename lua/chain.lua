@@ -8,6 +8,7 @@ local prelude = require("gleamflow.prelude")
 local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
 local native = require("gleamflow.native")
+local addresses = require("gleamflow.addresses")
 local patterns = require("gleamflow.patterns")
 local jit_util = require("jit.util")
 
@@ -64,6 +65,7 @@ end
 
 local function build_segment(index, segment, template)
 	local port = native.port(segment.port)
+	addresses.watch(port)
 	local send = flusher(index)
 	local frames = template("tails/frames").new(port, send)
 	local run, end_tail = frames.run, nothing
@@ -130,7 +132,7 @@ local function build_segment(index, segment, template)
 	end
 	if may_count(segment) then
 		push, end_head, recognise =
-			template("heads/lines_tally").new(port, flat, push, tail.id, send, frames.pair)
+			template("heads/lines_tally").new(port, flat and steps[leading].id, push, tail.id, send, frames.pair)
 	end
 	for i, notice in ipairs(recognise) do
 		local code = own[i] or tail

@@ -4,6 +4,7 @@
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
+local addresses = require("gleamflow.addresses")
 local order = require("gleamflow.order")
 local state = require("gleamflow.state")
 
@@ -22,7 +23,7 @@ local INT_EXACT, UINT_EXACT = int64(9007199254740992), uint64(9007199254740992)
 local INT_LEAST = -INT_EXACT
 
 local MAX_DEPTH = 100
-local POINTER, TOO_LARGE, REFUSED = 2, 3, 4
+local TOO_LARGE, REFUSED = 3, 4
 
 local format = string.format
 
@@ -224,6 +225,19 @@ local function too_deep(column)
 	error(format("column %d is nested deeper than %d, or holds itself", column, MAX_DEPTH), 0)
 end
 
+-- A text that looks like an address: refused if user code has made it, else a text like others.
+local function put_doubtful(port, column, v)
+	if addresses.was_made(v) then
+		M.pointer_text(column, v)
+	end
+	port.addresses = 0
+	local status = put_string(port, v, #v)
+	port.addresses = 1
+	if status ~= 0 then
+		M.too_large()
+	end
+end
+
 local put
 
 local function put_table(port, column, t, depth)
@@ -259,7 +273,7 @@ function put(port, column, v, depth)
 			if status == TOO_LARGE then
 				M.too_large()
 			end
-			M.pointer_text(column, v)
+			put_doubtful(port, column, v)
 		end
 	elseif kind == "number" then
 		put_number(port, v)
@@ -319,6 +333,6 @@ function M.copy(v, column, depth)
 	M.refuse(column, v, depth > 0)
 end
 
-M.POINTER, M.TOO_LARGE, M.REFUSED = POINTER, TOO_LARGE, REFUSED
+M.TOO_LARGE, M.REFUSED = TOO_LARGE, REFUSED
 
 return M

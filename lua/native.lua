@@ -14,6 +14,7 @@ typedef struct {
   uint32_t rows;
   uint32_t pending;
   uint32_t from, stop;
+  uint32_t addresses;
 } gleamflow_port;
 typedef struct gleamflow_key gleamflow_key;
 typedef struct {

@@ -1,5 +1,5 @@
 --- lines_tally: the loop over a block of text lines of which texts are counted: matches, or lines.
--- In: the port; whether there is a flat_map; the loop that calls the functions; the step of the
+-- In: the port; the step of the flat_map if there is one; the loop that calls the functions; the step of the
 -- combine, what hands on the full buffer, and pair(text, number), which writes a row. Out: push(),
 -- finish(), and what takes the functions of each task: flat_map's if there is one, map's, reduce's.
 -- Recognised, see `lua/shapes.lua`: `return line:gmatch(PATTERN)`, `return text, NUMBER` and
@@ -37,6 +37,7 @@ function M.new(port, flat, push_lines, id, send, pair)
 	end
 
 	local function count(compiled)
+		progress.step = flat or id
 		local last = tally_find(tally, compiled and compiled.pattern, port)
 		local at = tally_add(tally, port, 0)
 		while at < last do

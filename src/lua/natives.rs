@@ -52,7 +52,7 @@ natives! {
     fn row_s(port: *mut Port, s: *const u8, n: u32) -> u32 {
         // SAFETY: see the module's contract.
         let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
-        if !is_address(s) && let Some(status) = port.write(&[Value::Str(s)], s.len()) {
+        if !port.doubts(s) && let Some(status) = port.write(&[Value::Str(s)], s.len()) {
             return status;
         }
         port.begin();
@@ -79,7 +79,7 @@ natives! {
         let (port, s, t) = unsafe {
             (&mut *port, slice::from_raw_parts(s, n as usize), slice::from_raw_parts(t, m as usize))
         };
-        if !is_address(s) && !is_address(t)
+        if !port.doubts(s) && !port.doubts(t)
             && let Some(status) = port.write(&[Value::Str(s), Value::Str(t)], s.len() + t.len())
         {
             return status;
@@ -274,7 +274,7 @@ natives! {
         let (words, pattern, port) = unsafe { (&mut *words, &*pattern, &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        words.scan(pattern, block, ends, view != 0);
+        words.scan(pattern, block, ends, view != 0, &port.progress);
     }
     fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
         // SAFETY: see the module's contract.
@@ -288,7 +288,7 @@ natives! {
         let (tally, pattern, port) = unsafe { (&mut *tally, pattern.as_ref(), &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        tally.find(pattern, block, ends)
+        tally.find(pattern, block, ends, &port.progress)
     }
     fn tally_add(tally: *mut Tally, port: *const Port, from: u32) -> u32 {
         // SAFETY: see the module's contract.
@@ -318,7 +318,7 @@ natives! {
 impl Port {
     /// Puts out such a row, or says why not.
     pub(super) fn text_and_number(&mut self, s: &[u8], x: f64) -> u32 {
-        if !is_address(s)
+        if !self.doubts(s)
             && let Some(status) = self.write(&[Value::Str(s), number(x)], s.len())
         {
             return status;
@@ -342,7 +342,7 @@ impl Port {
         if !self.has_room(s.len()) {
             return TOO_LARGE;
         }
-        if is_address(s) {
+        if self.doubts(s) {
             return POINTER;
         }
         msgpack::put_text(&mut self.out, s);

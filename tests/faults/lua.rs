@@ -156,7 +156,7 @@ fn os_exit_is_an_error_of_the_step() {
     );
 }
 
-const TOO_LONG: &str = "the step took longer than 2s for one row\n\n\
+const TOO_LONG: &str = "the step took longer than 2s for one row\n  on \"bad\"\n\n\
      hint: `step_timeout` sets the limit; is there a loop without end?";
 
 #[test]
@@ -204,7 +204,41 @@ fn a_timeout_behind_slow_rows_is_still_a_timeout() {
             .split(20)
             .env("FAULT_STEP_TIMEOUT_MS", "1500")
             .run();
-        outcome.fails(&format!("HERE, map: {}", TOO_LONG.replace("2s", "1.5s")));
+        outcome.fails(&format!(
+            "HERE, map: {}",
+            TOO_LONG.replace("2s", "1.5s").replace("bad", "bad!")
+        ));
+    }
+}
+
+#[test]
+fn many_rows_that_one_call_looks_at_are_not_taken_for_a_slow_one() {
+    // All lines of the block are matched at the first one; each takes less than the limit.
+    let place = Place::with_input(format!("{}\n", "a".repeat(300)).repeat(600));
+    let all = "function(line) return line:gmatch('.-b') end";
+    for scenario in ["flat_map", "count"] {
+        let outcome = place
+            .program([scenario, &place.input(), all])
+            .env("FAULT_STEP_TIMEOUT_MS", "1000")
+            .run();
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{:?}", outcome.took);
+    }
+}
+
+#[test]
+fn the_slow_row_and_step_are_named_where_one_call_looks_at_many() {
+    let slow = "a".repeat(5000);
+    let place = Place::with_input(format!("quick\nab\n{slow}\nquick\n"));
+    let all = "function(line) return line:gmatch('.-.-.-.-.-b') end";
+    for scenario in ["flat_map", "count"] {
+        place
+            .program([scenario, &place.input(), all])
+            .env("FAULT_STEP_TIMEOUT_MS", "2000")
+            .run()
+            .fails(&format!(
+                "HERE, flat_map: {}",
+                TOO_LONG.replace("\"bad\"", &format!("\"{}…", &slow[..76]))
+            ));
     }
 }
 

@@ -21,6 +21,7 @@ fn main() -> Result<()> {
         ["flat_map", path, lua] => flat_map(path, lua),
         ["for_each", path, lua] => for_each(path, lua),
         ["filter", path, lua] => filter(path, lua),
+        ["count", path, lua] => count(path, lua),
         ["shared", path, code, lua] => shared(path, code, lua),
         ["reduce", path, lua, reducer] => reduce(path, lua, reducer),
         ["pipe", path, command] => pipe(path, command),
@@ -100,6 +101,12 @@ fn for_each(path: &str, lua: &str) -> Result<()> {
 
 fn filter(path: &str, lua: &str) -> Result<()> {
     flow().text_file(path).filter(lua).save_text_to(stdout(), "%s")
+}
+
+fn count(path: &str, lua: &str) -> Result<()> {
+    let words = flow().text_file(path).flat_map(lua);
+    let ones = words.map("function(word) return word, 1 end");
+    ones.reduce("function(x, y) return x + y end").save_text_to(stdout(), "%s=%s")
 }
 
 fn shared(path: &str, code: &str, lua: &str) -> Result<()> {
