@@ -4,6 +4,7 @@
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
+local addresses = require("gleamflow.addresses")
 local order = require("gleamflow.order")
 local state = require("gleamflow.state")
 
@@ -224,6 +225,19 @@ local function too_deep(column)
 	error(format("column %d is nested deeper than %d, or holds itself", column, MAX_DEPTH), 0)
 end
 
+-- A text that looks like an address: refused if user code has made it, else a text like others.
+local function put_doubtful(port, column, v)
+	if addresses.was_made(v) then
+		M.pointer_text(column, v)
+	end
+	port.addresses = 0
+	local status = put_string(port, v, #v)
+	port.addresses = 1
+	if status ~= 0 then
+		M.too_large()
+	end
+end
+
 local put
 
 local function put_table(port, column, t, depth)
@@ -259,7 +273,7 @@ function put(port, column, v, depth)
 			if status == TOO_LARGE then
 				M.too_large()
 			end
-			M.pointer_text(column, v)
+			put_doubtful(port, column, v)
 		end
 	elseif kind == "number" then
 		put_number(port, v)

@@ -10,11 +10,12 @@ local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
 local patterns = require("gleamflow.patterns")
 local random = require("gleamflow.random")
+local addresses = require("gleamflow.addresses")
 local ffi = require("ffi")
 
 local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
 local type, next, rawget, rawset, select, error = type, next, rawget, rawset, select, error
-local xpcall, tostring = xpcall, tostring
+local xpcall, tostring = xpcall, addresses.tostring
 local gsub, ffi_string = string.gsub, ffi.string
 local number_text, is_integer = native.number_text, order.is_integer
 local null, record, FAILED = state.null, failure.record, state.FAILED
@@ -88,7 +89,7 @@ end
 -- selene: allow(global_usage)
 local G = _G
 rawset(G, "raw_pairs", G.pairs)
-for name, v in next, { emit = emit, pairs = pairs, str = str, require = require } do
+for name, v in next, { emit = emit, pairs = pairs, str = str, require = require, tostring = tostring } do
 	rawset(G, name, v)
 end
 rawset(G, "null", null)
@@ -111,6 +112,7 @@ end
 for name, f in next, patterns.functions do
 	string[name] = f
 end
+string.format = addresses.format
 -- A restart begins a new cycle, so it is only for what user code has done to the collector.
 local collectgarbage, collector_touched = collectgarbage, false
 rawset(G, "collectgarbage", function(...)
@@ -167,6 +169,7 @@ function M.restore()
 		collector_touched = false
 		collectgarbage("restart")
 	end
+	addresses.forget()
 	setlocale("C")
 	output(stdout)
 	input(stdin)

@@ -21,6 +21,7 @@
 --                 functions are not of that shape; it takes them in `notices`.
 
 local native = require("gleamflow.native")
+local watch = require("gleamflow.addresses").watch
 local state = require("gleamflow.state")
 
 local ipairs, next = ipairs, next
@@ -76,6 +77,7 @@ function M.build(segment, send, template)
 	segment.first_id = first and first.id or 0
 
 	local port = native.port(segment.port)
+	watch(port)
 	local run, finish_tail, clear_tail, frames = link_tail(segment, port, send, template)
 	local leading = head.of.leads and head.of.leads(steps) or 0
 	for i = #steps, leading + 1, -1 do

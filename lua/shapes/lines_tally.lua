@@ -50,6 +50,7 @@ function M.new(segment, loop)
 	end
 
 	local function count(compiled)
+		progress.step = flat and steps[1].id or id
 		local last = tally_find(tally, compiled and compiled.pattern, port)
 		local at = tally_add(tally, port, 0)
 		while at < last do

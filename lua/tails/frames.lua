@@ -11,17 +11,19 @@ local state = require("gleamflow.state")
 local select, type = select, type
 local row_s, row_n, row_sn, row_ss = native.row_s, native.row_n, native.row_sn, native.row_ss
 local row_begin, row_end, row_drop = native.row_begin, native.row_end, native.row_drop
-local put, put_string, put_nil = codec.put, native.put_string, native.put_nil
-local status_of = native.status
-local FLUSH, POINTER = status_of.FLUSH, status_of.POINTER
-local TOO_LARGE, REFUSED = status_of.TOO_LARGE, status_of.REFUSED
+local put, put_nil = codec.put, native.put_nil
+local FLUSH, REFUSED = native.status.FLUSH, native.status.REFUSED
+local TOO_LARGE = native.status.TOO_LARGE
 
 local M = {}
 
 function M.new(port, flush)
 	local progress = state.progress
 
-	-- A row that could not be written: says why. Where it is a text, the column is looked for.
+	-- Writes any row, and looks closer at its texts.
+	local write_closely
+
+	-- A row that could not be written: says why, or has another try.
 	local function refuse(status, ...)
 		row_drop(port)
 		if status == TOO_LARGE then
@@ -29,24 +31,14 @@ function M.new(port, flush)
 		elseif status == REFUSED then
 			failure.elsewhere()
 		end
-		for i = 1, select("#", ...) do
-			local v = select(i, ...)
-			if type(v) == "string" then
-				row_begin(port)
-				local again = put_string(port, v, #v)
-				row_drop(port)
-				if again == POINTER then
-					codec.pointer_text(i, v)
-				end
-			end
-		end
+		return write_closely(select("#", ...), ...)
 	end
 
 	local function ended(status, ...)
 		if status == FLUSH then
 			flush()
 		elseif status ~= 0 then
-			refuse(status, ...)
+			return refuse(status, ...)
 		end
 		progress.emitted = progress.emitted + 1
 	end
@@ -56,8 +48,9 @@ function M.new(port, flush)
 		for i = 1, n do
 			put(port, i, (select(i, ...)), 0)
 		end
-		ended(row_end(port))
+		return ended(row_end(port))
 	end
+	write_closely = general
 
 	local function run(...)
 		local n = select("#", ...)
@@ -72,7 +65,7 @@ function M.new(port, flush)
 			local a, b = ...
 			if type(a) == "string" then
 				if type(b) == "number" then
-					return ended(row_sn(port, a, #a, b), a)
+					return ended(row_sn(port, a, #a, b), a, b)
 				elseif type(b) == "string" then
 					return ended(row_ss(port, a, #a, b, #b), a, b)
 				end
@@ -95,7 +88,7 @@ function M.new(port, flush)
 	end
 
 	local function pair(text, number)
-		ended(row_sn(port, text, #text, number), text)
+		ended(row_sn(port, text, #text, number), text, number)
 	end
 
 	return { run = run, list = list, pair = pair }

@@ -50,7 +50,7 @@ pub(super) fn at_row(mut failure: Failure, row: u32, rows: Option<&Rows<'_>>) ->
 }
 
 /// A row as a person would read it.
-fn describe_row(rows: &Rows<'_>, row: usize) -> Option<String> {
+pub(super) fn describe_row(rows: &Rows<'_>, row: usize) -> Option<String> {
     match *rows {
         Rows::Lines(bytes) | Rows::Columns(bytes) => {
             Some(describe_line(bytes.split(|&byte| byte == b'\n').nth(row)?))

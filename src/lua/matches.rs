@@ -1,5 +1,8 @@
 //! The matches of a pattern in a whole block of lines.
 
+use std::sync::atomic::Ordering;
+
+use super::Progress;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::runs::{Found, Runs};
 
@@ -11,14 +14,24 @@ pub(super) struct Matches {
 
 impl Matches {
     /// Finds the matches of a pattern without captures in each line.
-    pub fn find(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
+    pub fn find(
+        &mut self,
+        pattern: &Pattern,
+        block: &[u8],
+        line_ends: &[u32],
+        progress: &Progress,
+    ) {
         self.found.spans.clear();
         self.found.ends.clear();
         match pattern.run() {
             Some(run) => {
                 self.runs.find(&run, block, line_ends, &mut self.found);
             }
-            None => self.find_in_lines(pattern, block, line_ends),
+            None => {
+                let row = progress.row.load(Ordering::Relaxed);
+                self.find_in_lines(pattern, block, line_ends, progress);
+                progress.row.store(row, Ordering::Relaxed);
+            }
         }
     }
 
@@ -30,10 +43,17 @@ impl Matches {
         self.found.spans.extend(starts.zip(line_ends).flat_map(|(start, end)| [start, *end]));
     }
 
-    fn find_in_lines(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32]) {
+    fn find_in_lines(
+        &mut self,
+        pattern: &Pattern,
+        block: &[u8],
+        line_ends: &[u32],
+        progress: &Progress,
+    ) {
         let mut places: Places = [0; 2 * MOST_CAPTURES];
         let mut line_start = 0;
-        for &line_end in line_ends {
+        for (row, &line_end) in (0..).zip(line_ends) {
+            progress.row.store(row, Ordering::Relaxed);
             let line = &block[line_start as usize..line_end as usize];
             let mut from = 0;
             while from <= line.len()

@@ -3,6 +3,7 @@
 //! Invariants: this is the only folder that names mlua; the loops themselves are Lua files under
 //! `lua/`; a row is decoded and encoded there, through FFI, and never by mlua.
 
+mod address;
 mod bits;
 mod dictionary;
 mod failure;

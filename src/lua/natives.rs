@@ -21,7 +21,7 @@ use super::in_c::in_c;
 use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
-use super::put::{is_address, number};
+use super::put::number;
 use super::replace::replace;
 use super::status::{OK, TOO_LARGE};
 use super::tally::Tally;
@@ -52,7 +52,7 @@ natives! {
     fn row_s(port: *mut Port, s: *const u8, n: u32) -> u32 {
         // SAFETY: see the module's contract.
         let (port, s) = unsafe { (&mut *port, slice::from_raw_parts(s, n as usize)) };
-        if !is_address(s) && let Some(status) = port.write(&[Value::Str(s)], s.len()) {
+        if !port.doubts(s) && let Some(status) = port.write(&[Value::Str(s)], s.len()) {
             return status;
         }
         port.begin();
@@ -79,7 +79,7 @@ natives! {
         let (port, s, t) = unsafe {
             (&mut *port, slice::from_raw_parts(s, n as usize), slice::from_raw_parts(t, m as usize))
         };
-        if !is_address(s) && !is_address(t)
+        if !port.doubts(s) && !port.doubts(t)
             && let Some(status) = port.write(&[Value::Str(s), Value::Str(t)], s.len() + t.len())
         {
             return status;
@@ -274,7 +274,7 @@ natives! {
         let (words, pattern, port) = unsafe { (&mut *words, &*pattern, &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        words.scan(pattern, block, ends, view != 0);
+        words.scan(pattern, block, ends, view != 0, &port.progress);
     }
     fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
         // SAFETY: see the module's contract.
@@ -288,7 +288,7 @@ natives! {
         let (tally, pattern, port) = unsafe { (&mut *tally, pattern.as_ref(), &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        tally.find(pattern, block, ends)
+        tally.find(pattern, block, ends, &port.progress)
     }
     fn tally_add(tally: *mut Tally, port: *const Port, from: u32) -> u32 {
         // SAFETY: see the module's contract.

@@ -3,13 +3,15 @@
 //! A newcomer's trap: the first fields, which `in_c!` names, are read by Lua through FFI; the out
 //! buffer behind them belongs to Rust alone and is written by `put.rs`.
 
+use std::sync::Arc;
 use std::{ptr, slice};
 
 use memchr::memmem::Finder;
 
-use super::Rows;
+use super::address::is_address;
 use super::in_c::in_c;
 use super::status::{FLUSH, OK, REFUSED};
+use super::{Progress, Rows};
 use crate::error::Failure;
 use crate::row::ends::append_ends;
 use crate::row::msgpack::Value;
@@ -30,12 +32,16 @@ pub(super) struct Port {
     /// The line that is dealt with: where it begins, and its line feed.
     from: u32,
     stop: u32,
+    /// Not 0: texts are looked at, as user code has made some of where values lie in memory.
+    addresses: u32,
     /// Where the open row begins in `out`.
     pub mark: usize,
     pub out: Vec<u8>,
     pub max_row: usize,
     /// How rows are written where they leave as text and not as frames.
     written: Option<Written>,
+    /// For what goes over many rows in one call.
+    pub progress: Arc<Progress>,
     /// Why a row was not written. No row comes after it.
     refused: Option<Failure>,
     /// What of `out` is whole rows.
@@ -47,10 +53,12 @@ pub(super) struct Port {
     found: Vec<u32>,
 }
 
-in_c!(Port as "gleamflow_port": bytes, ends, starts, size, rows, pending, from, stop);
+in_c!(
+    Port as "gleamflow_port": bytes, ends, starts, size, rows, pending, from, stop, addresses
+);
 
 impl Port {
-    pub fn new(max_row: usize, written: Option<Written>) -> Port {
+    pub fn new(max_row: usize, written: Option<Written>, progress: Arc<Progress>) -> Port {
         Port {
             bytes: ptr::null(),
             ends: ptr::null(),
@@ -60,10 +68,12 @@ impl Port {
             pending: 0,
             from: 0,
             stop: 0,
+            addresses: 0,
             mark: 0,
             out: Vec::new(),
             max_row,
             written,
+            progress,
             refused: None,
             whole: 0,
             frame: Vec::new(),
@@ -93,6 +103,20 @@ impl Port {
         buffer.clear();
         self.out = buffer;
         (self.pending, self.mark, self.whole) = (0, 0, 0);
+    }
+
+    /// Whether a text may be one of where a value lies in memory.
+    #[inline]
+    pub fn doubts(&self, s: &[u8]) -> bool {
+        self.addresses != 0 && is_address(s)
+    }
+
+    /// Something is done with texts of the input, which are what they are.
+    pub fn trusting<R>(&mut self, f: impl FnOnce(&mut Port) -> R) -> R {
+        let addresses = std::mem::take(&mut self.addresses);
+        let result = f(self);
+        self.addresses = addresses;
+        result
     }
 
     pub fn take_refused(&mut self) -> Option<Failure> {

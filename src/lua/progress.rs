@@ -3,9 +3,17 @@
 //! A newcomer's trap: the loop writes these with plain stores from compiled code, so a reader sees
 //! them soon but not in order; they are for timeouts and messages, never for results.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use super::Rows;
+use super::failure::describe_row;
 use super::in_c::in_c;
+
+/// A larger block is not looked into for the sake of a message.
+const MOST_SHOWN: usize = 32 << 20;
 
 /// At a fixed address; Lua knows it as `in_c!` names its fields.
 #[repr(C)]
@@ -19,15 +27,70 @@ pub(crate) struct Progress {
     pub emitted: AtomicU32,
     /// How many calls into Lua are open: 0 where it is idle.
     pub busy: AtomicU32,
+    /// Where the block lies that `row` counts in.
+    block: Mutex<Option<Block>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    address: usize,
+    bytes: usize,
+    rows: fn(&[u8]) -> Rows<'_>,
+}
+
+impl Block {
+    fn of(rows: &Rows<'_>) -> Block {
+        let (bytes, rows): (_, fn(&[u8]) -> Rows<'_>) = match rows {
+            Rows::Lines(bytes) => (bytes, |bytes| Rows::Lines(bytes)),
+            Rows::Columns(bytes) => (bytes, |bytes| Rows::Columns(bytes)),
+            Rows::Frames(bytes) | Rows::Groups { frames: bytes, .. } => {
+                (bytes, |bytes| Rows::Frames(bytes))
+            }
+        };
+        Block { address: bytes.as_ptr().addr(), bytes: bytes.len(), rows }
+    }
 }
 
 in_c!(Progress as "gleamflow_progress": step, row, emitted, busy);
 
 impl Progress {
+    /// The loop works on these rows, or on none, until the guard is dropped.
+    pub(super) fn show(&self, rows: Option<&Rows<'_>>) -> Shown<'_> {
+        Shown { progress: self, before: self.replace(rows.map(Block::of)) }
+    }
+
+    fn replace(&self, block: Option<Block>) -> Option<Block> {
+        let mut shown = self.block.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut shown, block)
+    }
+
+    /// The row that is worked on, as a person would read it. The block is another thread's, which may
+    /// leave it at any moment, so it is read as if it were another process's.
+    pub(crate) fn describe_row(&self) -> Option<String> {
+        let block = *self.block.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = block.filter(|block| block.bytes <= MOST_SHOWN)?;
+        let row = self.row.load(Ordering::Relaxed);
+        let mut bytes = vec![0; block.bytes];
+        let memory = File::open("/proc/self/mem").ok()?;
+        memory.read_exact_at(&mut bytes, block.address as u64).ok()?;
+        describe_row(&(block.rows)(&bytes), row as usize)
+    }
+
     /// Counts as busy until the guard is dropped.
     pub(super) fn enter(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::Relaxed);
         Busy(self)
+    }
+}
+
+pub(super) struct Shown<'a> {
+    progress: &'a Progress,
+    before: Option<Block>,
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.progress.replace(self.before);
     }
 }
 

@@ -12,7 +12,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 impl Port {
     /// Puts out a row of a text and a number, or says why not.
     pub(super) fn text_and_number(&mut self, s: &[u8], x: f64) -> u32 {
-        if !is_address(s)
+        if !self.doubts(s)
             && let Some(status) = self.write(&[Value::Str(s), number(x)], s.len())
         {
             return status;
@@ -36,7 +36,7 @@ impl Port {
         if !self.has_room(s.len()) {
             return TOO_LARGE;
         }
-        if is_address(s) {
+        if self.doubts(s) {
             return POINTER;
         }
         msgpack::put_text(&mut self.out, s);
@@ -64,33 +64,4 @@ impl Port {
 
 pub(super) fn number(x: f64) -> Value<'static> {
     if x.fract() == 0.0 && x.abs() <= EXACT { Value::Int(x as i64) } else { Value::Float(x) }
-}
-
-/// Whether a text is what `tostring` gives for a table, a function and the like.
-pub(super) fn is_address(s: &[u8]) -> bool {
-    if !matches!(s.first(), Some(b't' | b'f' | b'u' | b'c')) {
-        return false;
-    }
-    if let Some(file) = s.strip_prefix(b"file (") {
-        let hex = file.strip_suffix(b")").and_then(|file| file.strip_prefix(b"0x"));
-        return hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit));
-    }
-    let number = match s.iter().position(|&b| b == b':') {
-        Some(at @ 5..) if s[..at] == *b"table" => &s[at..],
-        Some(at) if matches!(&s[..at], b"function" | b"userdata" | b"thread") => &s[at..],
-        Some(at) if s.starts_with(b"cdata<") && s[..at].ends_with(b">") => &s[at..],
-        _ => return false,
-    };
-    let Some(number) = number.strip_prefix(b": ") else {
-        return false;
-    };
-    if s.starts_with(b"function") && number.strip_prefix(b"builtin#").is_some_and(digits) {
-        return true;
-    }
-    let hex = number.strip_prefix(b"0x");
-    hex.is_some_and(|hex| !hex.is_empty() && hex.iter().all(u8::is_ascii_hexdigit))
-}
-
-fn digits(s: &[u8]) -> bool {
-    !s.is_empty() && s.iter().all(u8::is_ascii_digit)
 }

@@ -14,6 +14,7 @@ macro_rules! scripts {
 }
 
 scripts!(
+    "addresses",
     "bytecode",
     "chain",
     "codec",
@@ -54,8 +55,26 @@ scripts!(
 /// The modules in the order in which they load, after `native` and `state`, which take addresses;
 /// the other files are templates.
 pub(super) const MODULES: &[&str] = &[
-    "order", "codec", "keys", "frame", "rows", "failure", "patterns", "bytecode", "receiver",
-    "remake", "shapes", "lists", "words", "line", "pairs", "random", "prelude", "segment", "chain",
+    "order",
+    "addresses",
+    "codec",
+    "keys",
+    "frame",
+    "rows",
+    "failure",
+    "patterns",
+    "bytecode",
+    "receiver",
+    "remake",
+    "shapes",
+    "lists",
+    "words",
+    "line",
+    "pairs",
+    "random",
+    "prelude",
+    "segment",
+    "chain",
 ];
 
 /// The text of `lua/NAME.lua`.

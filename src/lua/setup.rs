@@ -100,7 +100,7 @@ fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
     let text = scripts::text(name)
         .ok_or_else(|| mlua::Error::RuntimeError(format!("no file lua/{name}.lua")))?;
     let place = format!("=lua/{name}.lua");
-    if matches!(name, "patterns" | "line") {
+    if matches!(name, "patterns" | "line" | "addresses") {
         // Without line numbers, as stock functions are: nothing then counts it as a place.
         let code = lua.load(&*text).set_name(&place).into_function()?.dump(true);
         let chunk = lua.load(code).set_name(place).set_mode(mlua::chunk::ChunkMode::Binary);

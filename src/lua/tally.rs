@@ -6,6 +6,7 @@
 
 use std::ptr;
 
+use super::Progress;
 use super::in_c::in_c;
 use super::matches::Matches;
 use super::pattern::Pattern;
@@ -56,9 +57,15 @@ impl Tally {
 
     /// Finds what is to be counted in the lines of a block: the matches of a pattern without
     /// captures, or the lines; and how many there are.
-    pub fn find(&mut self, pattern: Option<&Pattern>, block: &[u8], line_ends: &[u32]) -> u32 {
+    pub fn find(
+        &mut self,
+        pattern: Option<&Pattern>,
+        block: &[u8],
+        line_ends: &[u32],
+        progress: &Progress,
+    ) -> u32 {
         match pattern {
-            Some(pattern) => self.matches.find(pattern, block, line_ends),
+            Some(pattern) => self.matches.find(pattern, block, line_ends, progress),
             None => self.matches.take_lines(line_ends),
         }
         self.matches.found.spans.len() as u32 / 2
@@ -77,7 +84,8 @@ impl Tally {
         while self.next < self.counts.table.next_id() {
             let mut short = [0; _];
             let (text, count) = self.counts.table.get(self.next, &mut short);
-            let status = port.text_and_number(text, f64::from(count) * number);
+            let number = f64::from(count) * number;
+            let status = port.trusting(|port| port.text_and_number(text, number));
             if status != OK && status != FLUSH {
                 self.refused_text = text.to_vec();
                 self.refused = self.refused_text.as_ptr();

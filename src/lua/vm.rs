@@ -67,8 +67,10 @@ impl Vm {
         let lua = State::new();
         lua.set_limit(memory_limit);
         let key = Key::new(KeyBytes::default());
-        let ports: Ports =
-            segments.iter().map(|segment| Shared::new(port_of(segment, max_row))).collect();
+        let ports: Ports = segments
+            .iter()
+            .map(|segment| Shared::new(port_of(segment, max_row, &progress)))
+            .collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
         let warnings = Warnings::default();
@@ -117,6 +119,7 @@ impl Vm {
             port.with(Port::reset);
         }
         self.release();
+        let _shown = self.progress.show(None);
         let _busy = self.progress.enter();
         let [high, low] = halves(seed);
         let result = self.begin.call::<bool>((high, low));
@@ -181,6 +184,7 @@ impl Vm {
             return Err(failed.clone());
         }
         self.mind_memory();
+        let _shown = self.progress.show(rows);
         let _busy = self.progress.enter();
         let mut elsewhere = None;
         let result = self.call(function, segment, out, &mut elsewhere);
@@ -318,12 +322,12 @@ fn most_words(memory_limit: usize) -> usize {
     (memory_limit / 1024).clamp(1024, 1 << 16)
 }
 
-fn port_of(segment: &LuaSegment, max_row: usize) -> Port {
+fn port_of(segment: &LuaSegment, max_row: usize, progress: &Arc<Progress>) -> Port {
     let written = match &segment.tail {
         LuaTail::Written(written) => Some(written.clone()),
         LuaTail::Frames | LuaTail::Combine { .. } => None,
     };
-    Port::new(max_row, written)
+    Port::new(max_row, written, progress.clone())
 }
 
 fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {

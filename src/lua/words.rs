@@ -4,6 +4,7 @@
 
 use std::ptr;
 
+use super::Progress;
 use super::dictionary::Dictionary;
 use super::in_c::{Signed, in_c};
 use super::matches::Matches;
@@ -77,9 +78,16 @@ impl Words {
 
     /// Finds the matches of `pattern`, which has no captures, in each of the block's lines; with
     /// `changed`, in what `change_case` made of the block.
-    pub fn scan(&mut self, pattern: &Pattern, block: &[u8], line_ends: &[u32], changed: bool) {
+    pub fn scan(
+        &mut self,
+        pattern: &Pattern,
+        block: &[u8],
+        line_ends: &[u32],
+        changed: bool,
+        progress: &Progress,
+    ) {
         let block = if changed { &self.changed } else { block };
-        self.matches.find(pattern, block, line_ends);
+        self.matches.find(pattern, block, line_ends, progress);
         if let Some(forgotten) = self.dictionary.prepare() {
             self.generation += 1;
             self.forgotten = forgotten.as_ptr().cast();

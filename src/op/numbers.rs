@@ -8,7 +8,8 @@ use crate::plan::chain::Step;
 
 impl Dataset {
     /// Reads the named columns, counted from 1, as numbers: decimal integers of up to 64 bits
-    /// stay exact, all else is a double. Numbers stay as they are; an empty text is nil.
+    /// stay exact, all else is a double; `nan`, `NaN`, `inf` and `-inf` are read as those. Numbers
+    /// stay as they are; an empty text is nil.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -20,7 +21,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: a column that does not read as a number.
+    /// At a terminal: a column that does not read as a number, or as one beyond all doubles, such
+    /// as `1e400`.
     #[track_caller]
     pub fn numbers(&self, wanted: impl AsRef<[u32]>) -> Dataset {
         let columns = columns(wanted.as_ref());

@@ -12,6 +12,7 @@ use super::describe::describe_head;
 use super::msgpack::{self, Malformed, Value};
 use super::printf::{self, Integer, Spec};
 use super::text::{self, Number, TextError, parse_number};
+use super::whole::parse_whole;
 
 /// A format that has been parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -293,19 +294,21 @@ fn number(value: Value<'_>) -> Option<Number> {
     }
 }
 
-/// Integers, integral doubles and text that reads as such, from -2^63 to below 2^64.
+/// Integers, integral doubles and text that reads as an integer, from -2^63 to below 2^64.
 fn integer(value: Value<'_>) -> Option<Integer> {
     const TWO_63: f64 = (1u64 << 63) as f64;
-    match number(value)? {
-        Number::Int(number) => {
+    match value {
+        Value::Str(text) | Value::Bin(text) => parse_whole(text),
+        Value::Int(number) => {
             Some(Integer { negative: number < 0, magnitude: number.unsigned_abs() })
         }
-        Number::UInt(number) => Some(Integer { negative: false, magnitude: number }),
-        Number::Float(number) => {
+        Value::UInt(number) => Some(Integer { negative: false, magnitude: number }),
+        Value::Float(number) => {
             let whole = number.fract() == 0.0 && (-TWO_63..2.0 * TWO_63).contains(&number);
             let integer = Integer { negative: number < 0.0, magnitude: number.abs() as u64 };
             whole.then_some(integer)
         }
+        _ => None,
     }
 }
 

@@ -16,4 +16,5 @@ pub(crate) mod msgpack;
 pub(crate) mod printf;
 pub(crate) mod text;
 pub(crate) mod typed;
+pub(crate) mod whole;
 pub(crate) mod written;

@@ -1,7 +1,7 @@
 //! The conversions of C's printf as LuaJIT's `string.format` has them, written out in Rust.
 //!
-//! `%e`, `%f` and `%g` are exact and round half to even, as in C; `%a` rounds half up, as in
-//! LuaJIT. A NaN never shows a sign.
+//! All of them are exact and round half to even, as in C; so `%a` shows what glibc shows, where
+//! LuaJIT rounds half up and shifts denormals. A NaN's own sign is never shown.
 //!
 //! A newcomer's trap: everything is written to the end of `out` first and padded in place
 //! afterwards, so that no conversion allocates.
@@ -159,8 +159,7 @@ pub(crate) fn put_integer(out: &mut Vec<u8>, spec: &Spec, number: Integer) {
 pub(crate) fn put_double(out: &mut Vec<u8>, spec: &Spec, number: f64) {
     let start = out.len();
     if !number.is_finite() {
-        let signless = Spec { plus: spec.plus && !number.is_nan(), ..*spec };
-        signless.put_sign(out, number == f64::NEG_INFINITY);
+        spec.put_sign(out, number == f64::NEG_INFINITY);
         out.extend_from_slice(if number.is_nan() { b"nan" } else { b"inf" });
         if spec.upper() {
             out[start..].make_ascii_uppercase();
@@ -247,21 +246,23 @@ fn put_hexadecimal(out: &mut Vec<u8>, magnitude: f64, precision: Option<usize>, 
     const FRACTION_DIGITS: usize = 13;
     let bits = magnitude.to_bits();
     let mut fraction = bits & ((1 << FRACTION_BITS) - 1);
-    let mut exponent = (bits >> FRACTION_BITS) as i32;
-    if exponent != 0 {
-        fraction |= 1 << FRACTION_BITS;
-        exponent -= 1023;
-    } else if fraction != 0 {
-        let shift = fraction.leading_zeros() - (63 - FRACTION_BITS);
-        fraction <<= shift;
-        exponent = -1022 - shift as i32;
-    }
+    let exponent = match (bits >> FRACTION_BITS) as i32 {
+        0 if fraction == 0 => 0,
+        // As in C, a denormal begins with 0.
+        0 => -1022,
+        biased => {
+            fraction |= 1 << FRACTION_BITS;
+            biased - 1023
+        }
+    };
     let exact = FRACTION_DIGITS - (fraction | 1 << FRACTION_BITS).trailing_zeros() as usize / 4;
     let digits = precision.unwrap_or(exact);
     if digits < FRACTION_DIGITS {
-        fraction += 1 << (FRACTION_BITS as usize - 1 - 4 * digits);
+        let dropped = FRACTION_BITS as usize - 4 * digits;
+        let is_odd = (fraction >> dropped) & 1;
+        fraction += (1 << (dropped - 1)) - 1 + is_odd;
     }
-    // Usually 1, for zero 0, and 2 where rounding has carried.
+    // Usually 1, for zero and denormals 0, and one more where rounding has carried.
     out.push(b'0' + (fraction >> FRACTION_BITS) as u8);
     if point || digits > 0 {
         out.push(b'.');

@@ -8,6 +8,7 @@
 //! list; for that ask for `(Vec<String>,)`.
 
 mod read;
+mod wide;
 mod write;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub(crate) use read::from_payload;
 pub(crate) use write::to_payload;
 
 use super::msgpack::Malformed;
+use crate::error::{ErrorKind, Failure};
 
 /// Why a row and a type do not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,11 +37,22 @@ pub(crate) enum TypedError {
 }
 
 impl TypedError {
+    pub(crate) fn failure(&self, kind: ErrorKind) -> Failure {
+        let failure = Failure::new(kind, self.to_string());
+        match self.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
     /// The next move, where it is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             TypedError::TextForNumber { .. } => {
                 Some("columns of text lines are text; `numbers(cols)` reads them as numbers")
+            }
+            TypedError::Other(message) if message == wide::TOO_WIDE => {
+                Some("as text it can be of any length: `number.to_string()`")
             }
             _ => None,
         }

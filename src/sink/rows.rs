@@ -270,14 +270,8 @@ impl<T: DeserializeOwned, F: FnMut(T)> Consume for Decoded<T, F> {
 /// Decodes each row of a block.
 fn decode<T: DeserializeOwned>(block: &Block, mut take: impl FnMut(T)) -> Result<(), Failure> {
     let mut typed_row = |payload: &[u8]| -> Result<(), Failure> {
-        let row = typed::from_payload(payload).map_err(|error| {
-            let failure = Failure::new(ErrorKind::Row, error.to_string());
-            let failure = match error.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            };
-            failure.row(describe(payload))
-        })?;
+        let row = typed::from_payload(payload)
+            .map_err(|error| error.failure(ErrorKind::Row).row(describe(payload)))?;
         take(row);
         Ok(())
     };

@@ -61,7 +61,8 @@ impl Flow {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: an empty tuple, and a value that its type refuses to serialise.
+    /// At a terminal: an empty tuple, an integer beyond 64 bits, and a value that its type refuses to
+    /// serialise.
     #[track_caller]
     pub fn rows<R: Serialize>(&self, rows: impl IntoIterator<Item = R>) -> Dataset {
         let source = encode_rows(rows).map(|(frames, rows)| {
@@ -114,7 +115,10 @@ fn encode_rows<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Result<(Vec<u
         count += 1;
         let refused = |error: String| Failure::new(ErrorKind::Row, format!("row {count}: {error}"));
         let start = frame::begin(&mut frames);
-        typed::to_payload(&mut frames, &row).map_err(|error| refused(error.to_string()))?;
+        typed::to_payload(&mut frames, &row).map_err(|error| {
+            let failure = error.failure(ErrorKind::Row);
+            Failure { message: format!("row {count}: {}", failure.message), ..failure }
+        })?;
         frame::end(&mut frames, start).map_err(|error| refused(error.to_string()))?;
     }
     Ok((frames, count))

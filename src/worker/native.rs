@@ -185,7 +185,9 @@ fn put_number(column: u32, value: &[u8], out: &mut Vec<u8>) -> Result<(), Failur
             None => {
                 let shown = describe_line(digits);
                 let message = format!("column {column} does not read as a number: {shown}");
-                return Err(Failure::new(ErrorKind::Row, message));
+                return Err(Failure::new(ErrorKind::Row, message).hint(
+                    "numbers are decimal, up to 1.8e308; `nan`, `inf` and `-inf` are some too",
+                ));
             }
         },
         Value::Bool(_) | Value::Array(_) | Value::Map(_) | Value::Ext(..) => {

@@ -109,7 +109,7 @@ struct ServedRun {
     /// This worker's place for runs; its file comes before the first task that may need it.
     store: RunStore,
     /// Dropped with the run: ends its watchdog.
-    _watchdog: Option<mpsc::Sender<()>>,
+    _watchdog: mpsc::Sender<()>,
 }
 
 struct OpenTask {
@@ -228,13 +228,9 @@ impl Worker {
     }
 
     fn set_up(&self, setup: Setup) -> io::Result<()> {
-        let mut watchdog = None;
-        if let Some(limit) = setup.limits.step_timeout_ms {
-            let (sender, over) = mpsc::channel();
-            let limit = Duration::from_millis(limit);
-            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over)?;
-            watchdog = Some(sender);
-        }
+        let limit = setup.limits.step_timeout_ms.map(Duration::from_millis);
+        let (watchdog, over) = mpsc::channel();
+        watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over)?;
         self.run.replace(Some(Rc::new(ServedRun {
             stages: setup.stages.iter().cloned().collect(),
             store: self.run_store(setup.run_file),

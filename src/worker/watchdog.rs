@@ -1,5 +1,5 @@
 //! Two threads of a worker process that look on: one ends it when the engine has gone, one reports
-//! a step that takes too long for one row.
+//! a step that takes too long for one row, or warns of it where no limit is set.
 //!
 //! A newcomer's trap: a compiled Lua loop cannot be interrupted from inside; that is why the
 //! watchdog ends the process, after it has said why.
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure, Warning};
 use crate::lua::Progress;
 use crate::process::end_worker;
 use crate::row::block::Kind;
@@ -52,18 +52,24 @@ pub(crate) struct Watched {
     pub turn: AtomicU32,
 }
 
-/// Reports a step that has been in one row for longer than `limit`.
+/// So long a step may be in one row before a run without a limit says so.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reports a step that has been in one row for longer than `limit`, or warns of one where there is
+/// no limit.
 pub(crate) fn watch_steps(
     watched: Arc<Watched>,
-    limit: Duration,
+    limit: Option<Duration>,
     output: Output,
     home: Home,
     over: std::sync::mpsc::Receiver<()>,
 ) -> io::Result<()> {
-    let look = (limit / 8).clamp(Duration::from_millis(1), Duration::from_millis(250));
+    let allowed = limit.unwrap_or(PATIENCE);
+    let look = (allowed / 8).clamp(Duration::from_millis(1), Duration::from_millis(250));
     Builder::new().spawn(move || {
         let mut since = Instant::now();
         let mut last = None;
+        let mut warned = false;
         loop {
             match over.recv_timeout(look) {
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
@@ -71,14 +77,22 @@ pub(crate) fn watch_steps(
             }
             let now = snapshot(&watched);
             if now.is_none() || now != last {
-                (last, since) = (now, Instant::now());
-            } else if since.elapsed() >= limit {
-                report(&watched, limit, &output);
-                match home {
-                    // Nothing more is run: the main thread may be in the middle of anything.
-                    Home::Process => end_worker(),
-                    Home::Thread => return,
-                }
+                (last, since, warned) = (now, Instant::now(), false);
+                continue;
+            }
+            if warned || since.elapsed() < allowed {
+                continue;
+            }
+            let Some(limit) = limit else {
+                warn(&watched, &output);
+                warned = true;
+                continue;
+            };
+            report(&watched, limit, &output);
+            match home {
+                // Nothing more is run: the main thread may be in the middle of anything.
+                Home::Process => end_worker(),
+                Home::Thread => return,
             }
         }
     })?;
@@ -100,10 +114,25 @@ fn snapshot(watched: &Watched) -> Option<[u32; 4]> {
 
 fn report(watched: &Watched, limit: Duration, output: &Output) {
     let message = format!("the step took longer than {limit:?} for one row");
-    let failure = Failure::new(ErrorKind::Timeout, message)
+    let mut failure = Failure::new(ErrorKind::Timeout, message)
         .at_step(watched.progress.step.load(Ordering::Relaxed))
         .hint("`step_timeout` sets the limit; is there a loop without end?");
+    if let Some(row) = watched.progress.describe_row() {
+        failure = failure.row(row);
+    }
     let payload = rmp_serde::to_vec(&failure).expect("a failure is plain data");
     // If the engine has gone, there is nobody to tell.
     let _ = output.send(Kind::Failed, watched.task.load(Ordering::Relaxed), 0, 0, &payload);
+}
+
+fn warn(watched: &Watched, output: &Output) {
+    let message = format!("the step has been at one row for {PATIENCE:?}");
+    let warning = Warning {
+        row: watched.progress.describe_row(),
+        urgent: true,
+        ..Warning::new(message)
+            .at_step(watched.progress.step.load(Ordering::Relaxed))
+            .hint("is there a loop without end? `step_timeout` ends one")
+    };
+    let _ = output.warn(watched.task.load(Ordering::Relaxed), &warning);
 }

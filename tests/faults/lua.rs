@@ -156,7 +156,7 @@ fn os_exit_is_an_error_of_the_step() {
     );
 }
 
-const TOO_LONG: &str = "the step took longer than 2s for one row\n\n\
+const TOO_LONG: &str = "the step took longer than 2s for one row\n  on \"bad\"\n\n\
      hint: `step_timeout` sets the limit; is there a loop without end?";
 
 #[test]
@@ -204,7 +204,80 @@ fn a_timeout_behind_slow_rows_is_still_a_timeout() {
             .split(20)
             .env("FAULT_STEP_TIMEOUT_MS", "1500")
             .run();
-        outcome.fails(&format!("HERE, map: {}", TOO_LONG.replace("2s", "1.5s")));
+        outcome.fails(&format!(
+            "HERE, map: {}",
+            TOO_LONG.replace("2s", "1.5s").replace("bad", "bad!")
+        ));
+    }
+}
+
+/// At one row for so long that a run without a limit warns of it.
+const VERY_SLOW: &str = "function(x)
+    local start = os.time()
+    while x == 'bad' and os.time() - start < 13 do end
+    return x
+end";
+
+#[test]
+fn a_step_without_end_and_without_a_limit_is_warned_of_once() {
+    let place = Place::with_input("ok\nbad\nok\nbad\n");
+    let outcome = place
+        .program(["map", &place.input(), VERY_SLOW])
+        .workers(2)
+        .split(6)
+        .env("FAULT_WARNINGS", "1")
+        .run();
+    let text = outcome.text();
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{text}");
+    let (warning, rest) = text.split_once("\n\n").expect("a warning and a hint");
+    assert!(warning.starts_with("warning: tests/programs/fault_program.rs:"), "{text}");
+    assert!(warning.ends_with(", map: the step has been at one row for 10s, on \"bad\""), "{text}");
+    let hint = "hint: is there a loop without end? `step_timeout` ends one\n";
+    assert_eq!(rest, format!("{hint}ok\nbad\nok\nbad\n"));
+}
+
+#[test]
+fn a_person_at_a_terminal_sees_where_a_run_stands_still() {
+    let place = Place::with_input("bad\n");
+    let at_a_terminal = r#"exec script -qec "$(printf '%q ' "$@")" /dev/null"#;
+    let outcome = place.shell(at_a_terminal, ["map", &place.input(), VERY_SLOW]).run();
+    let text = outcome.text();
+    let (warning, rows) = text.split_once("\r\n").expect("two lines");
+    assert!(warning.starts_with("gleamflow: tests/programs/fault_program.rs:"), "{text}");
+    let expected = ", map: the step has been at one row for 10s, on \"bad\"; \
+                    hint: is there a loop without end? `step_timeout` ends one";
+    assert!(warning.ends_with(expected), "{text}");
+    assert_eq!(rows, "bad\r\n");
+}
+
+#[test]
+fn many_rows_that_one_call_looks_at_are_not_taken_for_a_slow_one() {
+    // All lines of the block are matched at the first one; each takes less than the limit.
+    let place = Place::with_input(format!("{}\n", "a".repeat(300)).repeat(600));
+    let all = "function(line) return line:gmatch('.-b') end";
+    for scenario in ["flat_map", "count"] {
+        let outcome = place
+            .program([scenario, &place.input(), all])
+            .env("FAULT_STEP_TIMEOUT_MS", "1000")
+            .run();
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{:?}", outcome.took);
+    }
+}
+
+#[test]
+fn the_slow_row_and_step_are_named_where_one_call_looks_at_many() {
+    let slow = "a".repeat(5000);
+    let place = Place::with_input(format!("quick\nab\n{slow}\nquick\n"));
+    let all = "function(line) return line:gmatch('.-.-.-.-.-b') end";
+    for scenario in ["flat_map", "count"] {
+        place
+            .program([scenario, &place.input(), all])
+            .env("FAULT_STEP_TIMEOUT_MS", "2000")
+            .run()
+            .fails(&format!(
+                "HERE, flat_map: {}",
+                TOO_LONG.replace("\"bad\"", &format!("\"{}…", &slow[..76]))
+            ));
     }
 }
 

@@ -283,6 +283,11 @@ fn what_cannot_be_a_column_is_an_error_at_the_step() {
         ("io.stdout", "userdata"),
         ("tostring({})", "table: 0x"),
         ("tostring(print)", "function: "),
+        ("('%s'):format({})", "table: 0x"),
+        ("string.format('%s%s%s%s%s%s', '', '', '', '', '', {})", "table: 0x"),
+        ("str(io.stdout)", "file (0x"),
+        ("{tostring({})}", "table: 0x"),
+        ("1, tostring({})", "table: 0x"),
         ("(function() local t = {} t[1] = t return t end)()", ""),
         ("(function() local t = {} for _ = 1, 101 do t = {t} end return t end)()", "100"),
         ("{print}", "function"),
@@ -299,6 +304,34 @@ fn what_cannot_be_a_column_is_an_error_at_the_step() {
         same(|flow| Ok(format!("{}", flow.range(0..1).map(deep).count()?).into_bytes())),
         "1"
     );
+}
+
+#[test]
+fn text_of_the_input_that_looks_like_an_address_is_text() {
+    let odd = ["function: 0x40000000", "table: 0x1", "function: builtin#29", "file (0xab)", "x"];
+    let each = |step: &'static str| same(move |flow| lines(&flow.lines(odd).map(step)));
+    let expected: String = odd.iter().map(|line| format!("{line}\n")).collect();
+    assert_eq!(each("function(line) return line end"), expected);
+    assert_eq!(each("function(line) return tostring(line) end"), expected);
+    assert_eq!(each("function(line) return ('%s'):format(line) end"), expected);
+    // Values that were made into text, but are in no column, change nothing.
+    let traced = "function(line) trace = tostring({}) .. ('%s'):format({}) return line end";
+    assert_eq!(each(traced), expected);
+    let wide = "function(line) trace = tostring({}) return line, 1, line, {line} end";
+    let rows = same(|flow| values(&flow.lines([odd[0]]).map(wide)));
+    assert_eq!(rows, format!("{0:?} 1 {0:?} [{0:?}]\n", odd[0]));
+    let pair = "function(line) trace = tostring({}) return line, line end";
+    assert_eq!(
+        same(|flow| lines(&flow.lines(["table: 0x1"]).map(pair))),
+        "table: 0x1\ttable: 0x1\n"
+    );
+    let counted = same(|flow| {
+        let words = flow.lua("trace = tostring({})").lines(["table: 0x1,b,table: 0x1"]);
+        let words = words.flat_map("function(line) return line:gmatch('[^,]+') end");
+        let words = words.map("function(word) return word, 1 end");
+        lines(&words.reduce("function(x, y) return x + y end"))
+    });
+    assert_eq!(counted, "b\t1\ntable: 0x1\t2\n");
 }
 
 #[test]
@@ -362,6 +395,10 @@ fn numbers_reads_decimal_text_exactly() {
     assert_eq!(others, "1 \"2\" 3\n");
     let message = same_error(|flow| flow.lines(["1", "one"]).numbers([1]).count());
     assert_says(&message, &["numbers", "one"]);
+    let message = same_error(|flow| flow.lines(["1e308", "1e400"]).numbers([1]).count());
+    assert_says(&message, &["numbers", "\"1e400\"", "hint: ", "1.8e308"]);
+    let special = same(|flow| values(&flow.lines(["nan", "NaN", "-inf"]).numbers([1])));
+    assert_eq!(special, "NaN\nNaN\n-inf\n");
 }
 
 #[test]
@@ -405,6 +442,16 @@ fn an_integer_is_accepted_where_a_float_is_asked_for() {
     assert_eq!(rows, [(1.0, 2.0)]);
     let error = Flow::new().rows([1.5]).collect::<i64>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Row);
+}
+
+#[test]
+fn integers_of_128_bits_are_integers_or_an_error() {
+    let text = same(|flow| values(&flow.rows([5i128, -7]).map("function(x) return x + 1 end")));
+    assert_eq!(text, "6\n-6\n");
+    let back: Vec<(i128, u128)> = Flow::new().rows([(5i128, 6u128)]).collect().unwrap();
+    assert_eq!(back, [(5, 6)]);
+    let message = same_error(|flow| flow.rows([1, i128::MAX]).count());
+    assert_says(&message, &["values.rs:", ", rows: row 2: ", "64 bits", "hint: ", "text"]);
 }
 
 #[test]

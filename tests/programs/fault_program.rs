@@ -12,6 +12,9 @@ use gleamflow::{Flow, Result, Sort};
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if var("FAULT_WARNINGS").is_ok() {
+        tracing::subscriber::set_global_default(Warnings).expect("there is no other");
+    }
     match arguments[..] {
         [] | ["hello"] => hello(),
         ["source"] => source(),
@@ -21,6 +24,7 @@ fn main() -> Result<()> {
         ["flat_map", path, lua] => flat_map(path, lua),
         ["for_each", path, lua] => for_each(path, lua),
         ["filter", path, lua] => filter(path, lua),
+        ["count", path, lua] => count(path, lua),
         ["shared", path, code, lua] => shared(path, code, lua),
         ["reduce", path, lua, reducer] => reduce(path, lua, reducer),
         ["pipe", path, command] => pipe(path, command),
@@ -73,6 +77,36 @@ fn flow() -> Flow {
     flow
 }
 
+/// Writes the warnings of the run to stdout.
+struct Warnings;
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 = format!("{value:?}");
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        println!("warning: {}", message.0);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
 fn hello() -> Result<()> {
     println!("my own main, started as {}", std::env::args().next().unwrap_or_default());
     Ok(())
@@ -106,6 +140,12 @@ fn for_each(path: &str, lua: &str) -> Result<()> {
 
 fn filter(path: &str, lua: &str) -> Result<()> {
     flow().text_file(path).filter(lua).save_text_to(stdout(), "%s")
+}
+
+fn count(path: &str, lua: &str) -> Result<()> {
+    let words = flow().text_file(path).flat_map(lua);
+    let ones = words.map("function(word) return word, 1 end");
+    ones.reduce("function(x, y) return x + y end").save_text_to(stdout(), "%s=%s")
 }
 
 fn shared(path: &str, code: &str, lua: &str) -> Result<()> {

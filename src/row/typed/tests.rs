@@ -170,6 +170,26 @@ fn dynamic_rows_work() {
     assert_eq!(payload(&Value::Nil), Ok(vec![0xc0]));
 }
 
+#[test]
+fn wide_integers_are_integers_or_refused() {
+    both_ways(5i128, &[5]);
+    both_ways(i128::from(i64::MIN), &[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    both_ways(u128::from(u64::MAX), &[0xcf, 255, 255, 255, 255, 255, 255, 255, 255]);
+    both_ways((1u8, Some(5u128)), &[1, 5]);
+    both_ways(
+        (vec![Wrapped(7i128)], BTreeMap::from([(8u128, Some(9i128))])),
+        &[0x91, 7, 0x81, 8, 9],
+    );
+    let too_wide = Err("an integer has at most 64 bits here".to_owned());
+    assert_eq!(payload(&i128::MAX), too_wide);
+    assert_eq!(payload(&(i128::from(i64::MIN) - 1)), too_wide);
+    assert_eq!(payload(&(u128::from(u64::MAX) + 1)), too_wide);
+    assert_eq!(payload(&(1u8, vec![Some(u128::MAX)])), too_wide);
+    assert_eq!(payload(&BTreeMap::from([("k", i128::MIN)])), too_wide);
+    let error = to_payload(&mut Vec::new(), &u128::MAX).expect_err("it has 128 bits");
+    assert!(error.hint().is_some_and(|hint| hint.contains("text")));
+}
+
 proptest! {
     #[test]
     fn dynamic_rows_come_back(row in prop::collection::vec(any_value(), 1..4)) {

@@ -6,6 +6,7 @@
 use serde::ser::{self, Serialize, Serializer};
 
 use super::TypedError;
+use super::wide::Narrow;
 use crate::row::msgpack;
 
 /// Appends the columns of a value. Nothing is appended on an error.
@@ -35,7 +36,7 @@ impl<'a> Row<'a> {
     /// Appends one column.
     fn column<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
         let mut column = rmp_serde::Serializer::new(&mut *self.out).with_struct_map();
-        value.serialize(&mut column).map_err(|error| TypedError::Other(error.to_string()))
+        Narrow(value).serialize(&mut column).map_err(|error| TypedError::Other(error.to_string()))
     }
 }
 
