@@ -76,7 +76,7 @@ impl Drop for Running {
 }
 
 /// Checks and compiles a flow for its sinks.
-pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
+fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
     let state = flow.state();
     let named = |failure: Failure| {
         let origin = failure.step.and_then(|step| state.graph.origins.get(step as usize)).cloned();
@@ -85,6 +85,12 @@ pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
     let plan = compile(&state.graph, sinks).map_err(named)?;
     worker::check(&plan).map_err(named)?;
     Ok(plan)
+}
+
+/// The plan for a sink as text.
+pub(crate) fn explain(flow: &Flow, sink: &SinkNode) -> Result<String, Error> {
+    let plan = plan(flow, std::slice::from_ref(sink))?;
+    Ok(plan.explain(&worker::kept_globals(&plan)))
 }
 
 /// Starts a run for these sinks.

@@ -7,6 +7,7 @@ mod bits;
 mod dictionary;
 mod failure;
 mod heap;
+mod keeps;
 mod keys;
 mod matches;
 mod native;
@@ -29,6 +30,7 @@ mod text_table;
 mod vm;
 mod words;
 
+pub(crate) use keeps::kept_globals;
 pub(crate) use progress::Progress;
 pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};
 pub(crate) use syntax::check_syntax;

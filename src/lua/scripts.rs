@@ -27,6 +27,7 @@ scripts!(
     "heads/lines_filter",
     "heads/lines_tally",
     "heads/reduce",
+    "keeps",
     "keys",
     "line",
     "lists",

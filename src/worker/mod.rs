@@ -19,7 +19,7 @@ mod watchdog;
 
 pub(crate) use serve::{Home, serve};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure, StepId};
 use crate::plan::chain::{Code, Combine, Head, Step, Tail};
 use crate::plan::stage::Plan;
 use crate::row::format::Format;
@@ -29,6 +29,24 @@ pub(crate) const VERSION: &str = concat!("gleamflow ", env!("CARGO_PKG_VERSION")
 
 /// Finds what is wrong with a plan's Lua and formats before anything starts.
 pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
+    for (chain, _) in plan.stages.iter().filter_map(|stage| stage.work.chain()) {
+        if let Tail::Text { step, format } = &chain.tail {
+            Format::parse(format).map_err(|error| {
+                let message = format!("format {format:?}: {error}");
+                Failure::new(ErrorKind::Plan, message).at_step(*step)
+            })?;
+        }
+    }
+    crate::lua::check_syntax(&codes(plan))
+}
+
+/// The globals in which steps keep something from one row to the next.
+pub(crate) fn kept_globals(plan: &Plan) -> Vec<(StepId, Vec<String>)> {
+    crate::lua::kept_globals(&codes(plan))
+}
+
+/// All Lua of a plan, by step, and whether it is a function expression.
+fn codes(plan: &Plan) -> Vec<(&Code, bool)> {
     let mut codes: Vec<(&Code, bool)> = plan.shared.iter().map(|code| (code, false)).collect();
     for (chain, _) in plan.stages.iter().filter_map(|stage| stage.work.chain()) {
         if let Head::Reduce { code, .. } = &chain.head {
@@ -43,18 +61,11 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
                 codes.push((code, true));
             }
         }
-        match &chain.tail {
-            Tail::Runs { combine: Combine::Reduce { code, .. }, .. } => codes.push((code, true)),
-            Tail::Text { step, format } => {
-                Format::parse(format).map_err(|error| {
-                    let message = format!("format {format:?}: {error}");
-                    Failure::new(ErrorKind::Plan, message).at_step(*step)
-                })?;
-            }
-            _ => {}
+        if let Tail::Runs { combine: Combine::Reduce { code, .. }, .. } = &chain.tail {
+            codes.push((code, true));
         }
     }
     codes.sort_by_key(|(code, _)| code.step);
     codes.dedup_by_key(|(code, _)| code.step);
-    crate::lua::check_syntax(&codes)
+    codes
 }
