@@ -7,7 +7,9 @@ local state = require("gleamflow.state")
 local rows = require("gleamflow.rows")
 local debug_getmetatable = debug.getmetatable
 
-local type, next, rawget, unpack = type, next, rawget, unpack
+local spread = require("gleamflow.frame").spread
+
+local type, next, rawget = type, next, rawget
 local null = state.null
 
 local M = {}
@@ -40,8 +42,8 @@ function M.new(id, next_step)
 		if count ~= n then
 			error(
 				n == 0
-						and "flat_map: expected an iterator, a list or nothing, got a table that is no list"
-					or "flat_map: expected a list, got a table with holes or other keys",
+						and "expected an iterator, a list or nothing, got a table that is no list"
+					or "expected a list, got a table with holes or other keys",
 				0
 			)
 		end
@@ -57,7 +59,7 @@ function M.new(id, next_step)
 	local function each_row(list)
 		for i = 1, #list do
 			local columns, n = rows.columns(list[i], i)
-			next_step(unpack(columns, 1, n))
+			next_step(spread(columns, n))
 		end
 	end
 
@@ -85,7 +87,7 @@ function M.new(id, next_step)
 		if type(meta) == "table" and rawget(meta, "__call") ~= nil then
 			return drain(first, invariant, control)
 		end
-		error("flat_map: expected an iterator, a list or nothing, got " .. kind, 0)
+		error("expected an iterator, a list or nothing, got " .. kind, 0)
 	end
 
 	local function run(...)

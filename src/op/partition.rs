@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure};
 use crate::op::{columns, partitions};
 use crate::plan::graph::Operation;
 
@@ -30,10 +31,14 @@ impl Dataset {
         self.try_add("partition", Location::caller(), operation)
     }
 
-    /// [`Dataset::partition`] by the hash of the named columns, counted from 1.
+    /// [`Dataset::partition`] by the hash of the named columns, counted from 1, at least one.
     #[track_caller]
     pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
         let operation = columns(keys.as_ref()).and_then(|keys| {
+            if keys.is_empty() {
+                let failure = Failure::new(ErrorKind::Plan, "no key columns");
+                return Err(failure.hint("`round_robin` deals rows out in turn"));
+            }
             let count = partitions(count)?;
             Ok(Operation::Partition { keys, count })
         });

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::op::columns;
 use crate::plan::graph::Operation;
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Folds the rows of each key, which is the first column, into one row: the key, then what the
@@ -31,8 +31,8 @@ impl Dataset {
     /// At a terminal: what the function throws; rows of one key with different numbers of columns;
     /// a function that returns more or fewer values than there are.
     #[track_caller]
-    pub fn reduce(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("reduce", Location::caller(), function.into(), |code| {
+    pub fn reduce(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("reduce", Location::caller(), function.into_script(), |code| {
             Ok(Operation::Reduce { keys: vec![1], code })
         })
     }
@@ -51,16 +51,13 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl Into<Script>) -> Dataset {
+    pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl IntoScript) -> Dataset {
         let keys = match keys.as_ref() {
-            [] => Err(crate::error::Failure::new(
-                crate::error::ErrorKind::Plan,
-                "reduce_by without key columns",
-            )
-            .hint("`fold` makes one row of all rows")),
+            [] => Err(crate::error::Failure::new(crate::error::ErrorKind::Plan, "no key columns")
+                .hint("`fold` makes one row of all rows")),
             keys => columns(keys),
         };
-        self.add_lua("reduce_by", Location::caller(), function.into(), |code| {
+        self.add_lua("reduce_by", Location::caller(), function.into_script(), |code| {
             Ok(Operation::Reduce { keys: keys?, code })
         })
     }
@@ -77,8 +74,8 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn fold(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("fold", Location::caller(), function.into(), |code| {
+    pub fn fold(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("fold", Location::caller(), function.into_script(), |code| {
             Ok(Operation::Fold { code })
         })
     }
