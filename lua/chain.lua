@@ -95,6 +95,9 @@ local function callable(v)
 	return type(meta) == "table" and rawget(meta, "__call") ~= nil
 end
 
+local A_FUNCTION =
+	"a step takes a function, such as `function(x) return x end`; other code goes into `lua`"
+
 local function begin(high, low)
 	local progress = state.progress
 	prelude.restore()
@@ -105,10 +108,12 @@ local function begin(high, low)
 	end
 	for _, code in ipairs(chunks) do
 		progress.step = code.id
+		failure.hints[code.id] = A_FUNCTION
 		local f = code.chunk()
 		if not callable(f) then
 			error("expected a function, got " .. (f == nil and "nil" or "a " .. type(f)), 0)
 		end
+		failure.hints[code.id] = nil
 		code.set(f)
 	end
 end

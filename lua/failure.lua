@@ -6,11 +6,32 @@
 local state = require("gleamflow.state")
 
 local getinfo, getmetatable = debug.getinfo, debug.getmetatable
-local match, find, sub = string.match, string.find, string.sub
+local match, find, sub, format = string.match, string.find, string.sub, string.format
 local error, type, tostring, tonumber = error, type, tostring, tonumber
 local pcall, rawget = pcall, rawget
 
-local M = {}
+-- Hints for failures of a step that have none of their own; each task begins with none.
+local M = { hints = {} }
+
+-- By function: the names under which a user knows what is called as a method of a string.
+local methods = {}
+for name, f in next, string do
+	methods[f] = name
+end
+
+-- LuaJIT names a function by the place from which it was called, which for a tail call is ours; and
+-- the first argument of a method is what stands before its colon.
+local function of_method(text)
+	local place, problem = match(text, "^bad argument #(%d+) to '[^']*' (.*)$")
+	local info = place and getinfo(3, "f")
+	local name = info and methods[info.func]
+	if not name then
+		return text
+	end
+	local hint = find(problem, "got no value", 1, true)
+		and format("\n\nhint: what is called on a text takes a colon: `text:%s(…)`", name)
+	return format("bad argument #%s to '%s' %s%s", place, name, problem, hint or "")
+end
 
 local function text_of(err)
 	if type(err) == "string" or type(err) == "number" then
@@ -61,10 +82,12 @@ function M.record(err)
 		failure.line = line_in(step)
 		text = message .. " (line " .. line .. " of the shared code)"
 	end
+	text = of_method(text)
 	local from, to = find(text, "\n\nhint: ", 1, true)
 	if from then
 		text, failure.hint = sub(text, 1, from - 1), sub(text, to + 1)
 	end
+	failure.hint = failure.hint or M.hints[step]
 	failure.message = text
 	return err
 end

@@ -6,7 +6,10 @@
 
 local state = require("gleamflow.state")
 
-local select, unpack, error = select, unpack, error
+local select, error, type = select, error, type
+local spread = require("gleamflow.frame").spread
+local failure = require("gleamflow.failure")
+local funcinfo = require("jit.util").funcinfo
 
 local format = string.format
 
@@ -18,14 +21,15 @@ function M.new(id)
 
 	local function unequal(n, m)
 		progress.step = id
-		error(format("reduce: rows of one key have %d and %d value columns", n, m), 0)
+		error(format("rows of one key have %d and %d value columns", n, m), 0)
 	end
 
 	local function wrong(wanted, got)
 		error(
 			format(
-				"reduce: the function got %d value columns twice and returned %d, not %d",
+				"the function got %d value column%s twice and returned %d, not %d",
 				wanted,
+				wanted == 1 and "" or "s",
 				got,
 				wanted
 			),
@@ -80,11 +84,17 @@ function M.new(id)
 		end
 		progress.step = id
 		state.to = false
-		store(into, n, f(unpack(args, 1, 2 * n)))
+		store(into, n, f(spread(args, 2 * n)))
 	end
 
+	-- Values always come in pairs.
 	local function set(g)
 		f = g
+		local info = type(g) == "function" and funcinfo(g)
+		if info and not info.isvararg and info.params and info.params % 2 == 1 then
+			failure.hints[id] =
+				"the function gets the value columns of two rows, without the key: `function(x, y)`"
+		end
 	end
 
 	return { one = one, two = two, many = many, unequal = unequal, set = set }

@@ -3,9 +3,31 @@
 -- values or in a list.
 
 local value = require("gleamflow.codec").value
-local unpack = unpack
+local unpack, error = unpack, error
+
+local format = string.format
+
+-- LuaJIT's own limit is near, and depends on what is on its stack.
+local MOST_ARGUMENTS = 7900
+local MOST_NAMED = 200
 
 local M = {}
+
+--- The columns 1..n of a list as values.
+function M.spread(columns, n)
+	if n > MOST_ARGUMENTS then
+		error(
+			format(
+				"%d columns are more than a Lua function takes: at most %d, of which %d can have names\n\nhint: `select` keeps some of them without Lua, and a table in one column holds any number",
+				n,
+				MOST_ARGUMENTS,
+				MOST_NAMED
+			),
+			0
+		)
+	end
+	return unpack(columns, 1, n)
+end
 
 --- Where the frame that begins at `at` stops.
 function M.stop_of(bytes, at, size)
@@ -30,7 +52,7 @@ function M.rest(bytes, at, stop, a, b)
 		n = n + 1
 		columns[n], at = value(bytes, at, stop, 0)
 	end
-	return unpack(columns, 1, n)
+	return M.spread(columns, n)
 end
 
 --- The columns behind `at` into a list; their number.

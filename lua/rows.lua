@@ -4,7 +4,8 @@
 local state = require("gleamflow.state")
 local order = require("gleamflow.order")
 
-local type, rawget, unpack = type, rawget, unpack
+local type, rawget = type, rawget
+local spread = require("gleamflow.frame").spread
 local debug_getmetatable, setmetatable = debug.getmetatable, setmetatable
 local null = state.null
 
@@ -51,7 +52,7 @@ function Rows:__call()
 	if i <= #self.list then
 		self.at = i
 		local columns, n = M.columns(rawget(self.list, i), i)
-		return unpack(columns, 1, n)
+		return spread(columns, n)
 	end
 end
 

@@ -13,7 +13,7 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
 use crate::plan::graph::{Graph, Node, Operation, Shared};
 use crate::plan::stage::{RowKind, Source};
-use crate::script::Script;
+use crate::script::{IntoScript, Script};
 use crate::sink::Attached;
 
 /// A dataflow under construction.
@@ -150,8 +150,8 @@ impl Flow {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn lua(self, code: impl Into<Script>) -> Flow {
-        self.add_shared("lua", code.into(), Location::caller());
+    pub fn lua(self, code: impl IntoScript) -> Flow {
+        self.add_shared("lua", code.into_script(), Location::caller());
         self
     }
 

@@ -75,7 +75,7 @@ pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::flow::Flow;
 pub use crate::op::Sort;
-pub use crate::script::Script;
+pub use crate::script::{IntoScript, Script};
 pub use crate::sink::RowStream;
 pub use crate::source::Paths;
 /// A column of any type: `collect::<Vec<Value>>()` takes any row.

@@ -34,21 +34,67 @@ impl Script {
     }
 }
 
+/// What can be a step's code: Lua text. A Rust function cannot, and the compiler says why:
+///
+/// ```compile_fail,E0277
+/// let _ = gleamflow::Flow::new().range(0..3).map(|x: i64| x + 1);
+/// ```
+///
+/// Lua text, from wherever, can:
+///
+/// ```
+/// use gleamflow::Flow;
+///
+/// let step = format!("function(x) return x + {} end", 1);
+/// let rows: Vec<i64> = Flow::new().range(0..3).map(&step).collect()?;
+/// assert_eq!(rows, [1, 2, 3]);
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a step is Lua text, and `{Self}` is none",
+    label = "expected text such as \"function(x) return x end\"",
+    note = "steps run in worker processes, which get them as text: a Rust function cannot go there",
+    note = "for rows in Rust end the flow with `collect`, `for_each_row` or `stream`, or run a \
+            program of your own as a step by `pipe` or `pipe_rows`"
+)]
+pub trait IntoScript {
+    /// The text, and where it stands if that is known.
+    fn into_script(self) -> Script;
+}
+
+impl IntoScript for Script {
+    fn into_script(self) -> Script {
+        self
+    }
+}
+
+impl IntoScript for &str {
+    fn into_script(self) -> Script {
+        Script { text: self.to_owned(), place: None }
+    }
+}
+
+impl IntoScript for String {
+    fn into_script(self) -> Script {
+        Script { text: self, place: None }
+    }
+}
+
+impl IntoScript for &String {
+    fn into_script(self) -> Script {
+        self.as_str().into_script()
+    }
+}
+
 impl From<&str> for Script {
     fn from(text: &str) -> Script {
-        Script { text: text.to_owned(), place: None }
+        text.into_script()
     }
 }
 
 impl From<String> for Script {
     fn from(text: String) -> Script {
-        Script { text, place: None }
-    }
-}
-
-impl From<&String> for Script {
-    fn from(text: &String) -> Script {
-        Script::from(text.as_str())
+        text.into_script()
     }
 }
 

@@ -5,7 +5,8 @@
 local ffi = require("ffi")
 local state = require("gleamflow.state")
 
-local ffi_string, unpack = ffi.string, unpack
+local ffi_string = ffi.string
+local spread = require("gleamflow.frame").spread
 
 local LF = 10
 
@@ -43,7 +44,7 @@ function M.new(port, next_step)
 						columns[n] = ffi_string(bytes + from, stop - from)
 						from = stop + 1
 					until bytes[stop] == LF
-					next_step(unpack(columns, 1, n))
+					next_step(spread(columns, n))
 				end
 			end
 		end

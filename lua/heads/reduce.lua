@@ -7,7 +7,7 @@ local frame = require("gleamflow.frame")
 local state = require("gleamflow.state")
 local value = require("gleamflow.codec").value
 
-local unpack = unpack
+local spread = frame.spread
 local columns_of, stop_of = frame.columns, frame.stop_of
 
 local M = {}
@@ -36,7 +36,7 @@ function M.new(port, next_step, segment, template)
 		for i = 1, n do
 			row[keys + i] = acc[i]
 		end
-		return next_step(unpack(row, 1, keys + n))
+		return next_step(spread(row, keys + n))
 	end
 
 	local function start(n)

@@ -11,9 +11,10 @@ local receiver = require("gleamflow.receiver")
 local lazy = require("gleamflow.line")
 local debug_getmetatable = debug.getmetatable
 
-local type, next, rawget, unpack, error = type, next, rawget, unpack, error
+local type, next, rawget, error = type, next, rawget, error
 local next_match, walk = lazy.next_match, lazy.walk
 local text_of_match = require("gleamflow.words").text
+local spread_row = require("gleamflow.frame").spread
 local null = state.null
 
 -- A longer list of ours is not kept.
@@ -49,8 +50,8 @@ local function spreader(id, next_step)
 		if count ~= n then
 			error(
 				n == 0
-						and "flat_map: expected an iterator, a list or nothing, got a table that is no list"
-					or "flat_map: expected a list, got a table with holes or other keys",
+						and "expected an iterator, a list or nothing, got a table that is no list"
+					or "expected a list, got a table with holes or other keys",
 				0
 			)
 		end
@@ -66,7 +67,7 @@ local function spreader(id, next_step)
 	local function each_row(list)
 		for i = 1, #list do
 			local columns, n = rows.columns(rawget(list, i), i)
-			next_step(unpack(columns, 1, n))
+			next_step(spread_row(columns, n))
 		end
 	end
 
@@ -94,7 +95,7 @@ local function spreader(id, next_step)
 		if type(meta) == "table" and rawget(meta, "__call") ~= nil then
 			return drain(first, invariant, control)
 		end
-		error("flat_map: expected an iterator, a list or nothing, got " .. kind, 0)
+		error("expected an iterator, a list or nothing, got " .. kind, 0)
 	end
 end
 

@@ -26,4 +26,4 @@ mod tasks;
 mod warnings;
 
 pub(crate) use run::Message;
-pub(crate) use start::{Running, plan, start};
+pub(crate) use start::{Running, explain, start};

@@ -85,12 +85,18 @@ impl Drop for Running {
 }
 
 /// Checks and compiles a flow for its sinks.
-pub(crate) fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
+fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
     let state = flow.state();
     let plan = compile(&state.graph, sinks, !state.settings.no_rewrites)?;
     drop(state);
     worker::check(&plan).map_err(|failure| plan.error(failure))?;
     Ok(plan)
+}
+
+/// The plan for a sink as text.
+pub(crate) fn explain(flow: &Flow, sink: &SinkNode) -> Result<String, Error> {
+    let plan = plan(flow, std::slice::from_ref(sink))?;
+    Ok(plan.explain(&worker::kept_globals(&plan)))
 }
 
 /// Starts a run for these sinks.

@@ -9,6 +9,7 @@ mod dictionary;
 mod failure;
 mod heap;
 mod in_c;
+mod keeps;
 mod keys;
 mod large;
 mod low;
@@ -35,6 +36,7 @@ mod text_table;
 mod vm;
 mod words;
 
+pub(crate) use keeps::kept_globals;
 pub(crate) use progress::Progress;
 pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};
 pub(crate) use syntax::check_syntax;

@@ -25,6 +25,7 @@ scripts!(
     "heads/frames",
     "heads/lines",
     "heads/reduce",
+    "keeps",
     "keys",
     "line",
     "lists",

@@ -4,11 +4,15 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::plan::chain::Step;
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Keeps the rows for which a Lua function returns neither `nil` nor `false`, in their order.
     /// Numbers that have been to Lua are Lua's: a double of 1.0 comes back as the integer 1.
+    ///
+    /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
+    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
+    /// [`Dataset::pipe`], whose command sees all rows in order.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -21,8 +25,8 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn filter(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("filter", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn filter(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("filter", Location::caller(), function.into_script(), |plan, rows, code| {
             plan.fuse(rows, Step::Filter(code))
         })
     }

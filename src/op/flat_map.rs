@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::plan::chain::Step;
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Calls a Lua function with the columns of each row; it returns many rows.
@@ -12,6 +12,10 @@ impl Dataset {
     /// It may return an iterator (all values of one step are a row), a list (one row of one
     /// column for each element; `unpack_rows(list)` takes a list of rows), or nothing. Order is
     /// kept, and rows given to `emit(…)` come first.
+    ///
+    /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
+    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
+    /// [`Dataset::pipe`], whose command sees all rows in order.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -27,8 +31,8 @@ impl Dataset {
     /// # Errors
     /// At a terminal: what the function or its iterator throws, and any other returned value.
     #[track_caller]
-    pub fn flat_map(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("flat_map", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn flat_map(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("flat_map", Location::caller(), function.into_script(), |plan, rows, code| {
             plan.fuse(rows, Step::FlatMap(code))
         })
     }

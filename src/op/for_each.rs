@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::plan::chain::Step;
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Calls a Lua function with the columns of each row and passes the row on. What the function
@@ -21,8 +21,8 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn for_each(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("for_each", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn for_each(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("for_each", Location::caller(), function.into_script(), |plan, rows, code| {
             plan.fuse(rows, Step::ForEach(code))
         })
     }

@@ -4,13 +4,17 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::plan::chain::Step;
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Calls a Lua function with the columns of each row; what it returns is the new row.
     ///
     /// Order is kept. Returning nothing drops the row; `return nil` is a row of one nil. Rows
     /// given to `emit(…)` come before the returned one.
+    ///
+    /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
+    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
+    /// [`Dataset::pipe`], whose command sees all rows in order.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -27,8 +31,8 @@ impl Dataset {
     /// At a terminal: what the function throws, and a column that no row can hold (a function, a
     /// coroutine, a table deeper than 100).
     #[track_caller]
-    pub fn map(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("map", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn map(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("map", Location::caller(), function.into_script(), |plan, rows, code| {
             plan.fuse(rows, Step::Map(code))
         })
     }

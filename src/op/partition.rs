@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure};
 use crate::op::{columns, partitions};
 
 impl Dataset {
@@ -32,10 +33,14 @@ impl Dataset {
         )
     }
 
-    /// [`Dataset::partition`] by the hash of the named columns, counted from 1.
+    /// [`Dataset::partition`] by the hash of the named columns, counted from 1, at least one.
     #[track_caller]
     pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
-        let by = columns(keys.as_ref()).and_then(|keys| Ok((keys, partitions(count)?)));
+        let by = match keys.as_ref() {
+            [] => Err(Failure::new(ErrorKind::Plan, "no key columns")
+                .hint("`round_robin` deals rows out in turn")),
+            keys => columns(keys).and_then(|keys| Ok((keys, partitions(count)?))),
+        };
         self.try_add("partition_by", Location::caller(), by, |plan, step, rows, (keys, count)| {
             plan.deal_by(step, rows, keys.clone(), *count)
         })

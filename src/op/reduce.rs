@@ -9,7 +9,7 @@ use crate::plan::chain::{Code, KeyColumn};
 use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
 use crate::plan::graph::Operation;
 use crate::plan::lower::{Lower, Open};
-use crate::script::Script;
+use crate::script::IntoScript;
 
 impl Dataset {
     /// Folds the rows of each key, which is the first column, into one row: the key, then what the
@@ -35,8 +35,8 @@ impl Dataset {
     /// At a terminal: what the function throws; rows of one key with different numbers of columns;
     /// a function that returns more or fewer values than there are.
     #[track_caller]
-    pub fn reduce(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("reduce", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn reduce(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("reduce", Location::caller(), function.into_script(), |plan, rows, code| {
             folded(plan, rows, &[1], code)
         })
     }
@@ -55,13 +55,13 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl Into<Script>) -> Dataset {
+    pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl IntoScript) -> Dataset {
         let keys = match keys.as_ref() {
-            [] => Err(Failure::new(ErrorKind::Plan, "no key columns are named")
+            [] => Err(Failure::new(ErrorKind::Plan, "no key columns")
                 .hint("`fold` makes one row of all rows")),
             keys => columns(keys),
         };
-        let script = function.into();
+        let script = function.into_script();
         let origin = script.origin("reduce_by", Location::caller());
         let text = script.into_text();
         let operation = keys.map(|keys| {
@@ -85,8 +85,8 @@ impl Dataset {
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
     #[track_caller]
-    pub fn fold(&self, function: impl Into<Script>) -> Dataset {
-        self.add_lua("fold", Location::caller(), function.into(), |plan, rows, code| {
+    pub fn fold(&self, function: impl IntoScript) -> Dataset {
+        self.add_lua("fold", Location::caller(), function.into_script(), |plan, rows, code| {
             folded(plan, rows, &[], code)
         })
     }

@@ -23,7 +23,7 @@ impl Dataset {
         let columns = match wanted.as_ref() {
             [] => Err(crate::error::Failure::new(
                 crate::error::ErrorKind::Plan,
-                "select of no columns: a row has at least one",
+                "no columns are named, and a row has at least one",
             )),
             wanted => columns(wanted),
         };

@@ -22,6 +22,12 @@ impl Dataset {
     /// assert_eq!(both[0], ("b".to_string(), 0));
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// A negative column does not compile, and 0 is an error at a terminal:
+    ///
+    /// ```compile_fail
+    /// let _ = gleamflow::Flow::new().range(0..9).sort(-1);
+    /// ```
     #[track_caller]
     pub fn sort(&self, order: impl Into<Sort>) -> Dataset {
         let order = order.into().columns();
@@ -72,7 +78,7 @@ impl Sort {
 
     pub(super) fn columns(self) -> Result<Vec<KeyColumn>, Failure> {
         if self.columns.iter().any(|key| key.column == 0) {
-            let failure = Failure::new(ErrorKind::Plan, "sort by a column that cannot be");
+            let failure = Failure::new(ErrorKind::Plan, "there is no column 0");
             return Err(failure.hint("columns are counted from 1"));
         }
         Ok(self.columns)
@@ -82,12 +88,5 @@ impl Sort {
 impl From<u32> for Sort {
     fn from(column: u32) -> Sort {
         Sort::by(column)
-    }
-}
-
-impl From<i32> for Sort {
-    /// A negative number is no column; the flow says so when it is run.
-    fn from(column: i32) -> Sort {
-        Sort::by(u32::try_from(column).unwrap_or(0))
     }
 }

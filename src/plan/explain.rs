@@ -22,6 +22,18 @@ impl fmt::Display for Plan {
 }
 
 impl Plan {
+    /// The plan, and which steps keep something in the named globals from one row to the next.
+    pub(crate) fn explain(&self, kept: &[(StepId, Vec<String>)]) -> String {
+        let mut text = self.to_string();
+        for (step, globals) in kept {
+            let names = globals.join(", ");
+            let origin = &self.origins[*step as usize];
+            writeln!(text, "{origin}: keeps state per task ({names})")
+                .expect("writing to a String");
+        }
+        text
+    }
+
     fn stage(&self, f: &mut fmt::Formatter<'_>, index: usize, stage: &Stage) -> fmt::Result {
         write!(f, "stage {}: ", index + 1)?;
         match (&stage.input, &stage.work) {

@@ -191,7 +191,8 @@ impl Dataset {
         Ok(RowStream { node, running: Some(running), rows: VecDeque::new(), failure: None })
     }
 
-    /// The plan of this dataset as text: a line for each stage.
+    /// The plan of this dataset as text: a line for each stage, then one for each step whose
+    /// function reads and writes the same globals and so keeps state within its task.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -206,7 +207,7 @@ impl Dataset {
     #[track_caller]
     pub fn explain(&self) -> Result<String> {
         let node = self.sink("explain", Location::caller(), SinkRows::Any);
-        Ok(local::plan(&self.flow, &[node])?.to_string())
+        local::explain(&self.flow, &node)
     }
 
     fn each_row<T: DeserializeOwned>(

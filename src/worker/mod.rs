@@ -19,7 +19,7 @@ mod watchdog;
 
 pub(crate) use serve::{Home, serve};
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure, StepId};
 use crate::plan::chain::Tail;
 use crate::plan::stage::Plan;
 use crate::row::format::Format;
@@ -38,4 +38,9 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
         }
     }
     crate::lua::check_syntax(&plan.codes())
+}
+
+/// The globals in which steps keep something from one row to the next.
+pub(crate) fn kept_globals(plan: &Plan) -> Vec<(StepId, Vec<String>)> {
+    crate::lua::kept_globals(&plan.codes())
 }

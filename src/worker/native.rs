@@ -114,11 +114,11 @@ fn split(
     each_frame(rows, max_row, out, |payload, out| {
         let (value, used) = msgpack::head(payload).map_err(malformed)?;
         let (Value::Str(text) | Value::Bin(text)) = value else {
-            let message = "split takes a row of one text column, and column 1 is no text";
+            let message = "it takes a row of one text column, and column 1 is no text";
             return Err(Failure::new(ErrorKind::Row, message));
         };
         if used != payload.len() {
-            let message = "split takes a row of one text column, and this row has more";
+            let message = "it takes a row of one text column, and this row has more";
             return Err(Failure::new(ErrorKind::Row, message)
                 .hint("rows that come from a command are already cut at TAB"));
         }

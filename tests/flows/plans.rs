@@ -81,3 +81,29 @@ fn explain_says_what_is_wrong_with_the_flow() {
     let error = Flow::new().range(0..1).map("function(").explain().unwrap_err();
     assert_eq!(error.operator(), Some("map"));
 }
+
+#[test]
+fn a_step_that_keeps_state_in_globals_is_named_with_them() {
+    let text = Flow::new()
+        .lua("seen = {}")
+        .lua("total = 0 function add(x) total = total + x return total end")
+        .range(0..9)
+        .filter("function(x) if seen[x] then return false end seen[x] = true return true end")
+        .map("function(x) local y = x * 2 return math.floor(y), add(y) end")
+        .map("function(k) local first = k ~= last last = k n = (n or 0) + 1 return first, n end")
+        .explain()
+        .unwrap();
+    let kept: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("sink"))
+        .skip(1)
+        .map(|line| line.split_once(", ").expect("a place and an operator").1)
+        .collect();
+    let expected = [
+        "lua: keeps state per task (total)",
+        "filter: keeps state per task (seen)",
+        "map: keeps state per task (last, n)",
+    ];
+    assert_eq!(kept, expected);
+    assert!(text.contains("tests/flows/plans.rs:"), "{text}");
+}

@@ -93,7 +93,7 @@ fn flat_map_refuses_what_is_neither_with_its_type() {
             let step = format!("function(x) if x == 2 then return {value} end return {{x}} end");
             flow.range(0..4).flat_map(step).count()
         });
-        assert_says(&message, &["steps.rs:", "flat_map: expected", kind, "\n  on 2"]);
+        assert_says(&message, &["steps.rs:", ", flat_map: expected", kind, "\n  on 2"]);
     }
 }
 
@@ -166,7 +166,7 @@ fn select_repeats_reorders_and_fills_with_nil() {
     let message = same_error(|flow| flow.range(0..1).select([0]).count());
     assert_says(&message, &["select", "no column 0"]);
     let message = same_error(|flow| flow.range(0..1).select([]).count());
-    assert_says(&message, &["select of no columns"]);
+    assert_says(&message, &[", select: no columns are named"]);
 }
 
 #[test]
@@ -277,4 +277,101 @@ fn coroutine_wrap_is_an_iterator_and_may_emit() {
         ))
     });
     assert_eq!(text, "1\ta\n1\te\n1\tb\n2\ta\n2\te\n2\tb\n");
+}
+
+#[test]
+fn a_row_of_too_many_columns_says_how_many_lua_takes() {
+    let wide = |columns: usize| vec![1; columns];
+    let widths = "function(...) return select('#', ...) end";
+    let text = same(|flow| lines(&flow.rows([wide(7900)]).filter(widths).map(widths)));
+    assert_eq!(text, "7900\n");
+    let limit = "100000 columns are more than a Lua function takes: at most 7900, of which 200 can \
+                 have names";
+    let parts = ["steps.rs:", ", map: ", limit, "\n  on 1, 1", "hint: `select`"];
+    let message = same_error(|flow| flow.rows([wide(100_000)]).map(widths).count());
+    assert_says(&message, &parts);
+    let line = vec!["1"; 100_000].join(",");
+    let message = same_error(|flow| flow.lines([&line]).split(",").map(widths).count());
+    assert_says(&message, &parts[..3]);
+    let list = "function(n) local t = {} for i = 1, n do t[i] = 1 end return unpack_rows({t}) end";
+    let message = same_error(|flow| flow.range(100_000..100_001).flat_map(list).count());
+    assert_says(&message, &[", flat_map: ", limit]);
+    let message = same_error(|flow| {
+        flow.rows([wide(4001), wide(4001)]).reduce("function(...) return ... end").count()
+    });
+    assert_says(&message, &[", reduce: 8000 columns are more than a Lua function takes"]);
+}
+
+#[test]
+fn a_method_that_is_called_with_a_point_is_named_with_its_colon() {
+    let message = same_error(|flow| {
+        flow.lines(["x"]).filter("function(l) return l.find('root') end").count()
+    });
+    assert_says(
+        &message,
+        &[
+            ", filter: bad argument #2 to 'find' (string expected, got no value)",
+            "\n  on \"x\"",
+            "hint: what is called on a text takes a colon: `text:find(…)`",
+        ],
+    );
+    let message = same_error(|flow| {
+        flow.lines(["x"]).map("function(l) local u = l.upper() return u end").count()
+    });
+    assert_says(
+        &message,
+        &["bad argument #1 to 'upper' (string expected, got no value)", "`text:upper(…)`"],
+    );
+    let message =
+        same_error(|flow| flow.lines(["x"]).map("function(l) return (l:rep({})) end").count());
+    assert!(!message.contains("hint"), "{message}");
+}
+
+#[test]
+fn a_step_that_is_no_function_has_a_hint() {
+    for (step, problem) in [
+        ("nil", ", map: expected a function, got nil"),
+        ("'x'", ", map: expected a function, got a string"),
+        ("{}", ", map: expected a function, got a table"),
+        ("x + 1", ", map, line 1 of its function: attempt to perform arithmetic on global 'x'"),
+    ] {
+        let message = same_error(|flow| flow.range(0..2).map(step).count());
+        assert_says(
+            &message,
+            &["steps.rs:", problem, "\n\nhint: a step takes a function, such as"],
+        );
+    }
+    // What goes wrong at a row has nothing to do with that.
+    let message = same_error(|flow| flow.range(0..2).map("function(x) return y + 1 end").count());
+    assert!(!message.contains("hint"), "{message}");
+}
+
+#[test]
+fn a_reduce_that_wants_the_key_is_told_what_it_gets() {
+    let hint =
+        "hint: the function gets the value columns of two rows, without the key: `function(x, y)`";
+    let rows = [("a", 1), ("a", 2)];
+    let sum = "function(key, x, y) return x + y end";
+    let message = same_error(|flow| flow.rows(rows).reduce(sum).count());
+    assert_says(
+        &message,
+        &[", reduce, line 1 of its function: attempt to", "'y' (a nil value)", hint],
+    );
+    let message = same_error(|flow| {
+        flow.rows(rows).reduce_by([1], "function(k, x, y) return k, x end").count()
+    });
+    let problem = ", reduce_by: the function got 1 value column twice and returned 2, not 1";
+    assert_says(&message, &[problem, hint]);
+    let message = same_error(|flow| flow.rows(rows).fold("function(x) return x end").count());
+    let problem = ", fold: the function got 2 value columns twice and returned 1, not 2";
+    assert_says(&message, &[problem, hint]);
+    let message =
+        same_error(|flow| flow.rows(rows).reduce("function(x, y) return x.z end").count());
+    assert!(!message.contains("without the key"), "{message}");
+}
+
+#[test]
+fn partition_by_no_columns_is_refused() {
+    let message = same_error(|flow| flow.range(0..2).partition_by([], 2).count());
+    assert_says(&message, &[", partition_by: no key columns", "hint: `round_robin`"]);
 }

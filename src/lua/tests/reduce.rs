@@ -65,8 +65,8 @@ fn keys_come_first() {
     assert_eq!(combined_rows("{{1,'k'},{10,'k'}}", &[2], ADD), "\"k\"|11");
     assert_eq!(
         combined_rows("{{1},{1},{2}}", &[3], ADD),
-        "error: reduce: rows of one key have 1 and 1 value columns"
-            .replace("error: reduce: rows of one key have 1 and 1 value columns", "nil|4")
+        "error: rows of one key have 1 and 1 value columns"
+            .replace("error: rows of one key have 1 and 1 value columns", "nil|4")
     );
 }
 
@@ -123,8 +123,9 @@ fn order_of_rows_is_kept() {
 #[test]
 fn wrong_counts_are_errors() {
     let wrong = |wanted, got| {
+        let s = if wanted == 1 { "" } else { "s" };
         format!(
-            "error: reduce: the function got {wanted} value columns twice and returned {got}, not {wanted}"
+            "error: the function got {wanted} value column{s} twice and returned {got}, not {wanted}"
         )
     };
     assert_eq!(combined_rows("{{1,1},{1,1}}", &[1], "function(a, b) return a, b end"), wrong(1, 2));
@@ -136,7 +137,7 @@ fn wrong_counts_are_errors() {
     for rows in ["{{1,1},{1,1,1}}", "{{null,1},{null,1,1}}"] {
         assert_eq!(
             combined_rows(rows, &[1], ADD),
-            "error: reduce: rows of one key have 1 and 2 value columns"
+            "error: rows of one key have 1 and 2 value columns"
         );
     }
     let failed = fails(combine(vec![], &[], "function(a, b) return\n nil + 1 end"), "1\n2\n");
@@ -268,7 +269,7 @@ fn groups_of_all_widths() {
     assert_eq!(reduced(0, ADD, &fold).expect("runs"), ["6"]);
     let unequal = [(vec![row(&["a", "1"]), row(&["a", "1", "2"])], &[1, 0][..])];
     let failed = reduced(1, ADD, &unequal).expect_err("unequal");
-    assert_eq!(failed.failure.message, "reduce: rows of one key have 1 and 2 value columns");
+    assert_eq!(failed.failure.message, "rows of one key have 1 and 2 value columns");
     assert_eq!((failed.failure.step, failed.row), (Some(5), Some(1)));
     assert_eq!(failed.failure.input.and_then(|input| input.row).as_deref(), Some("\"a\", 1, 2"));
 }

@@ -56,16 +56,16 @@ fn flat_map_refuses_other_values() {
     for (text, got) in [("5", "number"), ("'a'", "string"), ("true", "boolean")] {
         assert_eq!(
             flat_mapped(&format!("function() return {text} end")),
-            format!("error: flat_map: expected an iterator, a list or nothing, got {got}")
+            format!("error: expected an iterator, a list or nothing, got {got}")
         );
     }
     assert_eq!(
         flat_mapped("function() return {a = 1} end"),
-        "error: flat_map: expected an iterator, a list or nothing, got a table that is no list"
+        "error: expected an iterator, a list or nothing, got a table that is no list"
     );
     assert_eq!(
         flat_mapped("function() return {1, nil, 3} end"),
-        "error: flat_map: expected a list, got a table with holes or other keys"
+        "error: expected a list, got a table with holes or other keys"
     );
 }
 
