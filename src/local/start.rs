@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, Failure, StepId};
 use crate::flow::Flow;
 use crate::local::edge::{Edge, Reader, Writer};
 use crate::local::exchange::{Before, Sorted, run_merge, run_sorted};
@@ -19,11 +19,11 @@ use crate::local::run::{Message, Run, check_temp_dir};
 use crate::local::runtime::runtime;
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
-use crate::local::steps::{Feed, run_deal, run_feed, run_slice};
+use crate::local::steps::{Feed, run_deal, run_feed, run_slice, used_up};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::plan::compile::{SinkNode, compile};
 use crate::plan::stage::{Form, Input, Plan, RowKind, Slice, Source, Stage, StageId, Work};
-use crate::source::paths::expand;
+use crate::source::paths::{Found, expand};
 use crate::source::split::{needs_sequential, plan_splits};
 use crate::worker;
 use crate::worker::task::TaskInput;
@@ -113,11 +113,12 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     for (id, stage) in run.plan.stages.iter().enumerate() {
         if let Input::Source(source) = &stage.input {
             let chained = stage.work.chain().is_some();
-            let opened = open_source(flow, source, &run.settings, chained)
+            let opened = open_source(flow, source, &run, stage.step, chained)
                 .map_err(|failure| run.error(failure.at_step(stage.step)))?;
             sources.insert(id, opened);
         }
     }
+    take_readers(flow, &mut sources);
     tracing::debug!(stages = run.plan.stages.len(), workers = run.settings.workers, "start a run");
     let closed: Vec<_> = sinks.iter().map(|_| CancellationToken::new()).collect();
     let finished = CancellationToken::new();
@@ -176,31 +177,50 @@ struct Drivers {
 enum Opened {
     Inputs(Box<dyn Iterator<Item = TaskInput> + Send>),
     Feed(Feed),
+    /// A reader that is there to be taken, once all sources are known to be there.
+    Reader(usize),
+}
+
+/// Takes the readers that can be read once: from here on nothing keeps the run from beginning.
+fn take_readers(flow: &Flow, sources: &mut HashMap<StageId, Opened>) {
+    for opened in sources.values_mut() {
+        if let Opened::Reader(slot) = *opened {
+            let reader = flow.state().readers[slot].take();
+            *opened = Opened::Feed(reader.map_or(Feed::UsedUp, Feed::Reader));
+        }
+    }
 }
 
 fn open_source(
     flow: &Flow,
     source: &Source,
-    settings: &Resolved,
+    run: &Run,
+    step: StepId,
     chained: bool,
 ) -> Result<Opened, Failure> {
+    let split_bytes = run.settings.split_bytes;
     Ok(match source {
         Source::Lines { text, .. } => Opened::Feed(Feed::Lines(text.clone())),
         Source::Rows { frames, .. } => Opened::Feed(Feed::Frames(frames.clone())),
         Source::Range { first, end } if chained => {
-            Opened::Inputs(Box::new(range_inputs(*first, *end, settings.split_bytes)))
+            Opened::Inputs(Box::new(range_inputs(*first, *end, split_bytes)))
         }
         Source::Range { first, end } => Opened::Feed(Feed::Range(*first, *end)),
-        Source::Reader { slot } => {
-            let reader = flow.state().readers.get_mut(*slot).and_then(Option::take);
-            Opened::Feed(reader.map_or(Feed::UsedUp, Feed::Reader))
-        }
+        Source::Reader { slot } => match flow.state().readers.get(*slot) {
+            Some(Some(_)) => Opened::Reader(*slot),
+            _ => return Err(used_up()),
+        },
         Source::TextFile { patterns } => {
-            let files = expand(patterns)?;
+            let Found { files, unmatched } = expand(patterns)?;
+            for pattern in unmatched {
+                let place = run.plan.origins.get(step as usize);
+                let place = place.map(|origin| format!("{origin}: ")).unwrap_or_default();
+                tracing::warn!("{place}no file matches {pattern}");
+            }
             if needs_sequential(&files) {
                 return Ok(Opened::Feed(Feed::Files(files)));
             }
-            let splits = plan_splits(&files, settings.split_bytes);
+            let splits = plan_splits(&files, split_bytes);
             match chained {
                 true => Opened::Inputs(Box::new(splits.into_iter().map(TaskInput::Text))),
                 false => Opened::Feed(Feed::Pieces(splits)),
@@ -264,8 +284,7 @@ fn start_drivers(
         let partitions = || -> Vec<(u32, Reader, Writer)> {
             let out = |partition| edges[id].partition_writer(partition);
             match inputs[..] {
-                [(input, number)] if is_apart(stage) => (0..stage
-                    .partitions)
+                [(input, number)] if is_apart(stage) => (0..stage.partitions)
                     .map(|one| (one, edges[input].partition_reader(number, one), out(one)))
                     .collect(),
                 _ => vec![(0, whole_input(), out(0))],
@@ -277,7 +296,7 @@ fn start_drivers(
                 Some(Opened::Feed(feed)) => {
                     drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
                 }
-                Some(Opened::Inputs(_)) => {
+                Some(Opened::Inputs(_) | Opened::Reader(_)) => {
                     unreachable!("a stage without steps reads its source in the engine")
                 }
                 None => {
@@ -378,6 +397,7 @@ fn task_source(
             drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
             TaskSource::Blocks(edge.reader(0))
         }
+        Some(Opened::Reader(_)) => unreachable!("readers are taken before anything reads them"),
         None => TaskSource::Blocks(input()),
     }
 }

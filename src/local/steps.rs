@@ -72,13 +72,7 @@ fn read_feed(
     mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     match feed {
-        Feed::UsedUp => {
-            let failure =
-                Failure::new(ErrorKind::Input, "the reader has been read by an earlier run");
-            Err(Stop::Failed(
-                failure.hint("a `reader` can be read once; use `text_file` for a file"),
-            ))
-        }
+        Feed::UsedUp => Err(Stop::Failed(used_up())),
         Feed::Lines(text) => {
             let mut rest = text;
             while !rest.is_empty() {
@@ -129,10 +123,16 @@ fn read_feed(
             read_streams(SequentialLines::new(streams, max_row), block_bytes, push)
         }
         Feed::Reader(reader) => {
-            let stream = std::iter::once(Ok(Stream { name: "reader".to_owned(), reader }));
+            let stream = std::iter::once(Ok(Stream::reader(reader)));
             read_streams(SequentialLines::new(stream, max_row), block_bytes, push)
         }
     }
+}
+
+/// A reader that is not there any more.
+pub(crate) fn used_up() -> Failure {
+    Failure::new(ErrorKind::Input, "the reader has been read by an earlier run")
+        .hint("a `reader` can be read once; use `text_file` for a file")
 }
 
 fn read_streams(

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, access, linkat, open};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{ErrorKind, Failure};
 
@@ -34,6 +34,8 @@ enum Temporary {
     Unnamed { file: File, target: PathBuf },
     /// In a file that is removed when it is dropped.
     Named { file: NamedTempFile, target: PathBuf },
+    /// In a file that had no name until all was written.
+    Linked { file: File, name: TempPath, target: PathBuf },
     /// In a pipe or a device, gone for good.
     Straight(File),
 }
@@ -77,11 +79,49 @@ impl AtomicFile {
 
     /// Writes what is buffered and puts the file in its place.
     pub(crate) fn commit(mut self) -> Result<(), Failure> {
-        let written = match self.writer().flush() {
-            Ok(()) => self.discard_buffer().map_or(Ok(()), Temporary::commit),
-            Err(error) => Err(error),
-        };
-        written.map_err(|error| cannot_write(&self.path, &error))
+        self.flush().and_then(|()| self.give_name()).map_err(|error| self.failure(&error))?;
+        self.rename().map(drop)
+    }
+
+    /// Gives the file a name beside its place, from where it only has to be renamed.
+    pub(super) fn give_name(&mut self) -> io::Result<()> {
+        match self.discard_buffer().map(Temporary::give_name) {
+            Some(named) => {
+                self.to = Some(BufWriter::with_capacity(0, named?));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a file that has a name in its place. The path as the user named it comes back.
+    pub(super) fn rename(mut self) -> Result<PathBuf, Failure> {
+        let renamed = self.discard_buffer().map_or(Ok(()), Temporary::rename);
+        renamed.map_err(|error| self.failure(&error))?;
+        Ok(std::mem::take(&mut self.path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory and the name of what will be replaced.
+    pub(super) fn target(&self) -> Option<&Path> {
+        match self.to.as_ref()?.get_ref() {
+            Temporary::Unnamed { target, .. }
+            | Temporary::Named { target, .. }
+            | Temporary::Linked { target, .. } => Some(target),
+            Temporary::Straight(_) => None,
+        }
+    }
+
+    /// Waits until the bytes are on the disk, which may turn out to be full only now.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.writer().get_ref() {
+            Temporary::Straight(_) => Ok(()),
+            temporary => temporary.file().sync_data(),
+        }
     }
 
     fn writer(&mut self) -> &mut BufWriter<Temporary> {
@@ -148,7 +188,9 @@ impl Temporary {
 
     fn file(&self) -> &File {
         match self {
-            Temporary::Unnamed { file, .. } | Temporary::Straight(file) => file,
+            Temporary::Unnamed { file, .. }
+            | Temporary::Linked { file, .. }
+            | Temporary::Straight(file) => file,
             Temporary::Named { file, .. } => file.as_file(),
         }
     }
@@ -163,23 +205,26 @@ impl Temporary {
         file.set_permissions(found.permissions())
     }
 
-    fn commit(self) -> io::Result<()> {
+    /// A link can't replace a file, so that one without a name takes two steps.
+    fn give_name(self) -> io::Result<Temporary> {
+        let Temporary::Unnamed { file, target } = self else { return Ok(self) };
+        let name =
+            tempfile::Builder::new().prefix(PREFIX).make_in(directory_of(&target), |name| {
+                Ok(linkat(CWD, own_path(&file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+            })?;
+        Ok(Temporary::Linked { file, name: name.into_temp_path(), target })
+    }
+
+    fn rename(self) -> io::Result<()> {
         match self {
             Temporary::Straight(_) => Ok(()),
             Temporary::Named { file, target } => {
                 file.persist(target).map(drop).map_err(|refused| refused.error)
             }
-            // A link can't replace a file, so that the name takes two steps.
-            Temporary::Unnamed { file, target } => {
-                let name = tempfile::Builder::new().prefix(PREFIX).make_in(
-                    directory_of(&target),
-                    |name| {
-                        let follow = AtFlags::SYMLINK_FOLLOW;
-                        Ok(linkat(CWD, own_path(&file), CWD, name, follow)?)
-                    },
-                )?;
+            Temporary::Linked { name, target, .. } => {
                 name.persist(target).map_err(|refused| refused.error)
             }
+            Temporary::Unnamed { .. } => unreachable!("it is given a name first"),
         }
     }
 }
@@ -221,7 +266,7 @@ fn resolve_links(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()))
 }
 
-fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

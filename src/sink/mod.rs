@@ -7,6 +7,7 @@ mod rows;
 mod save;
 mod stdout;
 mod terminal;
+mod together;
 
 pub(crate) use file::AtomicFile;
 pub(crate) use save::Attached;

@@ -13,6 +13,7 @@ use crate::plan::compile::{SinkNode, SinkRows};
 use crate::process::with_file_size_as_error;
 use crate::sink::AtomicFile;
 use crate::sink::terminal::{Consume, WriteBlocks, run, run_async};
+use crate::sink::together::{commit_all, find_same};
 
 /// A sink that waits for [`Flow::run`].
 pub(crate) struct Attached {
@@ -215,10 +216,13 @@ impl Dataset {
 
 impl Flow {
     /// Runs all attached sinks together; what several of them need is computed once. The sinks
-    /// are then no longer attached. The first failure ends the run, and no file of it appears.
+    /// are then no longer attached. The first failure ends the run, and no file of it appears: all
+    /// of them are on the disk before the first gets its name. A name that a file system then
+    /// refuses is an error that says which files are new and which are as they were.
     ///
     /// # Errors
-    /// Whatever fails in the flow or in a sink; nothing attached.
+    /// Whatever fails in the flow or in a sink; nothing attached; two sinks with one file, by
+    /// whatever paths and links.
     pub fn run(&self) -> Result<()> {
         let (nodes, mut sinks) = self.take_attached()?;
         let mut consumers: Vec<&mut dyn Consume> = Vec::new();
@@ -260,17 +264,36 @@ impl Flow {
             });
             nodes.push(node);
         }
+        refuse_same_file(&nodes, &sinks)?;
         Ok((nodes, sinks))
     }
 }
 
+fn refuse_same_file(nodes: &[SinkNode], sinks: &[AttachedSink]) -> Result<()> {
+    let files: Vec<_> =
+        sinks.iter().zip(nodes).filter_map(|(sink, node)| Some((sink.file()?, node))).collect();
+    let only_files: Vec<_> = files.iter().map(|(file, _)| *file).collect();
+    let Some((first, second)) = find_same(&only_files) else { return Ok(()) };
+    let [(first, first_node), (second, node)] = [first, second].map(|index| files[index]);
+    let origin = &first_node.origin;
+    let mut message = format!("cannot write {}: {origin}, writes it too", second.path().display());
+    if first.path() != second.path() {
+        message.push_str(&format!(", as {}", first.path().display()));
+    }
+    let failure = Failure::new(ErrorKind::Plan, message);
+    Err(node.error(failure.hint("each sink needs a file of its own")))
+}
+
 fn commit(nodes: &[SinkNode], sinks: Vec<AttachedSink>) -> Result<()> {
+    let (mut of_files, mut files) = (Vec::new(), Vec::new());
     for (node, sink) in nodes.iter().zip(sinks) {
-        if let AttachedSink::File(file) = sink {
-            file.commit().map_err(|failure| node.error(failure))?;
+        if let AttachedSink::File(FileSink { file }) = sink {
+            of_files.push(node);
+            files.push(file);
         }
     }
-    Ok(())
+    with_file_size_as_error(|| commit_all(files))
+        .map_err(|(index, failure)| of_files[index].error(failure))
 }
 
 async fn write_async<W: Write + Send>(flow: Flow, node: SinkNode, writer: W) -> Result<()> {
@@ -314,6 +337,15 @@ impl Consume for FileSink {
 enum AttachedSink {
     Writer(WriteBlocks<Box<dyn Write + Send>>),
     File(FileSink),
+}
+
+impl AttachedSink {
+    fn file(&self) -> Option<&AtomicFile> {
+        match self {
+            AttachedSink::Writer(_) => None,
+            AttachedSink::File(sink) => Some(&sink.file),
+        }
+    }
 }
 
 impl Consume for AttachedSink {

@@ -15,7 +15,7 @@ use super::long_row::{first_long_row, reserve_within, row_too_long};
 use super::paths::{cannot_open, cannot_read};
 use super::place::{count_rows, place_in_file};
 use super::split::Piece;
-use crate::error::{ErrorKind, Failure, InputPlace};
+use crate::error::{Failure, InputPlace};
 
 /// Read beyond a piece's end at a time, to finish its last line.
 const FINISH_BYTES: u64 = 8 << 10;
@@ -140,6 +140,8 @@ impl LineReader {
                 len => len.min(most.saturating_sub(len)).max(1),
             };
             if open.read_lines(out, whole, room, most)? {
+                // What was read while somebody wrote is no input that ever was.
+                open.piece.file.check(&open.file, &open.piece.path)?;
                 self.open = None;
             } else if out.len() - *whole > self.max_row {
                 return Err(self.too_long(*whole));
@@ -166,6 +168,7 @@ impl OpenPiece {
     /// Opens a piece at its first line, unless no line starts in it.
     fn open(piece: Piece) -> Result<Option<OpenPiece>, Failure> {
         let file = File::open(&piece.path).map_err(|error| cannot_open(&piece.path, &error))?;
+        piece.file.check(&file, &piece.path)?;
         let mut open = OpenPiece { next: piece.start, piece, file };
         if open.piece.start == 0 {
             return Ok(Some(open));
@@ -197,7 +200,7 @@ impl OpenPiece {
         room: usize,
         most: usize,
     ) -> Result<bool, Failure> {
-        let Piece { end, file_len, .. } = self.piece;
+        let (end, file_len) = (self.piece.end, self.piece.file.len);
         let limit = file_len.min(end.max(self.next).saturating_add(FINISH_BYTES));
         let room = (limit - self.next).min(room as u64) as usize;
         let from = out.len();
@@ -239,15 +242,10 @@ impl OpenPiece {
         let path = &self.piece.path;
         let got = got.map_err(|error| cannot_read(path, &error.into()))?;
         // The file may have grown; what it holds beyond its planned size is not part of the input.
-        let got = got.min((self.piece.file_len - self.next) as usize);
+        let got = got.min((self.piece.file.len - self.next) as usize);
         out.truncate(from + got);
         if got == 0 {
-            let message = format!(
-                "cannot read {}: it has become shorter than the {} bytes it had",
-                path.display(),
-                self.piece.file_len
-            );
-            return Err(Failure::new(ErrorKind::Input, message));
+            return Err(self.piece.file.became_shorter(path));
         }
         self.next += got as u64;
         Ok(())

@@ -4,6 +4,8 @@
 //! Invariants: which bytes belong to which split is a function of the inputs' sizes alone; every
 //! line is in exactly one split; the size of a block changes nothing but the block.
 
+mod compressed;
+mod identity;
 pub(crate) mod lines;
 mod long_row;
 pub(crate) mod memory;
@@ -12,6 +14,7 @@ mod pattern;
 pub(crate) mod place;
 mod rows;
 pub(crate) mod split;
+mod stdin;
 pub(crate) mod stream;
 mod text_file;
 

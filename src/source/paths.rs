@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::pattern;
+use super::compressed::{MAGIC_BYTES, refuse_compressed};
+use super::identity::Identity;
+use super::{pattern, stdin};
 use crate::error::{ErrorKind, Failure};
 
 /// A file to read.
@@ -19,8 +21,6 @@ use crate::error::{ErrorKind, Failure};
 pub(crate) struct InputFile {
     #[serde(with = "path_bytes")]
     pub path: PathBuf,
-    /// Its size in bytes when it was found; of no meaning for a stream.
-    pub len: u64,
     pub kind: FileKind,
 }
 
@@ -28,31 +28,49 @@ pub(crate) struct InputFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FileKind {
     /// Its size is known and any part of it can be read, by any process.
-    Regular,
+    Regular(Identity),
     /// It can only be read from its start to its end, perhaps only once and only by this process.
     Stream,
+    /// What this process was started with as its input.
+    Stdin,
+}
+
+/// What a list of paths and patterns stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub files: Vec<InputFile>,
+    /// Patterns without a match, of a list in which others have one.
+    pub unmatched: Vec<String>,
 }
 
 /// The files that the patterns name: pattern after pattern, each one's files sorted by bytes.
-pub(crate) fn expand(patterns: &[PathBuf]) -> Result<Vec<InputFile>, Failure> {
-    let mut files = Vec::new();
+pub(crate) fn expand(patterns: &[PathBuf]) -> Result<Found, Failure> {
+    let (mut files, mut unmatched) = (Vec::new(), Vec::new());
     for path in patterns {
+        if path.as_os_str() == stdin::DASH {
+            stdin::check()?;
+            files.push(InputFile { path: path.clone(), kind: FileKind::Stdin });
+            continue;
+        }
         // A name that is no UTF-8 is no pattern; as a path it works.
         let pattern = path.to_str().filter(|text| pattern::is_pattern(text));
         match (std::fs::metadata(path), pattern) {
             (Ok(metadata), _) => files.push(input_file(path.clone(), &metadata)?),
-            (Err(_), Some(pattern)) => expand_pattern(pattern, &mut files)?,
+            (Err(_), Some(pattern)) => match pattern::find(pattern)? {
+                paths if paths.is_empty() => unmatched.push(pattern.to_owned()),
+                paths => add_matches(paths, &mut files)?,
+            },
             (Err(error), None) => return Err(cannot_open(path, &error)),
         }
     }
-    Ok(files)
+    if files.is_empty() && !unmatched.is_empty() {
+        let message = format!("no file matches {}", unmatched.join(", "));
+        return Err(Failure::new(ErrorKind::Plan, message));
+    }
+    Ok(Found { files, unmatched })
 }
 
-fn expand_pattern(text: &str, files: &mut Vec<InputFile>) -> Result<(), Failure> {
-    let paths = pattern::find(text)?;
-    if paths.is_empty() {
-        return Err(Failure::new(ErrorKind::Plan, format!("no file matches {text}")));
-    }
+fn add_matches(paths: Vec<PathBuf>, files: &mut Vec<InputFile>) -> Result<(), Failure> {
     let found_before = files.len();
     let mut directory = None;
     for path in paths {
@@ -78,11 +96,19 @@ fn input_file(path: PathBuf, metadata: &Metadata) -> Result<InputFile, Failure> 
         let message = format!("cannot open {}: it is a socket", path.display());
         return Err(Failure::new(ErrorKind::Input, message));
     }
-    let whole = file_type.is_file()
-        && !is_own_descriptor(&path)
-        && has_stated_size(&path, metadata).map_err(|error| cannot_open(&path, &error))?;
-    let kind = if whole { FileKind::Regular } else { FileKind::Stream };
-    Ok(InputFile { path, len: metadata.len(), kind })
+    if !file_type.is_file() || is_own_descriptor(&path) {
+        return Ok(InputFile { path, kind: FileKind::Stream });
+    }
+    let file = File::open(&path).map_err(|error| cannot_open(&path, &error))?;
+    let unreadable = |error| cannot_read(&path, &error);
+    let mut start = [0; MAGIC_BYTES];
+    let start_bytes = file.read_at(&mut start, 0).map_err(unreadable)?;
+    refuse_compressed(&path.display().to_string(), &start[..start_bytes])?;
+    let kind = match has_stated_size(&file, metadata).map_err(unreadable)? {
+        true => FileKind::Regular(Identity::of(&file).map_err(unreadable)?),
+        false => FileKind::Stream,
+    };
+    Ok(InputFile { path, kind })
 }
 
 /// Names that mean another file in another process, so that no worker could open them.
@@ -94,12 +120,11 @@ fn is_own_descriptor(path: &Path) -> bool {
 
 /// Whether a regular file ends where `stat` says. Files with blocks on a disk do, so that only
 /// empty ones and those that the kernel makes up are looked into.
-fn has_stated_size(path: &Path, metadata: &Metadata) -> io::Result<bool> {
+fn has_stated_size(file: &File, metadata: &Metadata) -> io::Result<bool> {
     let len = metadata.len();
     if len > 0 && metadata.blocks() > 0 {
         return Ok(true);
     }
-    let file = File::open(path)?;
     let mut byte = [0];
     let last_is_there = len == 0 || file.read_at(&mut byte, len - 1)? == 1;
     Ok(last_is_there && file.read_at(&mut byte, len)? == 0)

@@ -1,4 +1,5 @@
-//! Shell-style patterns: `*`, `?`, `[a-z]` within a name, `**` for any number of directories.
+//! Shell-style patterns: `*`, `?`, `[a-z]` within a name, `**` for any number of directories. As
+//! in the shell, a name that begins with a dot is matched only by one that does so too.
 //!
 //! A newcomer's trap: the `glob` crate matches names, but this walk is ours, because the crate's
 //! own leaves out files whose names are not UTF-8, and a file left out is rows lost in silence.
@@ -20,8 +21,8 @@ enum Name {
     Literal(String),
     /// Every name that matches.
     Like(Pattern),
-    /// `**`: no directory, or any number of them; links to directories are not followed, since
-    /// they may lead back.
+    /// `**`: no directory, or any number of them that are not hidden; links to directories are not
+    /// followed, since they may lead back.
     AnyDepth,
 }
 
@@ -75,7 +76,8 @@ fn walk(base: &Path, names: &[Name], found: &mut Vec<PathBuf>) -> Result<(), Fai
             }
         }
         Name::Like(pattern) => each_entry(base, |name, file_type| {
-            if !pattern.matches(&name.to_string_lossy()) {
+            let hidden = is_hidden(name) && !pattern.as_str().starts_with('.');
+            if hidden || !pattern.matches(&name.to_string_lossy()) {
                 return Ok(());
             }
             let path = base.join(name);
@@ -89,10 +91,15 @@ fn walk(base: &Path, names: &[Name], found: &mut Vec<PathBuf>) -> Result<(), Fai
         Name::AnyDepth => {
             walk(base, rest, found)?;
             each_entry(base, |name, file_type| {
-                if file_type.is_dir() { walk(&base.join(name), names, found) } else { Ok(()) }
+                let leads_on = file_type.is_dir() && !is_hidden(name);
+                if leads_on { walk(&base.join(name), names, found) } else { Ok(()) }
             })
         }
     }
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
 }
 
 fn each_entry(

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::Identity;
 use super::paths::{FileKind, InputFile, path_bytes};
 
 /// A split's size grows with the root of the whole: larger ones have more rows to each key that a
@@ -27,13 +28,13 @@ pub(crate) struct Piece {
     pub start: u64,
     /// Where the next piece starts. The last line of this one may reach beyond it.
     pub end: u64,
-    /// The file's size when it was found. What is appended later is not read.
-    pub file_len: u64,
+    /// The file as it was when it was found.
+    pub file: Identity,
 }
 
 /// Whether some file can only be read from start to end, so that the engine must read them all.
 pub(crate) fn needs_sequential(files: &[InputFile]) -> bool {
-    files.iter().any(|file| file.kind == FileKind::Stream)
+    files.iter().any(|file| !matches!(file.kind, FileKind::Regular(_)))
 }
 
 /// The pieces of each split, in the order of the files.
@@ -45,7 +46,8 @@ pub(crate) fn plan_splits(files: &[InputFile], split_bytes: Option<u64>) -> Vec<
     let mut splits = Vec::new();
     let mut split = Vec::new();
     let mut used = 0;
-    for file in files {
+    for InputFile { path, kind } in files {
+        let FileKind::Regular(file) = *kind else { continue };
         let mut start = 0;
         while start < file.len {
             let end = file.len.min(start.saturating_add(split_bytes));
@@ -54,7 +56,7 @@ pub(crate) fn plan_splits(files: &[InputFile], split_bytes: Option<u64>) -> Vec<
                 used = 0;
             }
             used += end - start;
-            split.push(Piece { path: file.path.clone(), start, end, file_len: file.len });
+            split.push(Piece { path: path.clone(), start, end, file });
             start = end;
         }
     }
@@ -65,8 +67,11 @@ pub(crate) fn plan_splits(files: &[InputFile], split_bytes: Option<u64>) -> Vec<
 }
 
 fn split_size(files: &[InputFile]) -> u64 {
-    let regular = files.iter().filter(|file| file.kind == FileKind::Regular);
-    let total: u64 = regular.map(|file| file.len).sum();
+    let len = |file: &InputFile| match file.kind {
+        FileKind::Regular(file) => file.len,
+        FileKind::Stream | FileKind::Stdin => 0,
+    };
+    let total: u64 = files.iter().map(len).sum();
     total.saturating_mul(ROOT_BYTES).isqrt().clamp(SMALLEST, LARGEST)
 }
 
@@ -77,7 +82,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn file(name: &str, len: u64) -> InputFile {
-        InputFile { path: name.into(), len, kind: FileKind::Regular }
+        InputFile { path: name.into(), kind: FileKind::Regular(Identity::of_len(len)) }
     }
 
     fn shown(splits: &[Vec<Piece>]) -> Vec<String> {
@@ -112,7 +117,7 @@ mod tests {
     fn a_piece_of_a_file_without_a_utf8_name_survives_the_way_to_a_worker() {
         use std::os::unix::ffi::OsStringExt;
         let path = std::ffi::OsString::from_vec(b"caf\xe9".to_vec()).into();
-        let piece = Piece { path, start: 1, end: 2, file_len: 3 };
+        let piece = Piece { path, start: 1, end: 2, file: Identity::of_len(3) };
         let packed = rmp_serde::to_vec(&piece).unwrap();
         assert_eq!(rmp_serde::from_slice::<Piece>(&packed).unwrap(), piece);
         let json = serde_json::to_string(&piece).unwrap();

@@ -9,22 +9,38 @@ use std::path::Path;
 
 use memchr::memrchr;
 
+use super::compressed::refuse_compressed;
 use super::long_row::{first_long_row, reserve_within, row_too_long};
-use super::paths::{InputFile, cannot_open, cannot_read};
+use super::paths::{FileKind, InputFile, cannot_open, cannot_read};
+use super::stdin;
 use crate::error::Failure;
 
 /// An input that is read from start to end.
 pub(crate) struct Stream {
     /// For messages: a path, or what stands for one.
-    pub name: String,
-    pub reader: Box<dyn Read + Send>,
+    name: String,
+    reader: Box<dyn Read + Send>,
+    /// Whether bytes that cannot be text are a mistake.
+    is_text: bool,
 }
 
 impl Stream {
     /// Opens a file. A FIFO waits here until something opens it for writing.
     pub(crate) fn open(file: &InputFile) -> Result<Stream, Failure> {
+        if file.kind == FileKind::Stdin {
+            return stdin::take();
+        }
         let opened = File::open(&file.path).map_err(|error| cannot_open(&file.path, &error))?;
-        Ok(Stream { name: file.path.display().to_string(), reader: Box::new(opened) })
+        Ok(Stream::text(file.path.display().to_string(), Box::new(opened)))
+    }
+
+    pub(crate) fn text(name: String, reader: Box<dyn Read + Send>) -> Stream {
+        Stream { name, reader, is_text: true }
+    }
+
+    /// A reader of the program's own, which may give whatever it likes.
+    pub(crate) fn reader(reader: Box<dyn Read + Send>) -> Stream {
+        Stream { name: "reader".to_owned(), reader, is_text: false }
     }
 }
 
@@ -35,6 +51,7 @@ pub(crate) struct SequentialLines {
     reader: Option<Box<dyn Read + Send>>,
     /// The open stream, or the one that has just ended.
     name: String,
+    is_text: bool,
     /// Bytes of that stream before the last block, and in the last block.
     bytes_before: u64,
     bytes: u64,
@@ -56,6 +73,7 @@ impl SequentialLines {
             max_row,
             reader: None,
             name: String::new(),
+            is_text: false,
             bytes_before: 0,
             bytes: 0,
             scratch: Vec::new(),
@@ -80,7 +98,10 @@ impl SequentialLines {
         let mut failure = self.pending.take();
         if failure.is_none() {
             failure = self.fill(out, block_bytes.max(1)).err();
-            if let Some(start) = first_long_row(out, self.max_row) {
+            if let Err(refused) = self.check_start(out) {
+                failure = Some(refused);
+                out.clear();
+            } else if let Some(start) = first_long_row(out, self.max_row) {
                 failure = Some(self.too_long(start));
                 out.truncate(start);
             }
@@ -110,7 +131,7 @@ impl SequentialLines {
                     return Ok(());
                 };
                 self.reader = Some(stream.reader);
-                self.name = stream.name;
+                (self.name, self.is_text) = (stream.name, stream.is_text);
                 self.bytes_before = 0;
                 continue;
             };
@@ -146,6 +167,14 @@ impl SequentialLines {
                 }
             }
         }
+    }
+
+    /// Looks at the first line of a stream, however much of it one read has given.
+    fn check_start(&self, lines: &[u8]) -> Result<(), Failure> {
+        if !self.is_text || self.bytes_before > 0 {
+            return Ok(());
+        }
+        refuse_compressed(&self.name, if lines.is_empty() { &self.carry } else { lines })
     }
 
     fn too_long(&self, start: usize) -> Failure {

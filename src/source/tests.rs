@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use super::identity::Identity;
 use super::lines::LineReader;
 use super::paths::{FileKind, InputFile, expand};
 use super::place::count_rows;
@@ -23,7 +24,8 @@ fn files(contents: &[(&str, &[u8])]) -> (tempfile::TempDir, Vec<InputFile>) {
     let write = |(name, bytes): &(&str, &[u8])| {
         let path = dir.path().join(name);
         fs::write(&path, bytes).unwrap();
-        InputFile { path, len: bytes.len() as u64, kind: FileKind::Regular }
+        let identity = Identity::of(&fs::File::open(&path).unwrap()).unwrap();
+        InputFile { path, kind: FileKind::Regular(identity) }
     };
     let files = contents.iter().map(write).collect();
     (dir, files)
@@ -192,7 +194,7 @@ impl Read for Slow {
 fn stream_lines(contents: Vec<Vec<u8>>, at_once: usize, max_row: usize) -> SequentialLines {
     let stream = move |(i, content)| {
         let reader = Box::new(Slow(std::io::Cursor::new(content), at_once));
-        Ok(Stream { name: format!("stream {i}"), reader })
+        Ok(Stream::text(format!("stream {i}"), reader))
     };
     SequentialLines::new(contents.into_iter().enumerate().map(stream), max_row)
 }
@@ -211,7 +213,7 @@ fn many_small_files_are_packed_and_none_is_lost() {
             expected.push('\n');
         }
     }
-    let files = expand(&[dir.path().join("*")]).unwrap();
+    let files = expand(&[dir.path().join("*")]).unwrap().files;
     assert_eq!(files.len(), 3000);
     let splits = plan_splits(&files, None);
     assert_eq!(splits.len(), 3);
@@ -241,9 +243,9 @@ fn a_line_over_several_splits_appears_once() {
 fn a_row_that_is_too_long_is_refused_before_much_of_it_is_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("long");
-    let file = fs::File::create(&path).unwrap();
-    file.set_len(1 << 30).unwrap();
-    let pieces = vec![Piece { path: path.clone(), start: 0, end: MIB as u64, file_len: 1 << 30 }];
+    fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+    let file = Identity::of(&fs::File::open(&path).unwrap()).unwrap();
+    let pieces = vec![Piece { path: path.clone(), start: 0, end: MIB as u64, file }];
     let mut reader = LineReader::new(pieces, 64 * MIB);
     let mut block = Vec::new();
     let failure = reader.next_block(&mut block, 256 << 10).unwrap_err();
@@ -252,7 +254,7 @@ fn a_row_that_is_too_long_is_refused_before_much_of_it_is_in_memory() {
     assert!(failure.hint.unwrap().contains("max_row"));
     assert!(block.capacity() <= 64 * MIB + (256 << 10), "{}", block.capacity());
 
-    let stream = Stream { name: "-".into(), reader: Box::new(std::io::repeat(b'x')) };
+    let stream = Stream::text("-".into(), Box::new(std::io::repeat(b'x')));
     let mut lines = SequentialLines::new(std::iter::once(Ok(stream)), 64 * MIB);
     let failure = lines.next_block(&mut block, 256 << 10).unwrap_err();
     assert_eq!(failure.message, "a line of more than 64 MiB in - at byte 0");
@@ -294,11 +296,11 @@ fn a_file_that_became_shorter_or_vanished_is_an_error_behind_the_lines_before_it
         let lines = String::from_utf8(block.clone()).unwrap();
         (lines, reader.next_block(&mut block, 1000).unwrap_err())
     };
-    fs::write(&files[0].path, "one\ntw").unwrap();
+    fs::write(&files[1].path, "thr").unwrap();
     let (lines, failure) = read();
-    assert_eq!((lines.as_str(), failure.kind), ("one\n", ErrorKind::Input));
-    let path = files[0].path.display();
-    let expected = format!("cannot read {path}: it has become shorter than the 8 bytes it had");
+    assert_eq!((lines.as_str(), failure.kind), ("one\ntwo\n", ErrorKind::Input));
+    let path = files[1].path.display();
+    let expected = format!("cannot read {path}: it has become shorter than the 6 bytes it had");
     assert_eq!(failure.message, expected);
 
     fs::write(&files[0].path, "one\ntwo\nappended later\n").unwrap();
@@ -312,7 +314,7 @@ fn a_file_that_became_shorter_or_vanished_is_an_error_behind_the_lines_before_it
 
 fn expand_one(pattern: impl AsRef<Path>) -> Result<Vec<PathBuf>, Failure> {
     let pattern = pattern.as_ref().to_str().unwrap().to_owned();
-    Ok(expand(&[pattern.into()])?.into_iter().map(|file| file.path).collect())
+    Ok(expand(&[pattern.into()])?.files.into_iter().map(|file| file.path).collect())
 }
 
 #[test]
@@ -342,6 +344,65 @@ fn patterns_find_files_sorted_by_bytes_and_pass_over_directories() {
     assert_eq!(found("**/er/**/*.txt"), ["a/deep/er/y.txt"]);
     assert_eq!(found("**/*.txt").len(), 7);
     assert_eq!(found("**").len(), 8);
+}
+
+#[test]
+fn a_pattern_passes_over_hidden_files_as_the_shell_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::create_dir_all(root.join("a/.b")).unwrap();
+    for name in ["x", ".x", ".git/x", "a/x", "a/.x", "a/.b/x"] {
+        fs::write(root.join(name), "x").unwrap();
+    }
+    let found = |pattern: &str| -> Vec<String> {
+        let paths = expand_one(root.join(pattern)).unwrap();
+        let name = |p: &PathBuf| p.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        paths.iter().map(name).collect()
+    };
+    assert_eq!(found("*"), ["x"]);
+    assert_eq!(found("?*"), ["x"]);
+    assert_eq!(found(".*"), [".x"]);
+    assert_eq!(found(".[a-z]"), [".x"]);
+    assert_eq!(found("*/x"), ["a/x"]);
+    assert_eq!(found("**/*x"), ["a/x", "x"]);
+    assert_eq!(found("**/.x"), [".x", "a/.x"]);
+    assert_eq!(found(".*/x"), [".git/x"]);
+    assert!(expand_one(root.join("[.]x")).is_err());
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_an_error_that_names_it() {
+    let (_dir, files) = files(&[("a", &b"some words\n".repeat(100_000))]);
+    let pieces = plan_splits(&files, None).remove(0);
+    let mut reader = LineReader::new(pieces, NO_LIMIT);
+    let mut block = Vec::new();
+    assert!(reader.next_block(&mut block, 1000).unwrap());
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    let file = fs::File::options().write(true).open(&files[0].path).unwrap();
+    file.set_modified(later).unwrap();
+    let failure = loop {
+        match reader.next_block(&mut block, 1 << 20) {
+            Ok(more) => assert!(more, "the file was read to its end"),
+            Err(failure) => break failure,
+        }
+    };
+    let path = files[0].path.display();
+    let expected = format!("cannot read {path}: it has been rewritten since the run began");
+    assert_eq!(failure.message, expected);
+}
+
+#[test]
+fn a_compressed_stream_is_refused_however_its_bytes_arrive() {
+    let content = b"\x1f\x8b\x08\0\nmore\n".to_vec();
+    for at_once in [1, 2, 100] {
+        let mut lines = stream_lines(vec![b"text\n".to_vec(), content.clone()], at_once, NO_LIMIT);
+        let mut block = Vec::new();
+        assert!(lines.next_block(&mut block, 100).unwrap());
+        let failure = lines.next_block(&mut block, 100).unwrap_err();
+        assert_eq!(failure.message, "cannot read stream 1 as text: it is a gzip file");
+        assert!(!lines.next_block(&mut block, 100).unwrap());
+    }
 }
 
 #[test]
@@ -381,19 +442,20 @@ fn what_has_no_size_to_trust_is_a_stream() {
         &fifo,
     ] {
         if Path::new(path).exists() {
-            let files = expand(&[path.into()]).unwrap();
+            let files = expand(&[path.into()]).unwrap().files;
             assert!(needs_sequential(&files), "{path}");
         }
     }
     let (_dir, files) = files(&[("empty", b""), ("full", b"x")]);
     for file in &files {
-        assert_eq!(expand(std::slice::from_ref(&file.path)).unwrap(), std::slice::from_ref(file));
+        let found = expand(std::slice::from_ref(&file.path)).unwrap();
+        assert_eq!(found.files, std::slice::from_ref(file));
     }
 }
 
 #[test]
 fn a_file_of_proc_is_read_whole() {
-    let files = expand(&["/proc/self/status".into()]).unwrap();
+    let files = expand(&["/proc/self/status".into()]).unwrap().files;
     let mut lines = SequentialLines::new(files.into_iter().map(|f| Stream::open(&f)), NO_LIMIT);
     let (mut read, mut block) = (Vec::new(), Vec::new());
     while lines.next_block(&mut block, 100).unwrap() {

@@ -14,7 +14,12 @@ impl Flow {
     /// without its line feed.
     ///
     /// Bytes pass as they are: CR, NUL and invalid UTF-8 too. The last line needs no line feed.
-    /// FIFOs and other files without a size are read as they come.
+    /// FIFOs and other files without a size are read as they come. `-` is the program's standard
+    /// input, which can be read once (`./-` is a file of that name). As in the shell, `*` matches
+    /// no name that begins with a dot; `.*` does. A pattern without a match beside others with one
+    /// is a warning (by `tracing`).
+    ///
+    /// While a flow reads a file, it may only be appended to, and what is appended is not read.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -25,8 +30,9 @@ impl Flow {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: a missing or unreadable file, a directory, a pattern without a match, a line
-    /// longer than [`Flow::max_row`].
+    /// At a terminal: a missing or unreadable file, a directory, a pattern without a match, a file
+    /// of gzip, zstd, xz or bzip2, one that is replaced, rewritten or cut off during the run, a
+    /// line longer than [`Flow::max_row`].
     #[track_caller]
     pub fn text_file(&self, paths: impl Paths) -> Dataset {
         let patterns = paths.into_paths();

@@ -72,13 +72,49 @@ fn a_pattern_without_a_match_is_an_error() {
         .run()
         .fails("HERE, text_file: no file matches DIR/*.csv");
     place
-        .program(["read_all", &place.input(), &place.path("*.csv")])
+        .program(["read_all", &place.path("*.tsv"), &place.path("*.csv")])
         .run()
-        .fails("HERE, text_file: no file matches DIR/*.csv");
+        .fails("HERE, text_file: no file matches DIR/*.tsv, DIR/*.csv");
+    place.program(["read_all", &place.input(), &place.path("*.csv")]).run().prints("a\n");
     place
         .program(["read", &place.path("[")])
         .run()
         .fails("HERE, text_file: bad pattern DIR/[: invalid range pattern");
+}
+
+#[test]
+fn standard_input_is_a_dash_among_the_paths() {
+    let place = Place::with_input("from a file\n");
+    let text = || fs::File::open(place.write("typed.txt", "typed\nin")).unwrap();
+    place.program(["read", "-"]).stdin(text()).run().prints("typed\nin\n");
+    place
+        .program(["read_all", &place.input(), "-", &place.input()])
+        .stdin(text())
+        .run()
+        .prints("from a file\ntyped\nin\nfrom a file\n");
+    // What the shell has read of it before is no part of it.
+    place
+        .shell("printf 'first\\nsecond\\nthird\\n' | { read -r first; \"$@\"; }", ["sort", "-"])
+        .run()
+        .prints("second\nthird\n");
+    place
+        .program(["read_all", "-", "-"])
+        .stdin(text())
+        .run()
+        .fails(
+            "HERE, text_file: standard input has been read already\n\n\
+             hint: it can be read once: attach several sinks and `run`, or save what came to a file",
+        );
+}
+
+#[test]
+fn a_compressed_standard_input_is_refused() {
+    let place = Place::new();
+    let file = place.write("in.bz2", b"BZh91AY&SY\n\n\n");
+    place.program(["read", "-"]).stdin(fs::File::open(file).unwrap()).run().fails(
+        "HERE, text_file: cannot read standard input as text: it is a bzip2 file\n\n\
+         hint: `bzcat |` before the program gives it the text",
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! A newcomer's trap: the split size is no such knob. It says where tasks begin, which a body with
 //! state of its own can see; `same` is for bodies that cannot.
 
-use std::sync::mpsc;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use gleamflow::{Dataset, Flow, Result};
@@ -172,6 +173,45 @@ pub fn within_a_minute<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'sta
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// What a body gives, and the warnings it has led to on this thread.
+pub fn warnings<T>(body: impl FnOnce() -> T) -> (T, Vec<String>) {
+    struct Warnings(Arc<Mutex<Vec<String>>>);
+
+    impl tracing::Subscriber for Warnings {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            struct Message(String);
+            impl tracing::field::Visit for Message {
+                fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn Debug) {
+                    if field.name() == "message" {
+                        self.0 = format!("{value:?}");
+                    }
+                }
+            }
+            let mut message = Message(String::new());
+            event.record(&mut message);
+            self.0.lock().unwrap().push(message.0);
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let result = tracing::subscriber::with_default(Warnings(seen.clone()), body);
+    let warnings = seen.lock().unwrap().clone();
+    (result, warnings)
 }
 
 /// `a b` as rows of two text columns.

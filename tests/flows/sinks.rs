@@ -93,6 +93,93 @@ fn a_failed_run_leaves_the_old_file_as_it_was() {
 }
 
 #[test]
+fn a_run_of_which_one_file_cannot_be_finished_leaves_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.txt");
+    std::fs::write(&path, "old").unwrap();
+    let message = same_error(|flow| {
+        let rows = flow.range(0..3);
+        rows.to_lines_file(&path);
+        rows.to_lines_file("/dev/full");
+        flow.run()
+    });
+    assert_says(&message, &["to_lines_file: cannot write /dev/full: No space left on device"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_take_its_place_is_an_error_that_says_what_is_left() {
+    /// Puts a folder where a file was to appear.
+    struct InTheWay(std::path::PathBuf);
+    impl Write for InTheWay {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = std::fs::create_dir(&self.0);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let paths = ["a", "b", "c"].map(|name| directory.path().join(name));
+    std::fs::write(&paths[2], "old").unwrap();
+    let flow = Flow::new();
+    let rows = flow.range(0..3);
+    for path in &paths {
+        rows.to_lines_file(path);
+    }
+    rows.to_lines(InTheWay(paths[1].clone()));
+    let message = flow.run().unwrap_err().to_string();
+    let message = message.replace(directory.path().to_str().unwrap(), "DIR");
+    let end = "cannot write DIR/b: Is a directory (os error 21)\n  already new: DIR/a\n  \
+               still as before: DIR/c";
+    assert!(message.ends_with(end), "{message}");
+    assert_eq!(std::fs::read_to_string(&paths[0]).unwrap(), "0\n1\n2\n");
+    assert_eq!(std::fs::read_to_string(&paths[2]).unwrap(), "old");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn two_sinks_with_one_file_are_refused_before_anything_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("sub")).unwrap();
+    std::fs::write(path("there"), "old").unwrap();
+    std::fs::hard_link(path("there"), path("hard")).unwrap();
+    std::os::unix::fs::symlink("there", path("soft")).unwrap();
+    std::os::unix::fs::symlink("missing", path("dangling")).unwrap();
+    std::os::unix::fs::symlink("sub", path("folder")).unwrap();
+    let started = path("started");
+    for (one, other) in [
+        ("new", "new"),
+        ("new", "sub/../new"),
+        ("there", "hard"),
+        ("there", "soft"),
+        ("missing", "dangling"),
+        ("sub/out", "folder/out"),
+    ] {
+        let message = same_error(|flow| {
+            let rows = flow.range(0..3).pipe(format!("touch {}; cat", started.display()));
+            rows.to_lines_file(path(one));
+            rows.to_text_file(path(other), "%s");
+            flow.run()
+        });
+        let message = message.replace(directory.path().to_str().unwrap(), "DIR");
+        let expected = format!("to_text_file: cannot write DIR/{other}: tests/flows/sinks.rs:");
+        assert_says(&message, &[&expected, ", to_lines_file, writes it too", "hint: "]);
+        let named = message.contains(&format!("writes it too, as DIR/{one}\n"));
+        assert_eq!(named, one != other, "{message}");
+    }
+    assert!(!started.exists());
+    let flow = Flow::new();
+    let rows = flow.range(0..3);
+    rows.to_lines_file("/dev/null");
+    rows.to_lines_file("/dev/null");
+    flow.run().unwrap();
+}
+
+#[test]
 fn a_file_that_cannot_be_made_is_an_error_that_names_it() {
     let message = same_error(|flow| flow.range(0..1).save_lines("/nowhere/out"));
     assert_says(&message, &["sinks.rs:", "save_lines", "/nowhere/out"]);

@@ -207,3 +207,124 @@ fn a_reader_that_was_used_up_says_so() {
     let message = rows.count().unwrap_err().to_string();
     assert_says(&message, &["reader"]);
 }
+
+#[test]
+fn a_reader_is_not_used_up_by_a_run_that_could_not_begin() {
+    let text = same(|flow| {
+        let rows = flow.reader(Cursor::new("a\nb\n"));
+        let out = crate::sinks::Shared::default();
+        rows.to_lines(out.clone());
+        flow.text_file("/nowhere/at all").to_lines(crate::sinks::Shared::default());
+        let message = flow.run().unwrap_err().to_string();
+        assert_says(&message, &["text_file", "/nowhere/at all"]);
+        lines(&rows)
+    });
+    assert_eq!(text, "a\nb\n");
+}
+
+#[test]
+fn a_file_replaced_during_a_run_is_not_mixed_with_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, new) = (directory.path().join("in"), directory.path().join("new"));
+    std::fs::write(&path, "old\n".repeat(50_000)).unwrap();
+    let flow = Flow::new().workers(2).test_sizes(Some(1000), None, None);
+    let rows = flow.text_file(&path).map("function(line) return line end");
+    let mut seen = 0;
+    let result = rows.for_each_row(|line: String| {
+        assert_eq!(line, "old");
+        if seen == 0 {
+            std::fs::write(&new, "new\n".repeat(50_000)).unwrap();
+            std::fs::rename(&new, &path).unwrap();
+        }
+        seen += 1;
+    });
+    let message = result.unwrap_err().to_string();
+    let refused = format!(
+        "text_file: cannot read {}: another file has taken its place since the run began",
+        path.display()
+    );
+    assert_says(&message, &["sources.rs", &refused, "hint: "]);
+}
+
+#[test]
+fn a_file_cut_off_or_written_anew_during_a_run_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("in");
+    for (text, how) in [
+        ("old\n", "it has become shorter than the 200000 bytes it had"),
+        (&"new\n".repeat(60_000), "it has been rewritten since the run began"),
+    ] {
+        std::fs::write(&path, "old\n".repeat(50_000)).unwrap();
+        let flow = Flow::new().workers(2).test_sizes(Some(1000), None, None);
+        let mut seen = 0;
+        let result = flow.text_file(&path).for_each_row(|_: String| {
+            if seen == 0 {
+                std::fs::write(&path, text).unwrap();
+            }
+            seen += 1;
+        });
+        let message = result.unwrap_err().to_string();
+        assert_says(&message, &[&format!("cannot read {}: {how}", path.display())]);
+    }
+}
+
+#[test]
+fn a_file_that_is_appended_to_during_a_run_is_read_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    std::fs::write(&path, "old\n".repeat(50_000)).unwrap();
+    let flow = Flow::new().workers(2).test_sizes(Some(1000), None, None);
+    let rows = flow.text_file(&path).map("function(line) return line end");
+    let mut seen = 0;
+    let result = rows.for_each_row(|line: String| {
+        assert_eq!(line, "old");
+        if seen % 10_000 == 0 {
+            let mut log = std::fs::File::options().append(true).open(&path).unwrap();
+            std::io::Write::write_all(&mut log, b"new\n").unwrap();
+        }
+        seen += 1;
+    });
+    result.unwrap();
+    assert_eq!(seen, 50_000);
+}
+
+#[test]
+fn the_lines_of_a_compressed_file_are_not_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.gz");
+    std::fs::write(&path, b"\x1f\x8b\x08\0\0\0\0\0\0\x03a\nb\nc\n").unwrap();
+    let message = same_error(|flow| flow.text_file(&path).count());
+    let shown = path.display();
+    let refused = format!("text_file: cannot read {shown} as text: it is a gzip file");
+    let hint = format!("hint: `zcat {shown} |` before the program and `text_file(\"-\")`");
+    assert_says(&message, &["sources.rs", &refused, &hint]);
+    let pattern = directory.path().join("*");
+    assert_says(&same_error(|flow| flow.text_file(&pattern).count()), &[&refused]);
+}
+
+#[test]
+fn hidden_files_match_no_pattern_that_does_not_name_the_dot() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("seen"), "seen\n").unwrap();
+    std::fs::write(directory.path().join(".hidden"), "hidden\n").unwrap();
+    let read = |pattern| same(|flow| lines(&flow.text_file(directory.path().join(pattern))));
+    assert_eq!(read("*"), "seen\n");
+    assert_eq!(read(".h*"), "hidden\n");
+}
+
+#[test]
+fn a_pattern_of_several_that_matches_nothing_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a.txt"), "a\n").unwrap();
+    let patterns = ["*.csv", "*.txt"].map(|name| directory.path().join(name));
+    let (text, warnings) =
+        crate::harness::warnings(|| lines(&Flow::new().text_file(&patterns[..])).unwrap());
+    assert_eq!(text, b"a\n");
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    let says = format!("text_file: no file matches {}", patterns[0].display());
+    assert_says(warning, &["tests/flows/sources.rs:", &says]);
+    let neither = ["*.csv", "*.tsv"].map(|name| directory.path().join(name));
+    let message = same_error(|flow| flow.text_file(&neither[..]).count());
+    let both = format!("no file matches {}, {}", neither[0].display(), neither[1].display());
+    assert_says(&message, &[&both]);
+}
