@@ -9,7 +9,7 @@ typedef struct { uint32_t step, row, emitted, busy; } gleamflow_progress;
 typedef struct {
   const uint8_t *bytes;
   const uint32_t *ends;
-  const uint8_t *starts;
+  const uint8_t *marks;
   uint32_t size;
   uint32_t rows;
   uint32_t pending;

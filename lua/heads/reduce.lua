@@ -1,13 +1,13 @@
 --- reduce: the loop over encoded rows sorted by key, folded where their first columns are equal.
--- In: the port, whose `starts` say which rows are the first of their key; the step's number and
--- the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
+-- In: the port, whose `marks` have their lowest bit set at the first row of a key; the step's
+-- number and the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
 -- block, so the last row is kept until then. Keys are those of the group's first row.
 
 local frame = require("gleamflow.frame")
 local state = require("gleamflow.state")
 local value = require("gleamflow.codec").value
 
-local unpack = unpack
+local band, unpack = bit.band, unpack
 local columns_of, stop_of = frame.columns, frame.stop_of
 
 local M = {}
@@ -95,12 +95,12 @@ function M.new(port, next_step, id, keys, template)
 	end
 
 	local function push()
-		local bytes, size, starts = port.bytes, port.size, port.starts
+		local bytes, size, marks = port.bytes, port.size, port.marks
 		local at, row = 0, 0
 		while at < size do
 			progress.row = row
 			progress.step = id
-			local first = starts[row] ~= 0 or width < 0
+			local first = band(marks[row], 1) ~= 0 or width < 0
 			row = row + 1
 			local from, stop = at + 4, stop_of(bytes, at, size)
 			local a, b, c

@@ -23,7 +23,7 @@ use crate::local::steps::{Feed, run_feed, run_limit, run_round_robin};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::plan::chain::Tail;
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Input, Plan, RowKind, Source, StageId, Work};
+use crate::plan::stage::{Input, Output, Plan, Source, StageId, Work};
 use crate::source::paths::expand;
 use crate::source::split::{needs_sequential, plan_splits};
 use crate::worker;
@@ -262,7 +262,7 @@ fn start_drivers(
                 };
                 drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
             }
-            Work::Chain(_) if stage.output == RowKind::Runs => {
+            Work::Chain(_) if stage.output == Output::Runs => {
                 let (sender, receiver) = oneshot::channel();
                 sorted.insert(id, receiver);
                 let source = task_source(sources.remove(&id), whole_input, &run, id, drivers);
@@ -282,7 +282,7 @@ fn start_drivers(
             Work::Merge { order, chain } => {
                 let (input, _) = reader_number.expect("a merge reads a stage");
                 let from = sorted.remove(&input).expect("a merge reads sorted runs, once");
-                if stage.output == RowKind::Runs {
+                if stage.output == Output::Runs {
                     let (sender, receiver) = oneshot::channel();
                     sorted.insert(id, receiver);
                     drivers.rows.spawn(async move {

@@ -30,6 +30,6 @@ mod vm;
 mod words;
 
 pub(crate) use progress::Progress;
-pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};
+pub(crate) use segment::{LuaSegment, LuaStep, LuaTail};
 pub(crate) use syntax::check_syntax;
 pub(crate) use vm::Vm;

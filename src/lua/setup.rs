@@ -11,9 +11,10 @@ use super::scripts::{self, MODULES};
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress};
+use super::{LuaSegment, LuaStep, LuaTail, Progress};
 use crate::error::Failure;
-use crate::plan::chain::Code;
+use crate::plan::chain::{Code, Head};
+use crate::row::layout::Layout;
 
 /// Our own Lua files, loaded into a state.
 pub(super) struct Modules {
@@ -116,10 +117,10 @@ fn step(lua: &Lua, code: &Code) -> Result<Table, Failure> {
 
 fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let (kind, head) = match &segment.head {
-        LuaHead::Lines => ("lines", None),
-        LuaHead::Columns => ("columns", None),
-        LuaHead::Frames => ("frames", None),
-        LuaHead::Reduce { keys, code } => ("reduce", Some((keys, code))),
+        Head::Rows(Layout::Lines | Layout::Text) => ("lines", None),
+        Head::Rows(Layout::Columns) => ("columns", None),
+        Head::Rows(Layout::Frames) => ("frames", None),
+        Head::Reduce { keys, code } => ("reduce", Some((keys, code))),
     };
     let head = match head {
         None => lua.create_table().map_err(internal)?,
@@ -141,7 +142,7 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     table.set("head", head).map_err(internal)?;
     table.set("steps", steps).map_err(internal)?;
     let all_filters = segment.steps.iter().all(|step| matches!(step, LuaStep::Filter(_)));
-    if let (LuaHead::Lines, LuaTail::Written(written)) = (&segment.head, &segment.tail)
+    if let (Head::Rows(Layout::Lines), LuaTail::Written(written)) = (&segment.head, &segment.tail)
         && written.keeps_lines()
         && all_filters
         && !segment.steps.is_empty()

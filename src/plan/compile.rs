@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use crate::error::{ErrorKind, Failure, StepId};
 use crate::plan::chain::{Chain, Code, Combine, Head, KeyColumn, Step, Tail, WHOLE_ROW};
 use crate::plan::graph::{Graph, Node, NodeId, Operation};
-use crate::plan::stage::{Input, MergeOrder, Plan, RowKind, Source, Stage, StageId, Work};
+use crate::plan::stage::{Input, MergeOrder, Output, Plan, Source, Stage, StageId, Work};
+use crate::row::layout::Layout;
 
 /// What a sink wants of the rows of a node.
 #[derive(Clone, Debug)]
@@ -49,9 +50,9 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode]) -> Result<Plan, Failure
             SinkRows::Lines => compiler.close_as_lines(open, sink.step),
             SinkRows::Text(format) => {
                 let tail = Tail::Text { step: sink.step, format: format.clone() };
-                compiler.end(open, tail, RowKind::Text)
+                compiler.end(open, tail, Output::Rows(Layout::Text))
             }
-            SinkRows::Count => compiler.end(open, Tail::Count, RowKind::Text),
+            SinkRows::Count => compiler.end(open, Tail::Count, Output::Rows(Layout::Text)),
         };
         compiler.stages[stage].readers += 1;
         outputs.push(stage);
@@ -69,8 +70,8 @@ struct Open {
     step: StepId,
     input: Input,
     head: Head,
-    /// The rows as they enter the chain.
-    kind: RowKind,
+    /// How the rows lie as they enter the chain.
+    layout: Layout,
     steps: Vec<Step>,
     merge: Option<MergeOrder>,
     partitions: u32,
@@ -115,11 +116,11 @@ impl Compiler<'_> {
 
     fn open_node(&mut self, node: &Node) -> Result<Open, Failure> {
         let step = node.step;
-        let source = |source, kind| Open {
+        let source = |source, layout| Open {
             step,
             input: Input::Source(source),
-            head: head_of(kind),
-            kind,
+            head: Head::Rows(layout),
+            layout,
             steps: Vec::new(),
             merge: None,
             partitions: 1,
@@ -127,18 +128,18 @@ impl Compiler<'_> {
         let Some(input) = node.input else {
             return Ok(match node.operation.clone() {
                 Operation::TextFile { patterns } => {
-                    source(Source::TextFile { patterns }, RowKind::Lines)
+                    source(Source::TextFile { patterns }, Layout::Lines)
                 }
                 Operation::Lines { text, rows } => {
-                    source(Source::Lines { text, rows }, RowKind::Lines)
+                    source(Source::Lines { text, rows }, Layout::Lines)
                 }
                 Operation::Rows { frames, rows } => {
-                    source(Source::Rows { frames, rows }, RowKind::Frames)
+                    source(Source::Rows { frames, rows }, Layout::Frames)
                 }
                 Operation::Range { first, end } => {
-                    source(Source::Range { first, end }, RowKind::Frames)
+                    source(Source::Range { first, end }, Layout::Frames)
                 }
-                Operation::Reader { slot } => source(Source::Reader { slot }, RowKind::Lines),
+                Operation::Reader { slot } => source(Source::Reader { slot }, Layout::Lines),
                 other => {
                     let message = format!("{other:?} needs rows to work on");
                     return Err(Failure::new(ErrorKind::Plan, message).at_step(step));
@@ -181,7 +182,7 @@ impl Compiler<'_> {
             }
             Operation::Partition { keys, count } => {
                 let tail = Tail::Partition { step, keys: keys.clone(), count: *count };
-                let stage = self.end(open, tail, RowKind::Frames);
+                let stage = self.end(open, tail, Output::Rows(Layout::Frames));
                 self.stages[stage].partitions = *count;
                 return Ok(self.reopen(stage, step));
             }
@@ -190,13 +191,13 @@ impl Compiler<'_> {
                 let stage = self.close(open);
                 let work = Work::ShellPerRow { command: command.clone() };
                 let partitions = self.stages[stage].partitions;
-                return Ok(self.engine_step(stage, step, work, Some(RowKind::Columns), partitions));
+                return Ok(self.engine_step(stage, step, work, Some(Layout::Columns), partitions));
             }
             Operation::PipeRows(command) => {
                 let stage = self.close_as_frames(open);
                 let work = Work::FrameCommand { command: command.clone() };
                 let partitions = self.stages[stage].partitions;
-                return Ok(self.engine_step(stage, step, work, Some(RowKind::Frames), partitions));
+                return Ok(self.engine_step(stage, step, work, Some(Layout::Frames), partitions));
             }
             Operation::TextFile { .. }
             | Operation::Lines { .. }
@@ -213,7 +214,7 @@ impl Compiler<'_> {
             .map(|column| KeyColumn { column, descending: false, numeric: false })
             .collect();
         let combine = Combine::Reduce { keys, code: code.clone() };
-        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
+        let stage = self.end(open, runs(step, order.clone(), combine), Output::Runs);
         Open {
             head: Head::Reduce { keys: count, code: code.clone() },
             merge: Some(MergeOrder { order, first_only: false, divide_keys: false }),
@@ -223,7 +224,7 @@ impl Compiler<'_> {
 
     fn sorted(&mut self, open: Open, step: StepId, order: Vec<KeyColumn>, first: bool) -> Open {
         let combine = if first { Combine::First } else { Combine::None };
-        let stage = self.end(open, runs(step, order.clone(), combine), RowKind::Runs);
+        let stage = self.end(open, runs(step, order.clone(), combine), Output::Runs);
         Open {
             merge: Some(MergeOrder { order, first_only: first, divide_keys: !first }),
             ..self.reopen(stage, step)
@@ -240,7 +241,7 @@ impl Compiler<'_> {
         }
         let work = Work::Shell { commands: vec![(step, command.to_owned())] };
         let partitions = self.stages[stage].partitions;
-        self.engine_step(stage, step, work, Some(RowKind::Columns), partitions)
+        self.engine_step(stage, step, work, Some(Layout::Columns), partitions)
     }
 
     /// Adds a stage that the engine runs by itself.
@@ -249,10 +250,10 @@ impl Compiler<'_> {
         input: StageId,
         step: StepId,
         work: Work,
-        output: Option<RowKind>,
+        layout: Option<Layout>,
         partitions: u32,
     ) -> Open {
-        let output = output.unwrap_or(self.stages[input].output);
+        let output = layout.map_or(self.stages[input].output, Output::Rows);
         self.stages[input].readers += 1;
         let input = Input::Stage(input);
         self.stages.push(Stage { step, input, work, output, partitions, readers: 0 });
@@ -262,12 +263,12 @@ impl Compiler<'_> {
     /// Begins a chain on the output of a finished stage.
     fn reopen(&self, stage: StageId, step: StepId) -> Open {
         let Stage { output, partitions, .. } = self.stages[stage];
-        let kind = if output == RowKind::Runs { RowKind::Frames } else { output };
+        let layout = output.layout();
         Open {
             step,
             input: Input::Stage(stage),
-            head: head_of(kind),
-            kind,
+            head: Head::Rows(layout),
+            layout,
             steps: Vec::new(),
             merge: None,
             partitions,
@@ -279,14 +280,14 @@ impl Compiler<'_> {
         if open.steps.is_empty() && open.merge.is_none() {
             return self.pass(open);
         }
-        self.end(open, Tail::Frames, RowKind::Frames)
+        self.end(open, Tail::Frames, Output::Rows(Layout::Frames))
     }
 
     fn close_as_frames(&mut self, open: Open) -> StageId {
-        if open.kind == RowKind::Frames {
+        if open.layout == Layout::Frames {
             return self.close(open);
         }
-        self.end(open, Tail::Frames, RowKind::Frames)
+        self.end(open, Tail::Frames, Output::Rows(Layout::Frames))
     }
 
     fn close_as_lines(&mut self, open: Open, step: StepId) -> StageId {
@@ -296,7 +297,7 @@ impl Compiler<'_> {
         if raw && open.merge.is_none() {
             return self.pass(open);
         }
-        self.end(open, chain.tail, RowKind::Columns)
+        self.end(open, chain.tail, Output::Rows(Layout::Columns))
     }
 
     /// Ends a chain that does nothing.
@@ -308,7 +309,7 @@ impl Compiler<'_> {
                     step: open.step,
                     input: open.input,
                     work: Work::Forward,
-                    output: open.kind,
+                    output: Output::Rows(open.layout),
                     partitions: 1,
                     readers: 0,
                 });
@@ -317,7 +318,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn end(&mut self, open: Open, tail: Tail, output: RowKind) -> StageId {
+    fn end(&mut self, open: Open, tail: Tail, output: Output) -> StageId {
         // Only these keep partitions apart; all else looks through them, partition 0 first.
         let keeps = matches!(tail, Tail::Frames | Tail::Lines { .. });
         if let Input::Stage(stage) = open.input {
@@ -350,14 +351,14 @@ impl Compiler<'_> {
             return;
         };
         let folds = matches!(merging.tail, Tail::Runs { combine: Combine::Reduce { .. }, .. });
-        if merging.head == Head::Frames
+        if merging.head == Head::Rows(Layout::Frames)
             && merging.steps.is_empty()
             && !folds
-            && let Some(kind) = before.raw()
+            && let Some(layout) = before.raw()
             && let Tail::Runs { raw, .. } = &mut before.tail
         {
             *raw = true;
-            merging.head = head_of(kind);
+            merging.head = Head::Rows(layout);
         }
     }
 }
@@ -365,12 +366,4 @@ impl Compiler<'_> {
 /// Sorted runs; whether of raw lines is known when the chain behind the exchange ends.
 fn runs(step: StepId, order: Vec<KeyColumn>, combine: Combine) -> Tail {
     Tail::Runs { step, order, combine, raw: false }
-}
-
-fn head_of(kind: RowKind) -> Head {
-    match kind {
-        RowKind::Lines => Head::Lines,
-        RowKind::Columns => Head::Columns,
-        RowKind::Frames | RowKind::Text | RowKind::Runs => Head::Frames,
-    }
 }

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::error::{ErrorKind, Failure};
 use crate::lua::Progress;
 use crate::process::end_worker;
-use crate::row::block::Kind;
+use crate::row::block::Control;
 use crate::worker::channel::Output;
 use crate::worker::serve::Home;
 
@@ -95,5 +95,5 @@ fn report(watched: &Watched, limit: Duration, output: &Output) {
         .hint("`step_timeout` sets the limit; is there a loop without end?");
     let payload = rmp_serde::to_vec(&failure).expect("a failure is plain data");
     // If the engine has gone, there is nobody to tell.
-    let _ = output.send(Kind::Failed, watched.task.load(Ordering::Relaxed), 0, 0, &payload);
+    let _ = output.tell(Control::Failed, watched.task.load(Ordering::Relaxed), &payload);
 }
