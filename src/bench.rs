@@ -7,9 +7,10 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::error::Failure;
-use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
-use crate::plan::chain::{Code, KeyColumn};
-use crate::row::frame::{self, Frames};
+use crate::lua::{LuaSegment, LuaStep, LuaTail, Progress, Vm};
+use crate::plan::chain::{Code, Head, KeyColumn};
+use crate::row::frame::{self, FrameError};
+use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
 use crate::row::{block, key, typed};
 use crate::worker::runs::{Merge, RunInput, RunStore, RunWriter, TaskRuns};
@@ -42,8 +43,7 @@ pub fn put_typed_row(frames: &mut Vec<u8>, row: &(&str, i64)) {
 /// Reads rows of a text and an integer: bytes of text, and the sum.
 pub fn read_rows(frames: &[u8]) -> (usize, i64) {
     let (mut bytes, mut sum) = (0, 0);
-    for payload in Frames::new(frames, MAX_ROW) {
-        let mut rest = payload.expect(SOUND);
+    each_row(frames, |mut rest| {
         while !rest.is_empty() {
             let (value, used) = msgpack::head(rest).expect(SOUND);
             match value {
@@ -53,19 +53,28 @@ pub fn read_rows(frames: &[u8]) -> (usize, i64) {
             }
             rest = &rest[used..];
         }
-    }
+    });
     (bytes, sum)
 }
 
 /// Reads such rows by way of serde.
 pub fn read_typed_rows(frames: &[u8]) -> (usize, i64) {
     let (mut bytes, mut sum) = (0, 0);
-    for payload in Frames::new(frames, MAX_ROW) {
-        let row: (String, i64) = typed::from_payload(payload.expect(SOUND)).expect(SOUND);
+    each_row(frames, |payload| {
+        let row: (String, i64) = typed::from_payload(payload).expect(SOUND);
         bytes += row.0.len();
         sum += row.1;
-    }
+    });
     (bytes, sum)
+}
+
+#[inline]
+fn each_row<'a>(frames: &'a [u8], mut take: impl FnMut(&'a [u8])) {
+    let all = Rows::frames(frames).try_each(|payload| {
+        take(payload);
+        Ok::<(), FrameError>(())
+    });
+    all.expect(SOUND);
 }
 
 fn order(columns: &[u32]) -> Vec<KeyColumn> {
@@ -78,11 +87,11 @@ fn order(columns: &[u32]) -> Vec<KeyColumn> {
 pub fn key_rows(frames: &[u8], columns: &[u32]) -> usize {
     let order = order(columns);
     let (mut key, mut bytes) = (Vec::new(), 0);
-    for payload in Frames::new(frames, MAX_ROW) {
+    each_row(frames, |payload| {
         key.clear();
-        key::append_row_key(&mut key, payload.expect(SOUND), &order).expect(SOUND);
+        key::append_row_key(&mut key, payload, &order).expect(SOUND);
         bytes += key.len();
-    }
+    });
     bytes
 }
 
@@ -93,8 +102,11 @@ impl Loop {
     /// `steps` are pairs of an operator (`map`, `flat_map`, `filter`) and its function; `reduce`
     /// comes last and combines by the first column.
     pub fn new(steps: &[(&str, &str)]) -> Loop {
-        let mut segment =
-            LuaSegment { head: LuaHead::Lines, steps: Vec::new(), tail: LuaTail::Frames };
+        let mut segment = LuaSegment {
+            head: Head::Rows(Layout::Lines),
+            steps: Vec::new(),
+            tail: LuaTail::Frames,
+        };
         for ((operator, text), step) in steps.iter().zip(1..) {
             let code = Code { step, text: (*text).to_owned() };
             match *operator {
@@ -121,7 +133,7 @@ impl Loop {
         while !rest.is_empty() {
             let most = &rest[..rest.len().min(BLOCK_BYTES)];
             let end = memchr::memrchr(b'\n', most).expect("lines are shorter than blocks") + 1;
-            if self.0.push(0, &Rows::Lines(&rest[..end]), &mut out).is_err() {
+            if self.0.push(0, Rows::lines(&rest[..end]), &mut out).is_err() {
                 unreachable!("{SOUND}");
             }
             rest = &rest[end..];
@@ -158,7 +170,7 @@ impl Exchange {
             Ok(())
         };
         let mut writer = RunWriter::new(key_of, false, arena_bytes, self.store.clone());
-        writer.push(frames).expect(SOUND);
+        writer.push(Rows::frames(frames)).expect(SOUND);
         self.tasks.push(writer.finish().expect(SOUND));
     }
 
@@ -175,7 +187,7 @@ impl Exchange {
         let (mut frames, mut bytes) = (Vec::new(), 0);
         loop {
             frames.clear();
-            merge.next_frames(&mut frames, BLOCK_BYTES).expect(SOUND);
+            merge.next_rows(Layout::Frames, &mut frames, BLOCK_BYTES).expect(SOUND);
             if frames.is_empty() {
                 return bytes;
             }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
 use crate::plan::graph::{Graph, Node, Operation, Shared};
-use crate::plan::stage::{RowKind, Source};
+use crate::plan::stage::Source;
+use crate::row::layout::Layout;
 use crate::script::{IntoScript, Script};
 use crate::sink::Attached;
 
@@ -189,7 +190,7 @@ impl Flow {
         &self,
         operator: &str,
         caller: &Location<'_>,
-        source: Result<(Source, RowKind), Failure>,
+        source: Result<(Source, Layout), Failure>,
     ) -> Dataset {
         let operation = source.map(|(source, kind)| {
             Operation::new(move |plan, step, []| Ok(plan.source(step, source.clone(), kind)))

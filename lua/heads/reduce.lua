@@ -1,6 +1,6 @@
 --- reduce: the loop over encoded rows sorted by key, folded where their first columns are equal.
--- In: the port, whose `starts` say which rows are the first of their key; the continuation; and the
--- segment, whose head has the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
+-- In: the port, whose `marks` have their lowest bit set at the first row of a key; the continuation;
+-- and the segment, whose head has the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
 -- block, so the last row is kept until then. Keys are those of the group's first row.
 
 local frame = require("gleamflow.frame")
@@ -8,6 +8,7 @@ local state = require("gleamflow.state")
 local value = require("gleamflow.codec").value
 
 local spread = frame.spread
+local band = bit.band
 local columns_of, stop_of = frame.columns, frame.stop_of
 
 local M = {}
@@ -96,12 +97,12 @@ function M.new(port, next_step, segment, template)
 	end
 
 	local function push()
-		local bytes, size, starts = port.bytes, port.size, port.starts
+		local bytes, size, marks = port.bytes, port.size, port.marks
 		local at, row = 0, 0
 		while at < size do
 			progress.row = row
 			progress.step = id
-			local first = starts[row] ~= 0 or width < 0
+			local first = band(marks[row], 1) ~= 0 or width < 0
 			row = row + 1
 			local from, stop = at + 4, stop_of(bytes, at, size)
 			local a, b, c

@@ -3,16 +3,22 @@
 use bytes::Bytes;
 
 use crate::error::Failure;
-use crate::plan::stage::RowKind;
+use crate::row::layout::{Layout, Rows};
 use crate::worker::task::TaskResult;
 
 /// Many rows on their way, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
-    pub kind: RowKind,
+    pub layout: Layout,
     pub partition: u32,
     pub rows: u32,
     pub bytes: Bytes,
+}
+
+impl Block {
+    pub(crate) fn as_rows(&self) -> Rows<'_> {
+        Rows::new(self.layout, &self.bytes)
+    }
 }
 
 /// What a queue between two stages carries.

@@ -22,9 +22,8 @@ use crate::local::buffers::Buffers;
 use crate::local::outgoing::{Message, send_all};
 use crate::local::spool::{Meter, Spool};
 use crate::local::warnings::Warnings;
-use crate::plan::stage::RowKind;
 use crate::process::{Ending, Guarded, WorkerProcess};
-use crate::row::block::{HEADER_BYTES, Header, Kind};
+use crate::row::block::{Content, Control, HEADER_BYTES, Header};
 use crate::worker;
 use crate::worker::task::{TaskResult, TaskSpec};
 
@@ -59,6 +58,8 @@ pub(crate) struct Link {
 pub(crate) struct Inbox {
     pub spool: Arc<Spool>,
     warnings: Arc<Warnings>,
+    /// The number of the next block.
+    next: AtomicU32,
     window: Semaphore,
     finished: AtomicBool,
 }
@@ -119,8 +120,14 @@ impl Link {
     }
 
     /// Sends a message that belongs to no task.
-    pub(crate) fn send(&self, kind: Kind, number: u32, payload: Bytes, file: Option<OwnedFd>) {
-        let header = Header::new(kind, number, 0, 0, &payload).encode();
+    pub(crate) fn send(
+        &self,
+        control: Control,
+        number: u32,
+        payload: Bytes,
+        file: Option<OwnedFd>,
+    ) {
+        let header = Header::new(Content::Control(control), number, 0, &payload).encode();
         // A dead worker's tasks have been told; there is nobody to send to.
         let _ = self.outgoing.send(Message { header, payload, file });
     }
@@ -163,6 +170,7 @@ impl Link {
         let inbox = Arc::new(Inbox {
             spool: Spool::new(meter.clone(), Arc::default()),
             warnings: warnings.clone(),
+            next: AtomicU32::new(0),
             window: Semaphore::new(WINDOW),
             finished: AtomicBool::new(false),
         });
@@ -172,9 +180,10 @@ impl Link {
             self.fail_all();
         }
         let payload = rmp_serde::to_vec(spec).expect("a task is plain data");
-        let header = Header::new(Kind::Open, number, spec.stage as u32, 0, &payload).encode();
+        let open = Header::new(Content::Control(Control::Open), number, 0, &payload);
+        let header = Header { partition: spec.stage as u32, ..open }.encode();
         let _ = self.outgoing.send(Message { header, payload: payload.into(), file: None });
-        Task { link: self.clone(), number, inbox }
+        Task { link: self.clone(), number, next: AtomicU32::new(1), inbox }
     }
 
     fn last_words(&self) -> MutexGuard<'_, Option<Failure>> {
@@ -251,61 +260,65 @@ impl Link {
     }
 
     fn dispatch(&self, header: Header, payload: Vec<u8>, buffers: &Buffers) -> Result<(), String> {
-        if header.kind == Kind::Hello {
+        if header.content == Content::Control(Control::Hello) {
             return match payload == worker::VERSION.as_bytes() {
                 true => Ok(()),
                 false => Err("the worker is of another version of gleamflow".into()),
             };
         }
-        if header.kind == Kind::Ending {
+        if header.content == Content::Control(Control::Ending) {
             let failure = rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
             *self.last_words() = Some(failure);
             return Ok(());
         }
         // A task that was closed may still have had something to say.
         let Some(inbox) = self.tasks().get(&header.task).cloned() else { return Ok(()) };
-        let kind = match header.kind {
-            Kind::Frames => RowKind::Frames,
-            Kind::Lines => RowKind::Lines,
-            Kind::Columns => RowKind::Columns,
-            Kind::Text => RowKind::Text,
-            Kind::Ack => {
-                inbox.window.add_permits(1);
-                return Ok(());
-            }
-            Kind::Warning => {
-                let warning = rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+        let next = inbox.next.fetch_add(1, Ordering::Relaxed);
+        header.verify_sequence(next).map_err(|damage| damage.to_string())?;
+        let layout = match header.content {
+            Content::Rows(layout) => layout,
+            Content::Control(control) => return self.hear(control, header.task, &inbox, &payload),
+        };
+        let bytes = buffers.freeze(payload);
+        let block = Block { layout, partition: header.partition, rows: header.rows, bytes };
+        if let Err(failure) = inbox.spool.push(Item::Block(block)) {
+            self.finish(header.task, &inbox, Item::Failed(failure));
+        }
+        Ok(())
+    }
+
+    /// Deals with what a worker says of a task.
+    fn hear(
+        &self,
+        control: Control,
+        number: u32,
+        inbox: &Inbox,
+        payload: &[u8],
+    ) -> Result<(), String> {
+        match control {
+            Control::Ack => inbox.window.add_permits(1),
+            Control::Closed => self.finish(number, inbox, Item::End),
+            Control::Warning => {
+                let warning = rmp_serde::from_slice(payload).map_err(|error| error.to_string())?;
                 inbox.warnings.add(warning);
-                return Ok(());
             }
-            Kind::Closed => {
-                self.finish(header.task, &inbox, Item::End);
-                return Ok(());
-            }
-            Kind::Done => {
+            Control::Done => {
                 let result: TaskResult =
-                    rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
-                self.finish(header.task, &inbox, Item::Done(result));
-                return Ok(());
+                    rmp_serde::from_slice(payload).map_err(|error| error.to_string())?;
+                self.finish(number, inbox, Item::Done(result));
             }
-            Kind::Failed => {
+            Control::Failed => {
                 let failure: Failure =
-                    rmp_serde::from_slice(&payload).map_err(|error| error.to_string())?;
+                    rmp_serde::from_slice(payload).map_err(|error| error.to_string())?;
                 if failure.kind == ErrorKind::Timeout {
                     // A worker that hangs serves no task any more, and earlier ones may be among
                     // those. So it counts at once, as if the worker had been killed.
                     *self.last_words() = Some(failure.clone());
                     self.kill.cancel();
                 }
-                self.finish(header.task, &inbox, Item::Failed(failure));
-                return Ok(());
+                self.finish(number, inbox, Item::Failed(failure));
             }
             other => return Err(format!("unexpected block {other:?}")),
-        };
-        let bytes = buffers.freeze(payload);
-        let block = Block { kind, partition: header.partition, rows: header.rows, bytes };
-        if let Err(failure) = inbox.spool.push(Item::Block(block)) {
-            self.finish(header.task, &inbox, Item::Failed(failure));
         }
         Ok(())
     }
@@ -354,37 +367,41 @@ async fn end_of(body: Body) -> String {
 pub(crate) struct Task {
     link: Arc<Link>,
     number: u32,
+    /// The number of the next block for it.
+    next: AtomicU32,
     pub inbox: Arc<Inbox>,
 }
 
 impl Task {
     /// Sends a block of input once the worker has dealt with those before.
     pub(crate) async fn feed(&self, block: Block) {
-        let kind = match block.kind {
-            RowKind::Lines => Kind::Lines,
-            RowKind::Columns => Kind::Columns,
-            RowKind::Frames | RowKind::Text | RowKind::Runs => Kind::Frames,
-        };
-        self.send_in_turn(kind, block.rows, block.bytes).await;
+        self.send_in_turn(Content::Rows(block.layout), block.rows, block.bytes).await;
     }
 
     /// Asks for piece after piece of the task's own source until the task is done, which it is
     /// with the last one, or nobody wants more.
     pub(crate) async fn read_source(&self) {
-        while self.send_in_turn(Kind::Read, 0, Bytes::new()).await {}
+        while self.send_in_turn(Content::Control(Control::Read), 0, Bytes::new()).await {}
     }
 
     /// Tells the worker that the input is complete.
     pub(crate) fn end_input(&self) {
-        self.link.send(Kind::End, self.number, Bytes::new(), None);
+        self.send(Content::Control(Control::End), 0, Bytes::new());
     }
 
-    async fn send_in_turn(&self, kind: Kind, rows: u32, payload: Bytes) -> bool {
+    async fn send_in_turn(&self, content: Content, rows: u32, payload: Bytes) -> bool {
         self.inbox.spool.room().await;
         // The window is closed when the task has failed: then nothing is wanted any more.
         let Ok(permit) = self.inbox.window.acquire().await else { return false };
         permit.forget();
-        let header = Header::new(kind, self.number, 0, rows, &payload).encode();
+        self.send(content, rows, payload)
+    }
+
+    /// A task has one driver, so that blocks are sent in the order of their numbers.
+    fn send(&self, content: Content, rows: u32, payload: Bytes) -> bool {
+        let sequence = self.next.fetch_add(1, Ordering::Relaxed);
+        let header = Header::new(content, self.number, rows, &payload);
+        let header = Header { sequence, ..header }.encode();
         self.link.outgoing.send(Message { header, payload, file: None }).is_ok()
     }
 }
@@ -393,7 +410,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.inbox.spool.close();
         if !self.inbox.finished.load(Ordering::Acquire) {
-            self.link.send(Kind::Close, self.number, Bytes::new(), None);
+            self.send(Content::Control(Control::Close), 0, Bytes::new());
         }
     }
 }

@@ -17,10 +17,10 @@ use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
 use crate::local::shell::{cannot_start, check_ending, set_environment, take_rows};
-use crate::local::tasks::frame_bytes;
-use crate::plan::stage::{RowKind, StageId};
+use crate::plan::stage::StageId;
 use crate::process::Group;
-use crate::row::describe::{describe, describe_line};
+use crate::row::describe::describe_line;
+use crate::row::layout::Layout;
 use crate::row::{msgpack, text};
 
 /// A command that is run for each row of one partition.
@@ -64,14 +64,15 @@ impl PerRow {
                 }
                 return next.map(drop).map_err(Stop::Failed);
             };
-            for row in Rows::new(block) {
+            for row in block.as_rows().each() {
                 if running.len() >= self.run.settings.workers {
                     let first = running.pop_front().expect("there is at least one worker");
                     pass_on(first, out, self.partition).await?;
                 }
                 let edge = Edge::new(1, false, 1, &self.run.meter, step);
                 running.push_back(edge.reader(0));
-                let (this, row) = (self.clone(), arguments(&row));
+                let row = row.map_err(Failure::from).and_then(|row| arguments(block.layout, row));
+                let this = self.clone();
                 commands.spawn(async move {
                     let out = edge.writer();
                     match row {
@@ -140,7 +141,7 @@ impl PerRow {
             started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
         );
         let stdout = group.take_stdout().expect("its stdout is a pipe");
-        take_rows(&self.run, stdout, out, RowKind::Columns, 0, &Pace::default()).await?;
+        take_rows(&self.run, stdout, out, Layout::Columns, 0, &Pace::default()).await?;
         check_ending(group, step, &self.command).await
     }
 }
@@ -153,72 +154,28 @@ async fn pass_on(mut reader: Reader, out: &Writer, partition: u32) -> Result<(),
     Ok(())
 }
 
-/// The rows of a block as lists of column texts.
-struct Rows<'a> {
-    kind: RowKind,
-    rest: &'a [u8],
-}
-
-enum Row<'a> {
-    Line(&'a [u8]),
-    Columns(&'a [u8]),
-    Payload(&'a [u8]),
-}
-
-impl<'a> Rows<'a> {
-    fn new(block: &'a Block) -> Rows<'a> {
-        Rows { kind: block.kind, rest: &block.bytes }
-    }
-}
-
-impl<'a> Iterator for Rows<'a> {
-    type Item = Row<'a>;
-
-    fn next(&mut self) -> Option<Row<'a>> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        if self.kind == RowKind::Frames {
-            let (frame, rest) = self.rest.split_at(frame_bytes(self.rest));
-            self.rest = rest;
-            return Some(Row::Payload(&frame[4..]));
-        }
-        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
-        let line = &self.rest[..end];
-        self.rest = &self.rest[(end + 1).min(self.rest.len())..];
-        Some(if self.kind == RowKind::Lines { Row::Line(line) } else { Row::Columns(line) })
-    }
-}
-
-fn arguments(row: &Row<'_>) -> Result<Vec<Vec<u8>>, Failure> {
-    let columns: Vec<Vec<u8>> = match row {
-        Row::Line(line) => vec![line.to_vec()],
-        Row::Columns(line) => line.split(|&byte| byte == b'\t').map(<[u8]>::to_vec).collect(),
-        Row::Payload(payload) => {
-            let mut columns = Vec::new();
-            for (index, value) in msgpack::columns(payload).enumerate() {
+/// The columns of a row as texts.
+fn arguments(layout: Layout, row: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
+    let refuse = |message| Err(Failure::new(ErrorKind::Row, message).row(layout.describe(row)));
+    let mut columns: Vec<Vec<u8>> = Vec::new();
+    match layout {
+        Layout::Lines | Layout::Text => columns.push(row.to_vec()),
+        Layout::Columns => columns.extend(row.split(|byte| *byte == b'\t').map(<[u8]>::to_vec)),
+        Layout::Frames => {
+            for (index, value) in (1..).zip(msgpack::columns(row)) {
                 let mut column = Vec::new();
-                value
-                    .map_err(|error| error.to_string())
-                    .and_then(|value| {
-                        text::append_text(&mut column, value).map_err(|error| error.to_string())
-                    })
-                    .map_err(|error| refuse(format!("column {}: {error}", index + 1), row))?;
+                let written = value.map_err(|error| error.to_string()).and_then(|value| {
+                    text::append_text(&mut column, value).map_err(|error| error.to_string())
+                });
+                if let Err(error) = written {
+                    return refuse(format!("column {index}: {error}"));
+                }
                 columns.push(column);
             }
-            columns
         }
-    };
+    }
     match columns.iter().position(|column| column.contains(&0)) {
-        Some(at) => Err(refuse(format!("column {} has a NUL in it", at + 1), row)),
+        Some(at) => refuse(format!("column {} has a NUL in it", at + 1)),
         None => Ok(columns),
     }
-}
-
-fn refuse(message: String, row: &Row<'_>) -> Failure {
-    let shown = match row {
-        Row::Line(line) | Row::Columns(line) => describe_line(line),
-        Row::Payload(payload) => describe(payload),
-    };
-    Failure::new(ErrorKind::Row, message).row(shown)
 }

@@ -20,7 +20,7 @@ use tokio::net::unix::pipe;
 use crate::error::{ErrorKind, Failure};
 use crate::local::link::{Body, Link};
 use crate::process::{Guarded, PerProcess, WorkerProcess, has_raised_privileges};
-use crate::row::block::Kind;
+use crate::row::block::Control;
 use crate::worker;
 
 /// Pipes ask for this much and take what they get.
@@ -78,7 +78,7 @@ impl Lease {
         if self.in_process || busy || idle.len() >= keep {
             self.link.kill();
         } else {
-            self.link.send(Kind::Release, 0, bytes::Bytes::new(), None);
+            self.link.send(Control::Release, 0, bytes::Bytes::new(), None);
             idle.push(self.link.clone());
         }
     }

@@ -25,7 +25,7 @@ use crate::local::spool::Meter;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::Plan;
 use crate::process::Folder;
-use crate::row::block::Kind;
+use crate::row::block::Control;
 use crate::worker::runs::{self, RunInput};
 use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
 
@@ -125,7 +125,7 @@ impl Run {
         let run_file = u32::try_from(team.len()).expect("fewer than 2^32 workers");
         let setup = self.setup(run_file);
         let payload = rmp_serde::to_vec(&setup).expect("a plan is plain data");
-        member.lease.link.send(Kind::Setup, 0, Bytes::from(payload), None);
+        member.lease.link.send(Control::Setup, 0, Bytes::from(payload), None);
         if self.plan.has_exchange() {
             let file = Arc::new(self.meter.temp_file()?);
             self.run_files.lock().expect("no code panics while it holds the files").push(file);
@@ -177,7 +177,7 @@ impl Run {
             .try_clone()
             .map_err(|error| Failure::io("cannot share a temporary file", &error))?
             .into();
-        member.lease.link.send(Kind::File, number, Bytes::new(), Some(descriptor));
+        member.lease.link.send(Control::File, number, Bytes::new(), Some(descriptor));
         member.files_sent.insert(number);
         Ok(())
     }

@@ -20,10 +20,10 @@ use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
-use crate::local::tasks::count_rows;
-use crate::plan::stage::{RowKind, StageId};
+use crate::plan::stage::StageId;
 use crate::process::{Ending, Group};
-use crate::row::{frame, msgpack};
+use crate::row::layout::{Layout, Rows};
+use crate::row::msgpack;
 
 /// Bytes that one read of a command's output asks for.
 const READ_BYTES: usize = 256 << 10;
@@ -68,10 +68,10 @@ impl ShellStage {
         let pace = Pace::default();
         let feed = feed(stdin, reader);
         let take = async {
-            let kind = self.run.plan.stages[self.stage].output;
+            let layout = self.run.plan.stages[self.stage].output.layout();
             let stopped = self.until_stopped(started);
             tokio::select! {
-                taken = take_rows(&self.run, stdout, out, kind, self.partition, &pace) => taken?,
+                taken = take_rows(&self.run, stdout, out, layout, self.partition, &pace) => taken?,
                 stop = stopped => return Err(stop),
             }
             for (command, (step, text)) in started.iter_mut().zip(&self.commands) {
@@ -236,7 +236,7 @@ pub(crate) async fn take_rows(
     run: &Run,
     mut stdout: impl AsyncRead + Unpin,
     out: &Writer,
-    kind: RowKind,
+    layout: Layout,
     partition: u32,
     pace: &Pace,
 ) -> Result<(), Stop> {
@@ -255,22 +255,12 @@ pub(crate) async fn take_rows(
         }
         pace.pieces.fetch_add(1, Ordering::Relaxed);
         let fresh = buffer.len() - read;
-        let (end, rows) = match kind {
-            RowKind::Frames => {
-                let whole = frame::whole(&buffer, max_row).map_err(not_frames)?;
-                check_payloads(&buffer[..whole.bytes])?;
-                (whole.bytes, whole.rows)
-            }
-            _ => match memchr::memrchr(b'\n', &buffer[fresh..]) {
-                Some(at) => (fresh + at + 1, 0),
-                None => (0, 0),
-            },
-        };
-        if end > 0 {
-            let bytes = take_front(&run.buffers, &mut buffer, end);
-            let rows = if rows == 0 { count_rows(kind, &bytes) } else { rows };
+        let whole = layout.whole(&buffer, fresh, max_row).map_err(not_frames)?;
+        if whole.rows > 0 {
+            check_payloads(Rows::new(layout, &buffer[..whole.bytes]))?;
+            let bytes = take_front(&run.buffers, &mut buffer, whole.bytes);
             pace.passing.store(true, Ordering::Relaxed);
-            out.push(Block { kind, partition, rows, bytes }).await?;
+            out.push(Block { layout, partition, rows: whole.rows, bytes }).await?;
             pace.passing.store(false, Ordering::Relaxed);
         }
         if buffer.len() > max_row {
@@ -282,13 +272,13 @@ pub(crate) async fn take_rows(
     if buffer.is_empty() {
         return Ok(());
     }
-    if kind == RowKind::Frames {
+    if layout == Layout::Frames {
         let message = "a command's output ends within a frame";
         return Err(Stop::Failed(Failure::new(ErrorKind::Command, message)));
     }
     buffer.extend_from_slice(b"\n");
     let bytes = Bytes::from(buffer);
-    Ok(out.push(Block { kind, partition, rows: 1, bytes }).await?)
+    Ok(out.push(Block { layout, partition, rows: 1, bytes }).await?)
 }
 
 /// Takes whole rows from the front; what is left is the start of a row.
@@ -300,8 +290,11 @@ fn take_front(buffers: &Buffers, buffer: &mut Vec<u8>, end: usize) -> Bytes {
 }
 
 /// Rows of other people's programs are looked through here, where the command can still be named.
-fn check_payloads(frames: &[u8]) -> Result<(), Stop> {
-    for payload in frame::Frames::new(frames, usize::MAX) {
+fn check_payloads(rows: Rows<'_>) -> Result<(), Stop> {
+    if rows.layout.is_lines() {
+        return Ok(());
+    }
+    for payload in rows.each() {
         for column in msgpack::columns(payload.map_err(not_frames)?) {
             column.map_err(not_frames)?;
         }

@@ -200,7 +200,7 @@ impl Spool {
 
     /// Whether two neighbouring blocks may become one. Blocks without bytes are only counts.
     fn may_join(&self, one: &Block, one_len: usize, other: &Block, other_len: usize) -> bool {
-        one.kind == other.kind
+        one.layout == other.layout
             && one.partition == other.partition
             && one_len > 0
             && other_len > 0
@@ -332,7 +332,7 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::stage::RowKind;
+    use crate::row::layout::Layout;
 
     fn spool(limit: usize) -> Arc<Spool> {
         let meter = Meter::new(limit, 1 << 20, std::env::temp_dir());
@@ -341,7 +341,7 @@ mod tests {
 
     fn block(partition: u32, bytes: &'static [u8]) -> Item {
         let bytes = Bytes::from_static(bytes);
-        Item::Block(Block { kind: RowKind::Lines, partition, rows: 1, bytes })
+        Item::Block(Block { layout: Layout::Lines, partition, rows: 1, bytes })
     }
 
     /// Partition, rows and bytes of all blocks that wait.

@@ -22,7 +22,7 @@ use crate::local::shell::ShellStage;
 use crate::local::steps::{Feed, run_deal, run_feed, run_slice, used_up};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Form, Input, Plan, RowKind, Slice, Source, Stage, StageId, Work};
+use crate::plan::stage::{Form, Input, Output, Plan, Slice, Source, Stage, StageId, Work};
 use crate::source::paths::{Found, expand};
 use crate::source::split::{needs_sequential, plan_splits};
 use crate::worker;
@@ -304,7 +304,7 @@ fn start_drivers(
                     drivers.rows.spawn(run_slice(all, whole_input(), out));
                 }
             },
-            Work::Chain(_) | Work::Merge { .. } if stage.output == RowKind::Runs => {
+            Work::Chain(_) | Work::Merge { .. } if stage.output == Output::Runs => {
                 let source = match stage.work {
                     Work::Merge { .. } => Before::Runs(take_sorted(&mut sorted, &inputs)),
                     _ => Before::Rows(task_source(

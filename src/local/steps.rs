@@ -15,11 +15,12 @@ use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::run::Run;
 use crate::local::runtime::on_a_thread;
-use crate::local::tasks::{count_rows, frame_bytes};
-use crate::plan::stage::{RowKind, Slice};
+use crate::plan::stage::Slice;
+use crate::row::frame::FrameError;
+use crate::row::layout::{Layout, Rows};
 use crate::row::{frame, msgpack};
 use crate::source::lines::LineReader;
-use crate::source::memory::frame_blocks;
+use crate::source::memory::blocks;
 use crate::source::paths::InputFile;
 use crate::source::split::Piece;
 use crate::source::stream::{SequentialLines, Stream};
@@ -42,8 +43,8 @@ pub(crate) async fn run_feed(run: &Arc<Run>, feed: Feed, out: Writer) {
     let (writer, buffers) = (out.clone(), run.buffers.clone());
     let handle = Handle::current();
     let reading = on_a_thread(move || {
-        let push = |kind, rows, bytes: Bytes| {
-            let block = Block { kind, partition: 0, rows, bytes };
+        let push = |layout, rows, bytes: Bytes| {
+            let block = Block { layout, partition: 0, rows, bytes };
             handle.block_on(writer.push(block)).map_err(Stop::from)
         };
         read_feed(feed, max_row, block_bytes, &buffers, push)
@@ -69,26 +70,19 @@ fn read_feed(
     max_row: usize,
     block_bytes: usize,
     buffers: &Buffers,
-    mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
+    mut push: impl FnMut(Layout, u32, Bytes) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     match feed {
         Feed::UsedUp => Err(Stop::Failed(used_up())),
         Feed::Lines(text) => {
-            let mut rest = text;
-            while !rest.is_empty() {
-                let end = match rest.len() > block_bytes {
-                    true => memchr::memchr(b'\n', &rest[block_bytes - 1..])
-                        .map_or(rest.len(), |at| block_bytes + at),
-                    false => rest.len(),
-                };
-                let lines = rest.split_to(end);
-                push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+            for (block, rows) in blocks(Layout::Lines, &text, block_bytes) {
+                push(Layout::Lines, rows, block)?;
             }
             Ok(())
         }
         Feed::Frames(frames) => {
-            for (block, rows) in frame_blocks(&frames, block_bytes) {
-                push(RowKind::Frames, rows, block)?;
+            for (block, rows) in blocks(Layout::Frames, &frames, block_bytes) {
+                push(Layout::Frames, rows, block)?;
             }
             Ok(())
         }
@@ -103,7 +97,7 @@ fn read_feed(
                     rows += 1;
                     next += 1;
                 }
-                push(RowKind::Frames, rows, Bytes::from(block))?;
+                push(Layout::Frames, rows, Bytes::from(block))?;
             }
             Ok(())
         }
@@ -113,7 +107,7 @@ fn read_feed(
                 let mut block = buffers.take();
                 while reader.next_block(&mut block, block_bytes).map_err(Stop::Failed)? {
                     let lines = buffers.freeze(std::mem::replace(&mut block, buffers.take()));
-                    push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+                    push(Layout::Lines, Rows::lines(&lines).count(), lines)?;
                 }
             }
             Ok(())
@@ -138,12 +132,12 @@ pub(crate) fn used_up() -> Failure {
 fn read_streams(
     mut lines: SequentialLines,
     block_bytes: usize,
-    mut push: impl FnMut(RowKind, u32, Bytes) -> Result<(), Stop>,
+    mut push: impl FnMut(Layout, u32, Bytes) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let mut block = Vec::new();
     while lines.next_block(&mut block, block_bytes).map_err(Stop::Failed)? {
         let lines = Bytes::from(std::mem::take(&mut block));
-        push(RowKind::Lines, count_rows(RowKind::Lines, &lines), lines)?;
+        push(Layout::Lines, Rows::lines(&lines).count(), lines)?;
     }
     Ok(())
 }
@@ -163,7 +157,8 @@ pub(crate) async fn run_slice(slice: Slice, mut reader: Reader, out: Writer) {
             }
             if u64::from(block.rows) > left {
                 let first = u32::try_from(left).expect("it is less than the block's rows");
-                block.bytes.truncate(rows_end(&block, first));
+                let end = block.as_rows().end_of(first as usize);
+                block.bytes.truncate(end);
                 block.rows = first;
             }
             left -= u64::from(block.rows);
@@ -182,27 +177,12 @@ pub(crate) async fn run_slice(slice: Slice, mut reader: Reader, out: Writer) {
 /// Takes the first rows away.
 fn drop_front(block: &mut Block, rows: u64) {
     let rows = u32::try_from(rows).expect("no more than the block has");
-    let end = if rows == block.rows { block.bytes.len() } else { rows_end(block, rows) };
+    let end = match rows == block.rows {
+        true => block.bytes.len(),
+        false => block.as_rows().end_of(rows as usize),
+    };
     block.bytes.advance(end);
     block.rows -= rows;
-}
-
-/// Where the first `rows` rows of a block end.
-fn rows_end(block: &Block, rows: u32) -> usize {
-    let mut end = 0;
-    for _ in 0..rows {
-        end += row_bytes(block.kind, &block.bytes[end..]);
-    }
-    end
-}
-
-fn row_bytes(kind: RowKind, bytes: &[u8]) -> usize {
-    match kind {
-        RowKind::Lines | RowKind::Columns => {
-            memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
-        }
-        _ => frame_bytes(bytes),
-    }
 }
 
 /// Deals rows out in turn.
@@ -211,19 +191,18 @@ pub(crate) async fn run_deal(count: u32, mut reader: Reader, out: Writer) {
     let result = async {
         while let Some(block) = reader.next().await.map_err(Stop::Failed)? {
             let mut hands = vec![(Vec::new(), 0); count as usize];
-            let mut rest = &block.bytes[..];
-            while !rest.is_empty() {
-                let (row, behind) = rest.split_at(row_bytes(block.kind, rest));
+            let dealt = block.as_rows().try_each_whole(|_, row| {
                 let (bytes, rows) = &mut hands[turn as usize];
                 bytes.extend_from_slice(row);
                 *rows += 1;
                 turn = (turn + 1) % count;
-                rest = behind;
-            }
+                Ok::<(), FrameError>(())
+            });
+            dealt.map_err(|error| Stop::Failed(error.into()))?;
             for (partition, (bytes, rows)) in (0..).zip(hands) {
                 if rows > 0 {
                     let bytes = Bytes::from(bytes);
-                    out.push(Block { kind: block.kind, partition, rows, bytes }).await?;
+                    out.push(Block { layout: block.layout, partition, rows, bytes }).await?;
                 }
             }
         }

@@ -15,7 +15,8 @@ use crate::local::link::Task;
 use crate::local::run::Run;
 use crate::local::spool::Spool;
 use crate::plan::seed;
-use crate::plan::stage::{RowKind, StageId};
+use crate::plan::stage::StageId;
+use crate::row::layout::{Layout, Rows};
 use crate::worker::task::{TaskInput, TaskResult, TaskSpec};
 
 /// Where the tasks of a stage get their rows.
@@ -194,59 +195,17 @@ impl Opener<'_> {
 }
 
 /// Takes the first rows of a block: all that begin before byte `limit`.
-///
-/// Where it cuts depends on the rows alone, not on how they were cut into blocks before.
 fn cut_front(block: &mut Block, limit: u64) -> Block {
-    let whole = block.bytes.len() as u64;
-    let end = if whole < limit { block.bytes.len() } else { row_end(block, limit) };
-    if end == block.bytes.len() {
+    let whole = block.bytes.len();
+    let end = block.as_rows().cut_at(usize::try_from(limit).unwrap_or(whole));
+    if end == whole {
         let rest = Block { bytes: block.bytes.split_off(end), rows: 0, ..*block };
         return std::mem::replace(block, rest);
     }
     let bytes = block.bytes.split_to(end);
-    let rows = count_rows(block.kind, &bytes);
+    let rows = Rows::new(block.layout, &bytes).count();
     block.rows -= rows;
     Block { bytes, rows, ..*block }
-}
-
-/// The end of the row in which byte `limit - 1` lies.
-fn row_end(block: &Block, limit: u64) -> usize {
-    let limit = usize::try_from(limit).expect("it is within the block");
-    match block.kind {
-        RowKind::Lines | RowKind::Columns => {
-            let tail = &block.bytes[limit - 1..];
-            memchr::memchr(b'\n', tail).map_or(block.bytes.len(), |at| limit + at)
-        }
-        _ => {
-            let mut end = 0;
-            while end < limit {
-                end += frame_bytes(&block.bytes[end..]);
-            }
-            end
-        }
-    }
-}
-
-/// Bytes of the first frame of a block that the engine or a worker has made.
-pub(crate) fn frame_bytes(bytes: &[u8]) -> usize {
-    let length = bytes[..4].try_into().expect("four bytes were taken");
-    4 + u32::from_le_bytes(length) as usize
-}
-
-/// Rows of whole-row bytes.
-pub(crate) fn count_rows(kind: RowKind, bytes: &[u8]) -> u32 {
-    let rows = match kind {
-        RowKind::Lines | RowKind::Columns => memchr::memchr_iter(b'\n', bytes).count(),
-        _ => {
-            let (mut rows, mut at) = (0, 0);
-            while at < bytes.len() {
-                at += frame_bytes(&bytes[at..]);
-                rows += 1;
-            }
-            rows
-        }
-    };
-    u32::try_from(rows).expect("a block is far below 4 GiB")
 }
 
 /// Puts the rows of a stage's tasks where its readers find them.
@@ -337,7 +296,7 @@ impl TakeInOrder for RowsOut<'_> {
             let rows = u32::try_from(left).unwrap_or(u32::MAX);
             left -= u64::from(rows);
             let bytes = bytes::Bytes::new();
-            self.out.push(Block { kind: RowKind::Text, partition: 0, rows, bytes }).await?;
+            self.out.push(Block { layout: Layout::Text, partition: 0, rows, bytes }).await?;
         }
         Ok(())
     }

@@ -5,10 +5,8 @@
 
 use mlua::Table;
 
-use super::Rows;
 use crate::error::{ErrorKind, Failed, Failure};
-use crate::row::describe::{describe, describe_line};
-use crate::row::frame::Frames;
+use crate::row::layout::Rows;
 
 /// A broken promise between the worker and this folder, or inside it.
 pub(super) fn internal(what: impl std::fmt::Display) -> Failure {
@@ -16,7 +14,7 @@ pub(super) fn internal(what: impl std::fmt::Display) -> Failure {
 }
 
 /// Reads the table that `lua/failure.lua` has left.
-pub(super) fn read(table: &Table, rows: Option<&Rows<'_>>) -> mlua::Result<Failed> {
+pub(super) fn read(table: &Table, rows: Option<Rows<'_>>) -> mlua::Result<Failed> {
     let memory = table.get::<Option<bool>>("memory")? == Some(true);
     let bytes = table.get::<mlua::LuaString>("message")?;
     let message = String::from_utf8_lossy(&bytes.as_bytes()).into_owned();
@@ -39,24 +37,12 @@ pub(super) fn out_of_memory() -> Failure {
 }
 
 /// Adds the row's place, and the row itself, if rows were pushed.
-pub(super) fn at_row(mut failure: Failure, row: u32, rows: Option<&Rows<'_>>) -> Failed {
+pub(super) fn at_row(mut failure: Failure, row: u32, rows: Option<Rows<'_>>) -> Failed {
     let Some(rows) = rows else {
         return Failed::from(failure);
     };
-    if let Some(text) = describe_row(rows, row as usize) {
-        failure = failure.row(text);
+    if let Some(Ok(text)) = rows.each().nth(row as usize) {
+        failure = failure.row(rows.layout.describe(text));
     }
     Failed { failure, row: Some(row) }
-}
-
-/// A row as a person would read it.
-pub(super) fn describe_row(rows: &Rows<'_>, row: usize) -> Option<String> {
-    match *rows {
-        Rows::Lines(bytes) | Rows::Columns(bytes) => {
-            Some(describe_line(bytes.split(|&byte| byte == b'\n').nth(row)?))
-        }
-        Rows::Frames(frames) | Rows::Groups { frames, .. } => {
-            Some(describe(Frames::new(frames, usize::MAX).nth(row)?.ok()?))
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! A newcomer's trap: `in_c!` names the first fields of a struct, in order; what comes behind them
 //! is Rust's own. A field that is left out or moved does not compile.
 
+use crate::row::layout::Mark;
 use std::sync::atomic::AtomicU32;
 
 /// A type with a declaration in C.
@@ -39,7 +40,7 @@ macro_rules! simple {
 
 simple! {
     u8: "uint8_t", u16: "uint16_t", u32: "uint32_t", u64: "uint64_t", i32: "int32_t",
-    i64: "int64_t", f64: "double", AtomicU32: "uint32_t", Signed: "int32_t", (): "void",
+    i64: "int64_t", f64: "double", AtomicU32: "uint32_t", Mark: "uint8_t", Signed: "int32_t", (): "void",
 }
 
 // Pointers to what is no pointer itself: there `const` would belong to the inner one.

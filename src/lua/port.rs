@@ -8,12 +8,12 @@ use std::{ptr, slice};
 
 use memchr::memmem::Finder;
 
+use super::Progress;
 use super::address::is_address;
 use super::in_c::in_c;
 use super::status::{FLUSH, OK, REFUSED};
-use super::{Progress, Rows};
 use crate::error::Failure;
-use crate::row::ends::append_ends;
+use crate::row::layout::{Mark, Rows};
 use crate::row::msgpack::Value;
 use crate::row::written::Written;
 
@@ -24,7 +24,7 @@ pub(super) const FLUSH_BYTES: usize = 256 << 10;
 pub(super) struct Port {
     pub bytes: *const u8,
     ends: *const u32,
-    starts: *const u8,
+    marks: *const Mark,
     pub size: u32,
     rows: u32,
     /// Rows in `out`.
@@ -54,7 +54,7 @@ pub(super) struct Port {
 }
 
 in_c!(
-    Port as "gleamflow_port": bytes, ends, starts, size, rows, pending, from, stop, addresses
+    Port as "gleamflow_port": bytes, ends, marks, size, rows, pending, from, stop, addresses
 );
 
 impl Port {
@@ -62,7 +62,7 @@ impl Port {
         Port {
             bytes: ptr::null(),
             ends: ptr::null(),
-            starts: ptr::null(),
+            marks: ptr::null(),
             size: 0,
             rows: 0,
             pending: 0,
@@ -186,38 +186,13 @@ impl Port {
     }
 
     /// Points the loop at the rows and finds their ends. They must live until `unload`.
-    pub fn load(&mut self, rows: &Rows<'_>) -> Result<(), &'static str> {
-        let (bytes, starts): (&[u8], &[u8]) = match *rows {
-            Rows::Lines(bytes) | Rows::Columns(bytes) | Rows::Frames(bytes) => (bytes, &[]),
-            Rows::Groups { frames, starts } => (frames, starts),
-        };
-        self.size = u32::try_from(bytes.len()).map_err(|_| "a block of 4 GiB or more")?;
+    pub fn load(&mut self, rows: Rows<'_>) -> Result<(), &'static str> {
+        self.size = u32::try_from(rows.bytes.len()).map_err(|_| "a block of 4 GiB or more")?;
         self.found.clear();
-        self.rows = match rows {
-            Rows::Lines(_) => {
-                append_ends(&mut self.found, bytes, [b'\n', b'\n']);
-                self.found.len() as u32
-            }
-            Rows::Columns(_) => {
-                append_ends(&mut self.found, bytes, [b'\t', b'\n']);
-                memchr::memchr_iter(b'\n', bytes).count() as u32
-            }
-            Rows::Frames(_) => 0,
-            Rows::Groups { .. } => {
-                if count_frames(bytes) != Some(starts.len()) {
-                    return Err("groups need one byte per row");
-                }
-                starts.len() as u32
-            }
-        };
-        if matches!(rows, Rows::Lines(_) | Rows::Columns(_))
-            && bytes.last().is_some_and(|&last| last != b'\n')
-        {
-            return Err("a block of lines must end with a line feed");
-        }
-        self.bytes = bytes.as_ptr();
+        self.rows = rows.append_ends(&mut self.found)?;
+        self.bytes = rows.bytes.as_ptr();
         self.ends = self.found.as_ptr();
-        self.starts = starts.as_ptr();
+        self.marks = rows.marks.as_ptr();
         Ok(())
     }
 
@@ -239,22 +214,6 @@ impl Port {
 
     pub fn unload(&mut self) {
         (self.size, self.rows) = (0, 0);
-        (self.bytes, self.ends, self.starts) = (ptr::null(), ptr::null(), ptr::null());
+        (self.bytes, self.ends, self.marks) = (ptr::null(), ptr::null(), ptr::null());
     }
-}
-
-/// The number of frames, if the bytes are whole frames.
-fn count_frames(mut bytes: &[u8]) -> Option<usize> {
-    let mut count = 0;
-    while !bytes.is_empty() {
-        bytes = next_frame(bytes)?.1;
-        count += 1;
-    }
-    Some(count)
-}
-
-/// Cuts the first frame's payload off.
-pub(super) fn next_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = bytes.split_first_chunk::<4>()?;
-    rest.split_at_checked(u32::from_le_bytes(*len) as usize)
 }

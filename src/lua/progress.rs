@@ -8,9 +8,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Rows;
-use super::failure::describe_row;
 use super::in_c::in_c;
+use crate::row::layout::{Layout, Rows};
 
 /// A larger block is not looked into for the sake of a message.
 const MOST_SHOWN: usize = 32 << 20;
@@ -35,19 +34,13 @@ pub(crate) struct Progress {
 struct Block {
     address: usize,
     bytes: usize,
-    rows: fn(&[u8]) -> Rows<'_>,
+    layout: Layout,
 }
 
 impl Block {
-    fn of(rows: &Rows<'_>) -> Block {
-        let (bytes, rows): (_, fn(&[u8]) -> Rows<'_>) = match rows {
-            Rows::Lines(bytes) => (bytes, |bytes| Rows::Lines(bytes)),
-            Rows::Columns(bytes) => (bytes, |bytes| Rows::Columns(bytes)),
-            Rows::Frames(bytes) | Rows::Groups { frames: bytes, .. } => {
-                (bytes, |bytes| Rows::Frames(bytes))
-            }
-        };
-        Block { address: bytes.as_ptr().addr(), bytes: bytes.len(), rows }
+    fn of(rows: Rows<'_>) -> Block {
+        let address = rows.bytes.as_ptr().addr();
+        Block { address, bytes: rows.bytes.len(), layout: rows.layout }
     }
 }
 
@@ -55,7 +48,7 @@ in_c!(Progress as "gleamflow_progress": step, row, emitted, busy);
 
 impl Progress {
     /// The loop works on these rows, or on none, until the guard is dropped.
-    pub(super) fn show(&self, rows: Option<&Rows<'_>>) -> Shown<'_> {
+    pub(super) fn show(&self, rows: Option<Rows<'_>>) -> Shown<'_> {
         Shown { progress: self, before: self.replace(rows.map(Block::of)) }
     }
 
@@ -73,7 +66,8 @@ impl Progress {
         let mut bytes = vec![0; block.bytes];
         let memory = File::open("/proc/self/mem").ok()?;
         memory.read_exact_at(&mut bytes, block.address as u64).ok()?;
-        describe_row(&(block.rows)(&bytes), row as usize)
+        let text = Rows::new(block.layout, &bytes).each().nth(row as usize)?.ok()?;
+        Some(block.layout.describe(text))
     }
 
     /// Counts as busy until the guard is dropped.

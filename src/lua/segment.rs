@@ -3,21 +3,8 @@
 //! A newcomer's trap: the head says how rows reach the segment, not where the chain begins; behind
 //! a native step it is always frames or lines of that step.
 
-use crate::plan::chain::Code;
+use crate::plan::chain::{Code, Head};
 use crate::row::written::Written;
-
-/// How rows reach a segment.
-#[derive(Clone, Debug)]
-pub(crate) enum LuaHead {
-    /// Each line is one string column.
-    Lines,
-    /// Each line is string columns separated by TAB.
-    Columns,
-    /// Encoded rows.
-    Frames,
-    /// Encoded rows sorted by their first `keys` columns, folded where those are equal.
-    Reduce { keys: u32, code: Code },
-}
 
 /// One step of user code.
 #[derive(Clone, Debug)]
@@ -54,22 +41,8 @@ pub(crate) enum LuaTail {
 /// What one loop does.
 #[derive(Clone, Debug)]
 pub(crate) struct LuaSegment {
-    pub head: LuaHead,
+    /// How rows reach it.
+    pub head: Head,
     pub steps: Vec<LuaStep>,
     pub tail: LuaTail,
-}
-
-/// Rows on their way into a segment; the kind must fit the segment's head.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Rows<'a> {
-    /// Each line is ended by LF.
-    Lines(&'a [u8]),
-    /// Each line is ended by LF; columns are separated by TAB.
-    Columns(&'a [u8]),
-    Frames(&'a [u8]),
-    /// Frames sorted by key, and a byte per row: 1 for the first row of its key.
-    Groups {
-        frames: &'a [u8],
-        starts: &'a [u8],
-    },
 }

@@ -18,9 +18,10 @@ use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaTail, Progress};
+use super::{LuaSegment, LuaTail, Progress};
 use crate::error::{Failure, Warning};
-use crate::plan::chain::Code;
+use crate::plan::chain::{Code, Head};
+use crate::row::layout::Layout;
 
 /// What the user is to be told, until it is taken.
 pub(super) type Warnings = Rc<RefCell<Vec<Warning>>>;
@@ -156,10 +157,10 @@ fn step(lua: &Lua, code: &Code) -> Result<Table, Failure> {
 
 fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let (kind, head) = match &segment.head {
-        LuaHead::Lines => ("lines", None),
-        LuaHead::Columns => ("columns", None),
-        LuaHead::Frames => ("frames", None),
-        LuaHead::Reduce { keys, code } => ("reduce", Some((keys, code))),
+        Head::Rows(Layout::Lines | Layout::Text) => ("lines", None),
+        Head::Rows(Layout::Columns) => ("columns", None),
+        Head::Rows(Layout::Frames) => ("frames", None),
+        Head::Reduce { keys, code } => ("reduce", Some((keys, code))),
     };
     let head = match head {
         None => lua.create_table().map_err(internal)?,

@@ -19,9 +19,10 @@ use super::setup::{Modules, Warnings, halves, setup};
 use super::slabs::TIGHT_BYTES;
 use super::tally::Tally;
 use super::words::Words;
-use super::{LuaHead, LuaSegment, LuaTail, Progress, Rows};
+use super::{LuaSegment, LuaTail, Progress};
 use crate::error::{Failed, Failure, Warning};
-use crate::plan::chain::Code;
+use crate::plan::chain::{Code, Head};
+use crate::row::layout::Rows;
 
 /// Takes the rows that a segment has put out: its number, the frames or the text (which may be
 /// taken away or left), and how many they are.
@@ -156,7 +157,7 @@ impl Vm {
 
     /// Runs a segment over rows. All rows that come of them are out when this returns, except what
     /// a reduce or a combine holds. `out` may push into later segments.
-    pub fn push(&self, segment: usize, rows: &Rows<'_>, out: &mut Out<'_>) -> Result<(), Failed> {
+    pub fn push(&self, segment: usize, rows: Rows<'_>, out: &mut Out<'_>) -> Result<(), Failed> {
         if !fits(&self.segments[segment].head, rows) {
             return Err(Failed::from(internal("rows of another kind than the segment's head")));
         }
@@ -177,7 +178,7 @@ impl Vm {
         &self,
         function: &Function,
         segment: usize,
-        rows: Option<&Rows<'_>>,
+        rows: Option<Rows<'_>>,
         out: &mut Out<'_>,
     ) -> Result<(), Failed> {
         if let Some(failed) = &*self.failed.borrow() {
@@ -244,7 +245,7 @@ impl Vm {
     }
 
     /// A row was put out that cannot be written as text; the loop's own note says where it was.
-    fn refused(&self, failure: Failure, rows: Option<&Rows<'_>>) -> Failed {
+    fn refused(&self, failure: Failure, rows: Option<Rows<'_>>) -> Failed {
         let row = || self.failure.call::<Table>(()).and_then(|table| table.get("row")).ok();
         Failed { failure, row: rows.and_then(|_| row()) }
     }
@@ -254,7 +255,7 @@ impl Vm {
         &self,
         result: mlua::Result<bool>,
         elsewhere: Option<Failed>,
-        rows: Option<&Rows<'_>>,
+        rows: Option<Rows<'_>>,
     ) -> Result<(), Failed> {
         let failed = match (elsewhere, result) {
             (Some(failed), _) => failed,
@@ -330,14 +331,9 @@ fn port_of(segment: &LuaSegment, max_row: usize, progress: &Arc<Progress>) -> Po
     Port::new(max_row, written, progress.clone())
 }
 
-fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {
-    matches!(
-        (head, rows),
-        (LuaHead::Lines, Rows::Lines(_))
-            | (LuaHead::Columns, Rows::Columns(_))
-            | (LuaHead::Frames, Rows::Frames(_))
-            | (LuaHead::Reduce { .. }, Rows::Groups { .. })
-    )
+fn fits(head: &Head, rows: Rows<'_>) -> bool {
+    let marked = !rows.marks.is_empty();
+    head.layout() == rows.layout && marked == matches!(head, Head::Reduce { .. })
 }
 
 #[cfg(test)]

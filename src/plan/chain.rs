@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
 use crate::plan::exchange::{Combine, Keep};
-use crate::plan::stage::RowKind;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
+use crate::row::layout::Layout;
 
 /// A piece of the user's Lua: one function expression, or the text given to `lua(code)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,12 +31,11 @@ pub(crate) struct Chain {
 impl Chain {
     /// How the rows leave if they are text all the way: lines that no step looks into. Cutting
     /// them at TAB is only another view of them.
-    pub(crate) fn raw(&self) -> Option<RowKind> {
+    pub(crate) fn raw(&self) -> Option<Layout> {
         match (&self.head, &self.steps[..]) {
-            (Head::Lines, []) => Some(RowKind::Lines),
-            (Head::Columns, []) => Some(RowKind::Columns),
-            (Head::Lines, [Step::Split { separator, .. }]) if separator == b"\t" => {
-                Some(RowKind::Columns)
+            (Head::Rows(layout @ (Layout::Lines | Layout::Columns)), []) => Some(*layout),
+            (Head::Rows(Layout::Lines), [Step::Split { separator, .. }]) if separator == b"\t" => {
+                Some(Layout::Columns)
             }
             _ => None,
         }
@@ -70,23 +69,20 @@ impl Chain {
 /// How the rows of a task arrive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Head {
-    /// Text lines: each line is one string column.
-    Lines,
-    /// Text lines from a command: columns separated by TAB.
-    Columns,
-    /// Encoded rows.
-    Frames,
-    /// Encoded rows sorted by their first `keys` columns, to be folded where those are equal.
-    Reduce { keys: u32, code: Code },
+    Rows(Layout),
+    /// Frames sorted by their first `keys` columns, to be folded where those are equal.
+    Reduce {
+        keys: u32,
+        code: Code,
+    },
 }
 
 impl Head {
-    /// How rows that lie so arrive.
-    pub(crate) fn of(kind: RowKind) -> Head {
-        match kind {
-            RowKind::Lines => Head::Lines,
-            RowKind::Columns => Head::Columns,
-            RowKind::Frames | RowKind::Text | RowKind::Runs => Head::Frames,
+    /// How the rows lie when they arrive.
+    pub(crate) fn layout(&self) -> Layout {
+        match self {
+            Head::Rows(layout) => *layout,
+            Head::Reduce { .. } => Layout::Frames,
         }
     }
 }

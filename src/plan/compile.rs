@@ -13,7 +13,8 @@ use crate::plan::graph::{Graph, Node, NodeId};
 use crate::plan::lower::{Lower, Open};
 use crate::plan::rewrite;
 use crate::plan::seed;
-use crate::plan::stage::{Plan, RowKind, Slice, StageId};
+use crate::plan::stage::{Output, Plan, Slice, StageId};
+use crate::row::layout::Layout;
 
 /// What a sink wants of the rows of a node.
 #[derive(Clone, Debug)]
@@ -145,10 +146,10 @@ fn lower_sink(lower: &mut Lower, step: StepId, rows: Open, wanted: &SinkRows) ->
             let first = lower.slice(step, rows, Slice { skip: 0, take: Some(1) });
             lower.share(first)
         }
-        SinkRows::Lines => lower.end(rows, Tail::Lines { step }, RowKind::Columns),
+        SinkRows::Lines => lower.end(rows, Tail::Lines { step }, Output::Rows(Layout::Columns)),
         SinkRows::Text(format) => {
-            lower.end(rows, Tail::Text { step, format: format.clone() }, RowKind::Text)
+            lower.end(rows, Tail::Text { step, format: format.clone() }, Output::Rows(Layout::Text))
         }
-        SinkRows::Count => lower.end(rows, Tail::Count, RowKind::Text),
+        SinkRows::Count => lower.end(rows, Tail::Count, Output::Rows(Layout::Text)),
     }
 }

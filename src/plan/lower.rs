@@ -10,8 +10,11 @@ use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::{Exchange, Group, Side};
 use crate::plan::seed;
 use crate::plan::stage::{
-    Command, Form, Input, Merge, RowKind, Slice, Source, Stage, StageId, Work,
+    Command, Form, Input, Merge, Output, Slice, Source, Stage, StageId, Work,
 };
+use crate::row::layout::Layout;
+
+const FRAMES: Output = Output::Rows(Layout::Frames);
 
 /// Steps in one chain. Each Lua step is a call inside the one before it, and a state's stack ends.
 const MOST_STEPS: usize = 64;
@@ -44,11 +47,11 @@ impl Lower {
     }
 
     /// Rows of a source.
-    pub(crate) fn source(&mut self, step: StepId, source: Source, kind: RowKind) -> Open {
+    pub(crate) fn source(&mut self, step: StepId, source: Source, layout: Layout) -> Open {
         Open {
             step,
             input: Input::Source(source),
-            head: Head::of(kind),
+            head: Head::Rows(layout),
             steps: Vec::new(),
             merge: None,
             partitions: 1,
@@ -80,10 +83,10 @@ impl Lower {
         for Side { rows, order, combine } in sides {
             orders.push(order.clone());
             let tail = Tail::Runs { step, order, keep, combine, raw: false };
-            stages.push(self.end(rows, tail, RowKind::Runs));
+            stages.push(self.end(rows, tail, Output::Runs));
         }
         let head = match group {
-            None => Head::Frames,
+            None => Head::Rows(Layout::Frames),
             Some(Group::Lua { keys, code }) => Head::Reduce { keys, code },
         };
         Open {
@@ -99,33 +102,34 @@ impl Lower {
     /// The rows of one after those of another.
     pub(crate) fn concat(&mut self, step: StepId, all: impl IntoIterator<Item = Open>) -> Open {
         let all: Vec<Open> = all.into_iter().collect();
-        let kinds: Vec<RowKind> = all.iter().map(Open::kind).collect();
-        let alike = kinds.windows(2).all(|two| two[0] == two[1]);
+        let layouts: Vec<Layout> = all.iter().map(Open::layout).collect();
+        let alike = layouts.windows(2).all(|two| two[0] == two[1]);
         let stages: Vec<StageId> = all
             .into_iter()
             .map(|rows| if alike { self.share(rows) } else { self.share_as_frames(rows) })
             .collect();
-        let output = stages.first().map_or(RowKind::Frames, |&first| self.stages[first].output);
+        let output =
+            stages.first().map_or(Layout::Frames, |&first| self.stages[first].output.layout());
         self.engine_stage(step, stages, Work::Forward, output, 1)
     }
 
     /// Some neighbouring rows only. What comes before stops as soon as they are there.
     pub(crate) fn slice(&mut self, step: StepId, rows: Open, slice: Slice) -> Open {
         let stage = self.share(rows);
-        let output = self.stages[stage].output;
+        let output = self.stages[stage].output.layout();
         self.engine_stage(step, vec![stage], Work::Slice(slice), output, 1)
     }
 
     /// Deals rows out to `count` partitions in turn.
     pub(crate) fn deal(&mut self, step: StepId, rows: Open, count: u32) -> Open {
         let stage = self.share(rows);
-        let output = self.stages[stage].output;
+        let output = self.stages[stage].output.layout();
         self.engine_stage(step, vec![stage], Work::Deal { count }, output, count)
     }
 
     /// Deals rows out to `count` partitions by the hash of the columns `keys`, from 1.
     pub(crate) fn deal_by(&mut self, step: StepId, rows: Open, keys: Vec<u32>, count: u32) -> Open {
-        let stage = self.end(rows, Tail::Partition { step, keys, count }, RowKind::Frames);
+        let stage = self.end(rows, Tail::Partition { step, keys, count }, FRAMES);
         self.stages[stage].partitions = count;
         self.reopen(stage, step)
     }
@@ -134,7 +138,7 @@ impl Lower {
     pub(crate) fn command(&mut self, rows: Open, command: Command) -> Open {
         let (step, output) = (command.step, command.form.output());
         let stage = match command.form {
-            Form::Lines => self.end(rows, Tail::Lines { step }, RowKind::Columns),
+            Form::Lines => self.end(rows, Tail::Lines { step }, Output::Rows(Layout::Columns)),
             Form::Arguments => self.share(rows),
             Form::Frames => self.share_as_frames(rows),
         };
@@ -146,12 +150,12 @@ impl Lower {
     /// stage, as often as that may be.
     pub(crate) fn share(&mut self, rows: Open) -> StageId {
         if !rows.steps.is_empty() || rows.merge.is_some() {
-            return self.end(rows, Tail::Frames, RowKind::Frames);
+            return self.end(rows, Tail::Frames, FRAMES);
         }
         match rows.input {
             Input::Stages(stages) => stages[0],
             Input::Source(_) => {
-                let output = rows.kind();
+                let output = Output::Rows(rows.layout());
                 self.add(rows.step, rows.input, Work::Forward, output, 1)
             }
         }
@@ -163,7 +167,7 @@ impl Lower {
         Open {
             step,
             input: Input::Stages(vec![stage]),
-            head: Head::of(output),
+            head: Head::Rows(output.layout()),
             steps: Vec::new(),
             merge: None,
             partitions,
@@ -171,7 +175,7 @@ impl Lower {
     }
 
     /// Ends a chain.
-    pub(super) fn end(&mut self, rows: Open, tail: Tail, output: RowKind) -> StageId {
+    pub(super) fn end(&mut self, rows: Open, tail: Tail, output: Output) -> StageId {
         let partitions = if tail.keeps_partitions() { rows.partitions } else { 1 };
         let chain = Chain { head: rows.head, steps: rows.steps, tail };
         let work = match rows.merge {
@@ -182,9 +186,9 @@ impl Lower {
     }
 
     fn share_as_frames(&mut self, rows: Open) -> StageId {
-        match rows.kind() {
-            RowKind::Frames => self.share(rows),
-            _ => self.end(rows, Tail::Frames, RowKind::Frames),
+        match rows.layout() {
+            Layout::Frames => self.share(rows),
+            _ => self.end(rows, Tail::Frames, FRAMES),
         }
     }
 
@@ -194,9 +198,10 @@ impl Lower {
         step: StepId,
         inputs: Vec<StageId>,
         work: Work,
-        output: RowKind,
+        layout: Layout,
         partitions: u32,
     ) -> Open {
+        let output = Output::Rows(layout);
         let stage = self.add(step, Input::Stages(inputs), work, output, partitions);
         self.reopen(stage, step)
     }
@@ -206,7 +211,7 @@ impl Lower {
         step: StepId,
         input: Input,
         work: Work,
-        output: RowKind,
+        output: Output,
         partitions: u32,
     ) -> StageId {
         self.stages.push(Stage { step, input, work, output, partitions });
@@ -216,11 +221,10 @@ impl Lower {
 
 impl Open {
     /// How the rows lie when they come out of the chain.
-    fn kind(&self) -> RowKind {
+    fn layout(&self) -> Layout {
         match (&self.head, self.steps.is_empty()) {
-            (Head::Lines, true) => RowKind::Lines,
-            (Head::Columns, true) => RowKind::Columns,
-            _ => RowKind::Frames,
+            (Head::Rows(layout), true) => *layout,
+            _ => Layout::Frames,
         }
     }
 }

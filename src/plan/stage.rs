@@ -1,4 +1,4 @@
-//! The plan: stages, what each reads, and what kind of rows goes between them.
+//! The plan: stages, what each reads, and how rows lie between them.
 //!
 //! A newcomer's trap: stages are listed so that each reads only from stages before it.
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Chain, Code, KeyColumn, Tail};
 use crate::plan::exchange::{Cuts, Keep};
+use crate::row::layout::Layout;
 
 /// A stage's place in the plan.
 pub(crate) type StageId = usize;
@@ -31,7 +32,7 @@ pub(crate) struct Stage {
     pub input: Input,
     pub work: Work,
     /// How the rows leave.
-    pub output: RowKind,
+    pub output: Output,
     /// Logical partitions of the output.
     pub partitions: u32,
 }
@@ -77,19 +78,23 @@ pub(crate) enum Source {
     },
 }
 
-/// How rows travel between stages.
+/// What leaves a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum RowKind {
-    /// Raw lines of one column.
-    Lines,
-    /// Raw lines whose columns are separated by TAB.
-    Columns,
-    /// Encoded rows.
-    Frames,
-    /// Bytes for a writer.
-    Text,
+pub(crate) enum Output {
+    Rows(Layout),
     /// Sorted runs, for the merge stage that follows.
     Runs,
+}
+
+impl Output {
+    /// How the rows lie for those who read them. A merge gives frames, unless its runs are raw
+    /// lines: see [`Chain::raw`].
+    pub(crate) fn layout(self) -> Layout {
+        match self {
+            Output::Rows(layout) => layout,
+            Output::Runs => Layout::Frames,
+        }
+    }
 }
 
 /// What a stage does.
@@ -130,10 +135,10 @@ pub(crate) enum Form {
 
 impl Form {
     /// How its rows come out.
-    pub(crate) fn output(self) -> RowKind {
+    pub(crate) fn output(self) -> Layout {
         match self {
-            Form::Lines | Form::Arguments => RowKind::Columns,
-            Form::Frames => RowKind::Frames,
+            Form::Lines | Form::Arguments => Layout::Columns,
+            Form::Frames => Layout::Frames,
         }
     }
 }
@@ -210,7 +215,7 @@ impl Plan {
 
     /// Whether workers write sorted runs.
     pub(crate) fn has_exchange(&self) -> bool {
-        self.stages.iter().any(|stage| stage.output == RowKind::Runs)
+        self.stages.iter().any(|stage| stage.output == Output::Runs)
     }
 
     /// All of the user's Lua, each piece once, in the order of its steps: and whether it is a

@@ -9,6 +9,7 @@ pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
+pub(crate) mod layout;
 pub(crate) mod line_key;
 #[cfg(test)]
 pub(crate) mod model;

@@ -14,10 +14,9 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::local::block::Block;
 use crate::local::{self, Message, Running};
 use crate::plan::compile::{SinkNode, SinkRows};
-use crate::plan::stage::RowKind;
 use crate::row::describe::describe;
-use crate::row::frame::Frames;
-use crate::row::{msgpack, typed};
+use crate::row::layout::Layout;
+use crate::row::typed;
 use crate::sink::terminal::{Consume, NO_END, run, run_async};
 
 impl Dataset {
@@ -276,29 +275,15 @@ fn decode<T: DeserializeOwned>(block: &Block, mut take: impl FnMut(T)) -> Result
         take(row);
         Ok(())
     };
-    if block.kind == RowKind::Frames {
-        for payload in Frames::new(&block.bytes, usize::MAX) {
-            let payload = payload
-                .map_err(|error| Failure::new(ErrorKind::Row, format!("a damaged row: {error}")))?;
-            typed_row(payload)?;
-        }
-        return Ok(());
+    if block.layout == Layout::Frames {
+        return block.as_rows().try_each(typed_row);
     }
     let mut payload = Vec::new();
-    let mut rest = &block.bytes[..];
-    while let Some(end) = memchr::memchr(b'\n', rest) {
+    block.as_rows().try_each(|row| {
         payload.clear();
-        let line = &rest[..end];
-        if block.kind == RowKind::Columns {
-            line.split(|&byte| byte == b'\t')
-                .for_each(|column| msgpack::put_text(&mut payload, column));
-        } else {
-            msgpack::put_text(&mut payload, line);
-        }
-        typed_row(&payload)?;
-        rest = &rest[end + 1..];
-    }
-    Ok(())
+        block.layout.put_columns(row, &mut payload);
+        typed_row(&payload)
+    })
 }
 
 /// The rows of a running flow, as they come.

@@ -13,9 +13,10 @@ use rustix::io::{pread, retry_on_intr};
 
 use super::long_row::{first_long_row, reserve_within, row_too_long};
 use super::paths::{cannot_open, cannot_read};
-use super::place::{count_rows, place_in_file};
+use super::place::place_in_file;
 use super::split::Piece;
 use crate::error::{Failure, InputPlace};
+use crate::row::layout::Rows;
 
 /// Read beyond a piece's end at a time, to finish its last line.
 const FINISH_BYTES: u64 = 8 << 10;
@@ -127,7 +128,7 @@ impl LineReader {
                 self.open = OpenPiece::open(piece)?;
                 if let Some(open) = &self.open {
                     if let Some(last) = self.segments.last() {
-                        rows += count_rows(&out[last.at..]);
+                        rows += Rows::lines(&out[last.at..]).count();
                     }
                     self.segments.push(open.segment(open.next, out.len(), rows));
                 }

@@ -5,22 +5,12 @@
 
 use std::path::Path;
 
-use memchr::memchr;
-
 use crate::error::{ErrorKind, Failure};
+use crate::row::layout::Rows;
 
 /// Where in a block of whole lines the first line of more than `max_row` bytes starts.
 pub(crate) fn first_long_row(block: &[u8], max_row: usize) -> Option<usize> {
-    let mut start = 0;
-    // What is left can only hold such a line while it is itself longer than that.
-    while block.len() - start > max_row {
-        let end = memchr(b'\n', &block[start..]).map_or(block.len(), |len| start + len);
-        if end - start > max_row {
-            return Some(start);
-        }
-        start = end + 1;
-    }
-    None
+    Rows::lines(block).first_longer(max_row)
 }
 
 pub(crate) fn row_too_long(path: &Path, offset: u64, max_row: usize) -> Failure {

@@ -7,15 +7,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use memchr::memchr_iter;
-
 use crate::error::InputPlace;
 use crate::row::describe::{DESCRIPTION_BYTES, describe_line};
-
-/// How many rows a block of whole lines has.
-pub(crate) fn count_rows(block: &[u8]) -> u32 {
-    u32::try_from(memchr_iter(b'\n', block).count()).expect("blocks are cut far below 4 GiB")
-}
+use crate::row::layout::Rows;
 
 /// The place of the line that is `rows` lines behind the one that starts at `offset`.
 pub(crate) fn place_in_file(path: &Path, offset: u64, rows: u32) -> InputPlace {
@@ -37,7 +31,7 @@ fn find_line(path: &Path, offset: u64, rows: u32) -> io::Result<(u64, Vec<u8>)> 
         if bytes.is_empty() {
             break;
         }
-        line += memchr_iter(b'\n', bytes).count() as u64;
+        line += u64::from(Rows::lines(bytes).count());
         let len = bytes.len();
         before.consume(len);
     }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::stage::{RowKind, Source};
+use crate::plan::stage::Source;
+use crate::row::layout::Layout;
 use crate::row::{frame, typed};
 
 impl Flow {
@@ -44,7 +45,7 @@ impl Flow {
         }
         let source = match problem {
             Some(problem) => Err(problem),
-            None => Ok((Source::Lines { text: Bytes::from(text), rows }, RowKind::Lines)),
+            None => Ok((Source::Lines { text: Bytes::from(text), rows }, Layout::Lines)),
         };
         self.add_source("lines", Location::caller(), source)
     }
@@ -66,7 +67,7 @@ impl Flow {
     #[track_caller]
     pub fn rows<R: Serialize>(&self, rows: impl IntoIterator<Item = R>) -> Dataset {
         let source = encode_rows(rows).map(|(frames, rows)| {
-            (Source::Rows { frames: Bytes::from(frames), rows }, RowKind::Frames)
+            (Source::Rows { frames: Bytes::from(frames), rows }, Layout::Frames)
         });
         self.add_source("rows", Location::caller(), source)
     }
@@ -82,7 +83,7 @@ impl Flow {
     #[track_caller]
     pub fn range(&self, range: Range<i64>) -> Dataset {
         let Range { start: first, end } = range;
-        let source = Ok((Source::Range { first, end }, RowKind::Frames));
+        let source = Ok((Source::Range { first, end }, Layout::Frames));
         self.add_source("range", Location::caller(), source)
     }
 
@@ -103,7 +104,7 @@ impl Flow {
             state.readers.push(Some(Box::new(reader)));
             state.readers.len() - 1
         };
-        let source = Ok((Source::Reader { slot }, RowKind::Lines));
+        let source = Ok((Source::Reader { slot }, Layout::Lines));
         self.add_source("reader", Location::caller(), source)
     }
 }

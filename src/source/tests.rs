@@ -10,10 +10,10 @@ use proptest::prelude::*;
 use super::identity::Identity;
 use super::lines::LineReader;
 use super::paths::{FileKind, InputFile, expand};
-use super::place::count_rows;
 use super::split::{Piece, needs_sequential, plan_splits};
 use super::stream::{SequentialLines, Stream};
 use crate::error::{ErrorKind, Failure, InputPlace};
+use crate::row::layout::Rows;
 
 const MIB: usize = 1 << 20;
 const NO_LIMIT: usize = 64 * MIB;
@@ -108,7 +108,7 @@ proptest! {
         for split in plan_splits(&files, Some(split_bytes)) {
             let mut reader = LineReader::new(split, NO_LIMIT);
             while reader.next_block(&mut block, block_bytes).unwrap() {
-                for row in 0..count_rows(&block) {
+                for row in 0..Rows::lines(&block).count() {
                     prop_assert_eq!(Some(reader.place(row)), expected.next());
                 }
             }
@@ -461,5 +461,5 @@ fn a_file_of_proc_is_read_whole() {
     while lines.next_block(&mut block, 100).unwrap() {
         read.extend_from_slice(&block);
     }
-    assert!(read.starts_with(b"Name:") && count_rows(&read) > 20);
+    assert!(read.starts_with(b"Name:") && Rows::lines(&read).count() > 20);
 }

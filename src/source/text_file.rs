@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::stage::{RowKind, Source};
+use crate::plan::stage::Source;
+use crate::row::layout::Layout;
 
 impl Flow {
     /// The lines of a file, of the files that a pattern (`logs/*.txt`) matches, in the order of
@@ -38,7 +39,7 @@ impl Flow {
         let patterns = paths.into_paths();
         let source = match patterns.is_empty() {
             true => Err(Failure::new(ErrorKind::Plan, "no path was given")),
-            false => Ok((Source::TextFile { patterns }, RowKind::Lines)),
+            false => Ok((Source::TextFile { patterns }, Layout::Lines)),
         };
         self.add_source("text_file", Location::caller(), source)
     }

@@ -4,56 +4,41 @@
 //! both ways must give the same bytes. They do: a combine has written the row, and what Lua has
 //! written, it writes in the same way once it has read it.
 
-use crate::row::frame::LENGTH_BYTES;
+use crate::row::layout::Rows;
 
 /// Fewer rows in a row are not worth leaving the loop in Lua for.
 const LEAST_ROWS: usize = 64;
 
 /// Neighbouring rows of a block.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stretch<'a> {
+#[derive(Debug)]
+pub(crate) struct Stretch<'a> {
     /// Each has another key than those beside it.
-    Alone(&'a [u8]),
-    Groups {
-        frames: &'a [u8],
-        starts: &'a [u8],
-    },
+    pub alone: bool,
+    pub rows: Rows<'a>,
 }
 
-/// Cuts a block of groups. `starts` has a byte for each row, 1 where a key begins, and one more
-/// for what comes behind the block.
-pub(crate) fn stretches<'a>(frames: &'a [u8], starts: &'a [u8]) -> Vec<Stretch<'a>> {
-    let rows = starts.len() - 1;
+/// Cuts a block of marked rows.
+pub(crate) fn stretches(rows: Rows<'_>) -> Vec<Stretch<'_>> {
     let mut stretches = Vec::new();
-    let (mut at, mut done, mut row) = (0, 0, 0);
-    while row < rows {
-        let ones = starts[row..].iter().take_while(|&&start| start == 1).count();
-        let alone = ones.saturating_sub(1);
+    let (mut rest, mut grouped) = (rows, 0);
+    while grouped < rest.marks.len() {
+        let alone = rest.marks[grouped..].iter().take_while(|mark| mark.is_alone()).count();
         if alone >= LEAST_ROWS {
-            if done < row {
-                let end = at + bytes_of(&frames[at..], row - done);
-                let (frames, starts) = (&frames[at..end], &starts[done..row]);
-                stretches.push(Stretch::Groups { frames, starts });
-                at = end;
+            let (before, behind) = rest.split_at(grouped);
+            if grouped > 0 {
+                stretches.push(Stretch { alone: false, rows: before });
             }
-            let end = at + bytes_of(&frames[at..], alone);
-            stretches.push(Stretch::Alone(&frames[at..end]));
-            (at, done) = (end, row + alone);
+            let (rows, behind) = behind.split_at(alone);
+            stretches.push(Stretch { alone: true, rows });
+            (rest, grouped) = (behind, 0);
+        } else {
+            grouped += alone.max(1);
         }
-        row += ones.max(1);
     }
-    if done < rows {
-        stretches.push(Stretch::Groups { frames: &frames[at..], starts: &starts[done..rows] });
+    if grouped > 0 {
+        stretches.push(Stretch { alone: false, rows: rest });
     }
     stretches
-}
-
-/// Bytes of the first frames.
-fn bytes_of(frames: &[u8], rows: usize) -> usize {
-    (0..rows).fold(0, |at, _| {
-        let length = frames[at..].first_chunk().expect("blocks hold whole frames");
-        at + LENGTH_BYTES + u32::from_le_bytes(*length) as usize
-    })
 }
 
 #[cfg(test)]
@@ -61,7 +46,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::row::frame::{Frames, put};
+    use crate::row::frame::put;
+    use crate::row::layout::{Layout, Mark};
 
     proptest! {
         #[test]
@@ -69,38 +55,36 @@ mod tests {
             groups in prop::collection::vec((0..200_usize, 0..3_usize), 0..8),
             mid_group in any::<bool>(), ends in any::<bool>(),
         ) {
-            let mut starts = vec![];
+            let mut begins = vec![];
             if mid_group {
-                starts.push(0);
+                begins.push(false);
             }
             for (single, folded) in groups {
-                starts.extend(std::iter::repeat_n(1, single));
-                starts.extend(std::iter::repeat_n(0, folded));
+                begins.extend(std::iter::repeat_n(true, single));
+                begins.extend(std::iter::repeat_n(false, folded));
             }
-            let rows = starts.len();
-            starts.push(u8::from(ends));
+            let next = begins.iter().copied().skip(1).chain([ends]);
+            let marks: Vec<Mark> = begins.iter().zip(next).map(|(begins, ends)| {
+                let mut mark = Mark::new(*begins, 1);
+                if ends {
+                    mark.end_key();
+                }
+                mark
+            }).collect();
             let mut frames = Vec::new();
-            (0..rows).for_each(|row| put(&mut frames, &(row as u32).to_le_bytes()[..1 + row % 4]).unwrap());
+            (0..marks.len()).for_each(|row| put(&mut frames, &(row as u32).to_le_bytes()[..1 + row % 4]).unwrap());
             let (mut row, mut joined) = (0, Vec::new());
-            for stretch in stretches(&frames, &starts) {
-                let bytes = match stretch {
-                    Stretch::Alone(bytes) => {
-                        let count = Frames::new(bytes, 9).count();
-                        prop_assert!(count >= LEAST_ROWS);
-                        prop_assert!(starts[row..=row + count].iter().all(|&start| start == 1));
-                        row += count;
-                        bytes
-                    }
-                    Stretch::Groups { frames, starts: its_starts } => {
-                        prop_assert_eq!(Frames::new(frames, 9).count(), its_starts.len());
-                        prop_assert_eq!(its_starts, &starts[row..row + its_starts.len()]);
-                        row += its_starts.len();
-                        frames
-                    }
-                };
-                joined.extend_from_slice(bytes);
+            let block = Rows { layout: Layout::Frames, bytes: &frames, marks: &marks };
+            let mut was_alone = None;
+            for Stretch { alone, rows } in stretches(block) {
+                let count = rows.count() as usize;
+                prop_assert_eq!(rows.marks, &marks[row..row + count]);
+                prop_assert!(!alone || count >= LEAST_ROWS && rows.marks.iter().all(|mark| mark.is_alone()));
+                prop_assert_ne!(was_alone.replace(alone), Some(alone));
+                row += count;
+                joined.extend_from_slice(rows.bytes);
             }
-            prop_assert_eq!((row, joined), (rows, frames));
+            prop_assert_eq!((row, joined), (marks.len(), frames));
         }
     }
 }

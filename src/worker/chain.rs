@@ -7,9 +7,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::error::{Failed, Failure, Warning};
-use crate::lua::{LuaHead, LuaSegment, LuaStep, LuaTail, Progress, Rows, Vm};
+use crate::lua::{LuaSegment, LuaStep, LuaTail, Progress, Vm};
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::Combine;
+use crate::row::layout::{Layout, Rows};
 use crate::worker::alone::{Stretch, stretches};
 use crate::worker::native;
 use crate::worker::tail::{TailSink, written};
@@ -28,6 +29,9 @@ pub(crate) struct ChainRunner {
     writes_text: bool,
 }
 
+/// What comes out of a segment.
+const FRAMES: Head = Head::Rows(Layout::Frames);
+
 enum Segment {
     Native(Step, RefCell<Vec<u8>>),
     /// The number of a segment of the Lua state.
@@ -43,7 +47,7 @@ impl ChainRunner {
     ) -> Result<ChainRunner, Failure> {
         let mut segments = Vec::new();
         let mut lua: Vec<LuaSegment> = Vec::new();
-        let mut head = Some(lua_head(&chain.head));
+        let mut head = Some(chain.head.clone());
         if let Head::Reduce { .. } = chain.head {
             segments.push(Segment::Lua(0));
             let head = head.take().expect("it has just been made");
@@ -55,12 +59,12 @@ impl ChainRunner {
             match lua_step(step) {
                 None => {
                     segments.push(Segment::Native(step.clone(), RefCell::default()));
-                    head = Some(LuaHead::Frames);
+                    head = Some(FRAMES);
                 }
                 Some(step) => {
                     if !matches!(segments.last(), Some(Segment::Lua(_))) {
                         segments.push(Segment::Lua(lua.len()));
-                        let head = head.take().unwrap_or(LuaHead::Frames);
+                        let head = head.take().unwrap_or(FRAMES);
                         lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
                     }
                     lua.last_mut().expect("there is one now").steps.push(step);
@@ -70,7 +74,7 @@ impl ChainRunner {
         if let Tail::Runs { combine: Some(Combine::Lua { keys, code }), .. } = &chain.tail {
             if !matches!(segments.last(), Some(Segment::Lua(_))) {
                 segments.push(Segment::Lua(lua.len()));
-                let head = head.take().unwrap_or(LuaHead::Frames);
+                let head = head.take().unwrap_or(FRAMES);
                 lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
             }
             lua.last_mut().expect("there is one now").tail =
@@ -78,7 +82,7 @@ impl ChainRunner {
         }
         let only_folds = matches!(
             lua.first(),
-            Some(LuaSegment { head: LuaHead::Reduce { .. }, steps, tail: LuaTail::Frames })
+            Some(LuaSegment { head: Head::Reduce { .. }, steps, tail: LuaTail::Frames })
                 if steps.is_empty()
         );
         let written = match segments.last() {
@@ -104,32 +108,20 @@ impl ChainRunner {
     }
 
     /// Takes a block of a task's rows.
-    pub(crate) fn push(&self, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
-        match rows {
-            Rows::Groups { frames, starts } => self.push_groups(frames, starts, tail),
-            rows => self.run(0, rows, tail),
-        }
-    }
-
-    /// `starts` has a byte more than there are rows: whether the next one begins another key.
-    fn push_groups(&self, frames: &[u8], starts: &[u8], tail: &mut TailSink) -> Result<(), Failed> {
+    pub(crate) fn push(&self, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         if !self.only_folds {
-            let starts = &starts[..starts.len() - 1];
-            return self.run(0, &Rows::Groups { frames, starts }, tail);
+            return self.run(0, rows, tail);
         }
-        for stretch in stretches(frames, starts) {
-            match stretch {
-                Stretch::Alone(frames) => {
-                    if self.in_group.replace(false) {
-                        self.finish_segment(0, tail)?;
-                    }
-                    self.run(1, &Rows::Frames(frames), tail)?;
-                }
-                Stretch::Groups { frames, starts } => {
-                    self.in_group.set(true);
-                    self.run(0, &Rows::Groups { frames, starts }, tail)?;
-                }
+        for Stretch { alone, rows } in stretches(rows) {
+            if !alone {
+                self.in_group.set(true);
+                self.run(0, rows, tail)?;
+                continue;
             }
+            if self.in_group.replace(false) {
+                self.finish_segment(0, tail)?;
+            }
+            self.run(1, Rows::frames(rows.bytes), tail)?;
         }
         Ok(())
     }
@@ -164,19 +156,20 @@ impl ChainRunner {
         }
     }
 
-    fn run(&self, at: usize, rows: &Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+    fn run(&self, at: usize, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         match self.segments.get(at) {
             None => tail.push(rows),
             Some(Segment::Native(step, buffer)) => {
                 let mut buffer = buffer.borrow_mut();
                 buffer.clear();
                 let applied = native::apply(step, rows, self.max_row, &mut buffer);
-                // Rows before a failing one are right, and come first.
+                // Rows before a failing one are right, and come first. That one's frame has no
+                // length yet.
                 let whole = match &applied {
                     Ok(()) => buffer.len(),
-                    Err(_) => native::whole_frames(&buffer),
+                    Err(_) => Rows::frames(&buffer).whole(),
                 };
-                self.run(at + 1, &Rows::Frames(&buffer[..whole]), tail)?;
+                self.run(at + 1, Rows::frames(&buffer[..whole]), tail)?;
                 applied
             }
             Some(Segment::Lua(number)) => {
@@ -192,16 +185,7 @@ impl ChainRunner {
             return tail.push_written(bytes, rows);
         }
         // The row is one of another block than the task's.
-        self.run(at, &Rows::Frames(bytes), tail).map_err(|failed| failed.failure)
-    }
-}
-
-fn lua_head(head: &Head) -> LuaHead {
-    match head {
-        Head::Lines => LuaHead::Lines,
-        Head::Columns => LuaHead::Columns,
-        Head::Frames => LuaHead::Frames,
-        Head::Reduce { keys, code } => LuaHead::Reduce { keys: *keys, code: code.clone() },
+        self.run(at, Rows::frames(bytes), tail).map_err(|failed| failed.failure)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A newcomer's trap: the output is shared with the watchdog, which reports a step without end
 //! while the main thread is still inside it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -14,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 
 use crate::error::Warning;
-use crate::row::block::{HEADER_BYTES, Header, Kind};
+use crate::row::block::{Content, Control, HEADER_BYTES, Header};
 
 /// Where blocks come from.
 pub(crate) struct Input {
@@ -82,36 +83,67 @@ impl Input {
 
 /// Where blocks go.
 #[derive(Clone)]
-pub(crate) struct Output {
-    pipe: Arc<Mutex<File>>,
+pub(crate) struct Output(Arc<Mutex<Pipe>>);
+
+struct Pipe {
+    file: File,
+    /// The number of each open task's next block.
+    next: HashMap<u32, u32>,
 }
 
 impl Output {
     pub(crate) fn new(pipe: OwnedFd) -> Output {
-        Output { pipe: Arc::new(Mutex::new(File::from(pipe))) }
+        Output(Arc::new(Mutex::new(Pipe { file: File::from(pipe), next: HashMap::new() })))
     }
 
     /// Tells the engine, while the task goes on; it must not have ended.
     pub(crate) fn warn(&self, task: u32, warning: &Warning) -> io::Result<()> {
         let payload = rmp_serde::to_vec(warning).expect("a warning is plain data");
-        self.send(Kind::Warning, task, 0, 0, &payload)
+        self.tell(Control::Warning, task, &payload)
     }
 
-    /// Writes one block whole.
+    /// Writes one block of a task whole.
     pub(crate) fn send(
         &self,
-        kind: Kind,
+        content: Content,
         task: u32,
         partition: u32,
         rows: u32,
         payload: &[u8],
     ) -> io::Result<()> {
-        let header = Header::new(kind, task, partition, rows, payload).encode();
-        let mut pipe = self.pipe.lock().map_err(|_| io::Error::other("a writer has panicked"))?;
-        let mut slices = [IoSlice::new(&header), IoSlice::new(payload)];
+        let header = Header { partition, ..Header::new(content, task, rows, payload) };
+        let mut pipe = self.0.lock().map_err(|_| io::Error::other("a writer has panicked"))?;
+        let sequence = pipe.number(content, task);
+        pipe.write(&Header { sequence, ..header }.encode(), payload)
+    }
+
+    /// Tells the engine something, mostly of a task.
+    pub(crate) fn tell(&self, control: Control, task: u32, payload: &[u8]) -> io::Result<()> {
+        self.send(Content::Control(control), task, 0, 0, payload)
+    }
+}
+
+impl Pipe {
+    fn number(&mut self, content: Content, task: u32) -> u32 {
+        match content {
+            Content::Control(Control::Hello | Control::Ending) => 0,
+            Content::Control(control) if control.ends_task() => {
+                self.next.remove(&task).unwrap_or(0)
+            }
+            _ => {
+                let next = self.next.entry(task).or_default();
+                let sequence = *next;
+                *next = next.wrapping_add(1);
+                sequence
+            }
+        }
+    }
+
+    fn write(&mut self, header: &[u8], payload: &[u8]) -> io::Result<()> {
+        let mut slices = [IoSlice::new(header), IoSlice::new(payload)];
         let mut left = &mut slices[..];
         while !left.is_empty() {
-            match pipe.write_vectored(left) {
+            match self.file.write_vectored(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => IoSlice::advance_slices(&mut left, written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

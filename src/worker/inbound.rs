@@ -10,12 +10,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use crate::row::block::{Header, Kind};
+use crate::row::block::{Content, Control, Header};
 use crate::worker::channel::{Input, Received};
 
 /// So long a task waits for the one before it to be told to read, before it gets a Lua state of its
 /// own: the two would share the processor's caches from then on.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+const OPEN: Content = Content::Control(Control::Open);
 
 pub(crate) struct Inbound {
     input: Input,
@@ -50,8 +52,8 @@ impl Inbound {
         loop {
             let first = self.first_in_turn(&stage_of);
             if let Some(at) = first {
-                let Header { kind, partition: stage, .. } = self.waiting[at].header;
-                if kind != Kind::Open || !self.is_more_within_patience(stage) {
+                let Header { content, partition: stage, .. } = self.waiting[at].header;
+                if content != OPEN || !self.is_more_within_patience(stage) {
                     return Ok(self.waiting.remove(at));
                 }
             }
@@ -100,8 +102,8 @@ impl Inbound {
             |stage| self.waiting.iter().any(|other| stage_of(other.header.task) == Some(stage));
         let mut unopened = Vec::new();
         self.waiting.iter().position(|received| {
-            let Header { kind, task, partition: stage, .. } = received.header;
-            let is_held = unopened.contains(&task) || kind == Kind::Open && is_busy(stage);
+            let Header { content, task, partition: stage, .. } = received.header;
+            let is_held = unopened.contains(&task) || content == OPEN && is_busy(stage);
             if is_held {
                 unopened.push(task);
             }

@@ -1,21 +1,20 @@
-//! Steps that need no Lua: `split`, `select`, `numbers`, and raw lines as frames.
+//! Steps that need no Lua: `split`, `select`, `numbers`.
 //!
 //! A newcomer's trap: each takes a whole block and makes one row of each row, so that a row's
 //! number in the block stays what it was.
 
 use crate::error::{ErrorKind, Failed, Failure};
-use crate::lua::Rows;
 use crate::plan::chain::Step;
 use crate::row::describe::{describe, describe_line};
-use crate::row::frame::{self, Frames};
+use crate::row::frame::{self, FrameError};
+use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
 use crate::row::text::{self, Number};
 
-/// Applies one native step to a block. On an error `out` may end within the failed row: see
-/// [`whole_frames`].
+/// Applies one native step to a block. On an error `out` may end within the failed row.
 pub(crate) fn apply(
     step: &Step,
-    rows: &Rows<'_>,
+    rows: Rows<'_>,
     max_row: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Failed> {
@@ -37,52 +36,23 @@ pub(crate) fn apply(
     }
 }
 
-/// Raw lines as frames; frames stay what they are.
-pub(crate) fn as_frames<'a>(rows: &Rows<'a>, out: &'a mut Vec<u8>) -> Result<&'a [u8], Failed> {
-    match rows {
-        Rows::Frames(frames) | Rows::Groups { frames, .. } => Ok(frames),
-        Rows::Lines(lines) => {
-            for line in lines_of(lines) {
-                write_row(out, |out| {
-                    msgpack::put_text(out, line);
-                    Ok(())
-                })?;
-            }
-            Ok(out)
-        }
-        Rows::Columns(lines) => {
-            for line in lines_of(lines) {
-                split_line(line, b"\t", out)?;
-            }
-            Ok(out)
-        }
-    }
-}
-
-/// The lines of a block, without their line feeds.
-pub(crate) fn lines_of(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
-    memchr::memchr_iter(b'\n', lines).map(move |end| {
-        let line = &lines[start..end];
-        start = end + 1;
-        line
-    })
-}
-
 fn each_frame(
-    rows: &Rows<'_>,
+    rows: Rows<'_>,
     max_row: usize,
     out: &mut Vec<u8>,
     mut step: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
 ) -> Result<(), Failed> {
     let mut framed = Vec::new();
-    let frames = as_frames(rows, &mut framed)?;
-    for (index, payload) in (0..).zip(Frames::new(frames, max_row)) {
-        let payload = payload.map_err(|error| Failed::from(malformed(error)))?;
+    let mut index = 0;
+    Rows::frames(rows.as_frames(&mut framed)?).try_each(|payload| {
+        if payload.len() > max_row {
+            return Err(FrameError::TooLong { length: payload.len(), max_row }.into());
+        }
         write_row(out, |out| step(payload, out))
             .map_err(|failed| failed.at_row(index, || describe(payload)))?;
-    }
-    Ok(())
+        index += 1;
+        Ok(())
+    })
 }
 
 fn write_row(
@@ -91,7 +61,7 @@ fn write_row(
 ) -> Result<(), Failed> {
     let start = frame::begin(out);
     write(out)?;
-    frame::end(out, start).map_err(|error| Failed::from(malformed(error)))
+    Ok(frame::end(out, start)?)
 }
 
 /// Bytes that should have been rows.
@@ -100,16 +70,18 @@ pub(crate) fn malformed(error: impl std::fmt::Display) -> Failure {
 }
 
 fn split(
-    rows: &Rows<'_>,
+    rows: Rows<'_>,
     separator: &[u8],
     max_row: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Failed> {
-    if let Rows::Lines(lines) = rows {
-        for line in lines_of(lines) {
-            split_line(line, separator, out)?;
-        }
-        return Ok(());
+    if rows.layout == Layout::Lines {
+        return rows.try_each(|line| {
+            write_row(out, |out| {
+                put_pieces(line, separator, out);
+                Ok(())
+            })
+        });
     }
     each_frame(rows, max_row, out, |payload, out| {
         let (value, used) = msgpack::head(payload).map_err(malformed)?;
@@ -123,13 +95,6 @@ fn split(
                 .hint("rows that come from a command are already cut at TAB"));
         }
         put_pieces(text, separator, out);
-        Ok(())
-    })
-}
-
-fn split_line(line: &[u8], separator: &[u8], out: &mut Vec<u8>) -> Result<(), Failed> {
-    write_row(out, |out| {
-        put_pieces(line, separator, out);
         Ok(())
     })
 }
@@ -196,10 +161,4 @@ fn put_number(column: u32, value: &[u8], out: &mut Vec<u8>) -> Result<(), Failur
         }
     }
     Ok(())
-}
-
-/// The end of the last whole frame: a row that failed half way is cut off.
-pub(crate) fn whole_frames(frames: &[u8]) -> usize {
-    // A frame whose length has not been written yet counts as empty, and none ever is.
-    frame::whole(frames, usize::MAX).map_or(0, |whole| whole.bytes)
 }

@@ -14,10 +14,11 @@ use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::error::{ErrorKind, Failed, Failure};
-use crate::lua::{Progress, Rows};
+use crate::lua::Progress;
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
-use crate::row::block::Kind;
+use crate::row::block::{Content, Control, Header};
+use crate::row::layout::{Layout, Mark, Rows};
 use crate::worker::VERSION;
 use crate::worker::chain::ChainRunner;
 use crate::worker::channel::{Output, Received};
@@ -63,7 +64,7 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
             turn: AtomicU32::new(0),
         }),
     });
-    if worker.output.send(Kind::Hello, 0, 0, 0, VERSION.as_bytes()).is_err() {
+    if worker.output.tell(Control::Hello, 0, VERSION.as_bytes()).is_err() {
         return;
     }
     if let Err(error) = worker.serve() {
@@ -77,7 +78,7 @@ fn last_words(output: &Output, failure: Failure) {
     let failure = Failure { kind: ErrorKind::Worker, ..failure };
     let payload = rmp_serde::to_vec(&failure).expect("a failure is plain data");
     // If the engine has gone, there is nobody to tell.
-    let _ = output.send(Kind::Ending, 0, 0, 0, &payload);
+    let _ = output.tell(Control::Ending, 0, &payload);
 }
 
 struct Worker {
@@ -118,7 +119,9 @@ struct OpenTask {
     tail: TailSink,
     source: TaskSource,
     block: Vec<u8>,
-    starts: Vec<u8>,
+    marks: Vec<Mark>,
+    /// The number of the next block for it.
+    next: u32,
 }
 
 impl Worker {
@@ -165,7 +168,8 @@ impl Worker {
             drop(inbound);
             let Some(received) = received else { return Ok(()) };
             let number = received.header.task;
-            if received.header.kind == Kind::Close && self.is_running(number) {
+            let close = received.header.content == Content::Control(Control::Close);
+            if close && self.is_running(number) {
                 let mut running = self.running.borrow_mut();
                 running
                     .iter_mut()
@@ -185,24 +189,33 @@ impl Worker {
     fn receive(&self, received: Received) -> io::Result<()> {
         let Received { header, payload, file } = received;
         let number = header.task;
-        match header.kind {
-            Kind::Setup => {
-                self.set_up(rmp_serde::from_slice(&payload).map_err(io::Error::other)?)?
+        let control = match header.content {
+            Content::Rows(Layout::Text) => {
+                return Err(io::Error::other("the engine does not send text"));
             }
-            Kind::File => {
+            Content::Rows(layout) => {
+                return self.work_on(&header, Work::Rows(Rows::new(layout, &payload)));
+            }
+            Content::Control(control) => control,
+        };
+        match control {
+            Control::Setup => {
+                self.set_up(rmp_serde::from_slice(&payload).map_err(io::Error::other)?)?;
+            }
+            Control::File => {
                 let file = file.ok_or_else(|| io::Error::other("a file was to come"))?;
                 self.files().insert(number, Arc::new(file.into()));
             }
-            Kind::Release => {
+            Control::Release => {
                 self.tasks.borrow_mut().clear();
                 self.run.take();
                 self.files().clear();
             }
-            Kind::Close => {
+            Control::Close => {
                 drop(self.tasks.borrow_mut().remove(&number));
-                self.output.send(Kind::Closed, number, 0, 0, &[])?;
+                self.output.tell(Control::Closed, number, &[])?;
             }
-            Kind::Open => {
+            Control::Open => {
                 let spec = rmp_serde::from_slice(&payload).map_err(io::Error::other)?;
                 match self.open(number, spec) {
                     Ok(task) => {
@@ -213,12 +226,11 @@ impl Worker {
                     Err(failure) => self.report(number, &failure)?,
                 }
             }
-            Kind::Frames => self.work_on(number, Work::Rows(Rows::Frames(&payload)))?,
-            Kind::Lines => self.work_on(number, Work::Rows(Rows::Lines(&payload)))?,
-            Kind::Columns => self.work_on(number, Work::Rows(Rows::Columns(&payload)))?,
-            Kind::Read => self.work_on(number, Work::Read)?,
-            Kind::End => self.work_on(number, Work::End)?,
-            kind => return Err(io::Error::other(format!("the engine does not send {kind:?}"))),
+            Control::Read => self.work_on(&header, Work::Read)?,
+            Control::End => self.work_on(&header, Work::End)?,
+            _ => {
+                return Err(io::Error::other(format!("the engine does not send {control:?}")));
+            }
         }
         Ok(())
     }
@@ -266,8 +278,8 @@ impl Worker {
         let sending =
             Sending { task: number, output: self.output.clone(), look_up: Box::new(look_up) };
         let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
-        let (block, starts) = (Vec::new(), Vec::new());
-        Ok(OpenTask { stage: spec.stage, chain, tail, source, block, starts })
+        let (block, marks) = (Vec::new(), Vec::new());
+        Ok(OpenTask { stage: spec.stage, chain, tail, source, block, marks, next: 1 })
     }
 
     /// Lets chains rest that will hardly be wanted soon: the next task is not there, or another's.
@@ -298,16 +310,19 @@ impl Worker {
         self.watched.turn.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn work_on(&self, number: u32, work: Work<'_>) -> io::Result<()> {
+    fn work_on(&self, header: &Header, work: Work<'_>) -> io::Result<()> {
+        let number = header.task;
         // A task that has failed is gone, but blocks for it may still have been on their way.
         let Some(mut task) = self.tasks.borrow_mut().remove(&number) else { return Ok(()) };
+        header.verify_sequence(task.next).map_err(io::Error::other)?;
+        task.next = task.next.wrapping_add(1);
         self.turn_to(number);
         self.expect_read(None);
         let reads = matches!(work, Work::Read);
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
         let done = match work {
-            Work::Rows(rows) => task.push(&rows).map(|()| Worked::Taken),
+            Work::Rows(rows) => task.push(rows).map(|()| Worked::Taken),
             Work::Read => task.read(&run, &self.files),
             Work::End => task.end(&run, &self.files),
         };
@@ -316,18 +331,18 @@ impl Worker {
             self.output.warn(number, &warning)?;
         }
         if closed {
-            return self.output.send(Kind::Closed, number, 0, 0, &[]);
+            return self.output.tell(Control::Closed, number, &[]);
         }
         match done {
             Ok(Worked::Taken) => {
                 self.expect_read(reads.then_some(task.stage));
                 self.tasks.borrow_mut().insert(number, task);
-                self.output.send(Kind::Ack, number, 0, 0, &[])
+                self.output.tell(Control::Ack, number, &[])
             }
             Ok(Worked::Done(result)) => {
                 flush_user_output(self.home);
                 let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
-                self.output.send(Kind::Done, number, 0, 0, &payload)?;
+                self.output.tell(Control::Done, number, &payload)?;
                 task.chain.end_task();
                 run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
                 Ok(())
@@ -339,7 +354,7 @@ impl Worker {
     fn report(&self, number: u32, failure: &Failure) -> io::Result<()> {
         flush_user_output(self.home);
         let payload = rmp_serde::to_vec(failure).expect("a failure is plain data");
-        self.output.send(Kind::Failed, number, 0, 0, &payload)
+        self.output.tell(Control::Failed, number, &payload)
     }
 }
 
@@ -361,16 +376,16 @@ enum Worked {
 }
 
 impl OpenTask {
-    fn push(&mut self, rows: &Rows<'_>) -> Result<(), Failed> {
+    fn push(&mut self, rows: Rows<'_>) -> Result<(), Failed> {
         self.chain.push(rows, &mut self.tail)
     }
 
     fn read(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
         let limits = &run.setup.limits;
-        let Some(rows) = self.source.next(&mut self.block, &mut self.starts, limits)? else {
+        let Some(rows) = self.source.next(&mut self.block, &mut self.marks, limits)? else {
             return self.end(run, files);
         };
-        self.chain.push(&rows, &mut self.tail)?;
+        self.chain.push(rows, &mut self.tail)?;
         Ok(Worked::Taken)
     }
 
@@ -415,7 +430,7 @@ mod tests {
     use crate::row::block::{HEADER_BYTES, Header};
 
     /// The kinds of blocks in a worker's output, and the last one's payload.
-    fn output_of(input: &[u8]) -> (Vec<Kind>, Vec<u8>) {
+    fn output_of(input: &[u8]) -> (Vec<Content>, Vec<u8>) {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let (mut output, theirs_out) = UnixStream::pair().unwrap();
         ours.write_all(input).unwrap();
@@ -425,7 +440,7 @@ mod tests {
         let mut header = [0; HEADER_BYTES];
         while output.read_exact(&mut header).is_ok() {
             let header = Header::decode(&header).unwrap();
-            kinds.push(header.kind);
+            kinds.push(header.content);
             payload.resize(header.len as usize, 0);
             output.read_exact(&mut payload).unwrap();
         }
@@ -436,15 +451,21 @@ mod tests {
     fn a_worker_that_cannot_go_on_says_why() {
         for (input, why) in [
             (vec![7; HEADER_BYTES], "damaged block"),
-            (Header::new(Kind::Hello, 0, 0, 0, &[]).encode().to_vec(), "does not send Hello"),
-            (Header::new(Kind::File, 0, 0, 0, &[]).encode().to_vec(), "a file was to come"),
+            (
+                Header::new(Content::Control(Control::Hello), 0, 0, &[]).encode().to_vec(),
+                "does not send Hello",
+            ),
+            (
+                Header::new(Content::Control(Control::File), 0, 0, &[]).encode().to_vec(),
+                "a file was to come",
+            ),
         ] {
             let (kinds, payload) = output_of(&input);
-            assert_eq!(kinds, [Kind::Hello, Kind::Ending]);
+            assert_eq!(kinds, [Control::Hello, Control::Ending].map(Content::Control));
             let failure: Failure = rmp_serde::from_slice(&payload).unwrap();
             assert!(failure.message.starts_with("a worker cannot go on: "), "{failure:?}");
             assert!(failure.message.contains(why), "{failure:?}");
         }
-        assert_eq!(output_of(&[]).0, [Kind::Hello]);
+        assert_eq!(output_of(&[]).0, [Content::Control(Control::Hello)]);
     }
 }

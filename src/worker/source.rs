@@ -8,9 +8,9 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{ErrorKind, Failure, InputPlace};
-use crate::lua::Rows;
 use crate::plan::chain::Head;
 use crate::plan::exchange::Keep;
+use crate::row::layout::{Layout, Mark, Rows};
 use crate::row::{frame, msgpack};
 use crate::source::lines::LineReader;
 use crate::worker::runs::{Merge, RunInput, RunStore};
@@ -28,33 +28,17 @@ pub(crate) enum TaskSource {
         next: i64,
         end: i64,
     },
-    Merge(Box<Merge>, Merged),
+    Merge {
+        merge: Box<Merge>,
+        layout: Layout,
+        /// The chain asks where keys begin.
+        marked: bool,
+    },
     /// Runs to be made one: done when the input ends.
     MergeRuns {
         runs: Vec<RunInput>,
         keep: Keep,
     },
-}
-
-/// What the rows of a merge are for.
-#[derive(Clone, Copy)]
-pub(crate) enum Merged {
-    /// To be folded where keys are equal.
-    Groups,
-    Frames,
-    Lines,
-    Columns,
-}
-
-impl Merged {
-    fn of(head: &Head) -> Merged {
-        match head {
-            Head::Reduce { .. } => Merged::Groups,
-            Head::Frames => Merged::Frames,
-            Head::Lines => Merged::Lines,
-            Head::Columns => Merged::Columns,
-        }
-    }
 }
 
 impl TaskSource {
@@ -77,7 +61,12 @@ impl TaskSource {
                 let find = |number| find_file(files, number);
                 let merge =
                     Merge::open(runs, &find, from.as_ref(), to.as_ref(), limits.merge_bytes, keep)?;
-                TaskSource::Merge(Box::new(merge), Merged::of(&work.chain.head))
+                let head = &work.chain.head;
+                TaskSource::Merge {
+                    merge: Box::new(merge),
+                    layout: head.layout(),
+                    marked: matches!(head, Head::Reduce { .. }),
+                }
             }
             TaskInput::MergeRuns { runs, keep } => {
                 store.drop_arenas();
@@ -90,15 +79,16 @@ impl TaskSource {
     pub(crate) fn next<'a>(
         &mut self,
         block: &'a mut Vec<u8>,
-        starts: &'a mut Vec<u8>,
+        marks: &'a mut Vec<Mark>,
         limits: &Limits,
     ) -> Result<Option<Rows<'a>>, Failure> {
         block.clear();
+        marks.clear();
         match self {
             TaskSource::Blocks | TaskSource::MergeRuns { .. } => Ok(None),
             TaskSource::Text(reader) => {
                 let more = reader.next_block(block, limits.block_bytes)?;
-                Ok(more.then_some(Rows::Lines(block)))
+                Ok(more.then_some(Rows::lines(block)))
             }
             TaskSource::Range { next, end } => {
                 if *next >= *end {
@@ -110,22 +100,14 @@ impl TaskSource {
                     frame::end(block, start).expect("nine bytes fit into a frame");
                     *next += 1;
                 }
-                Ok(Some(Rows::Frames(block)))
+                Ok(Some(Rows::frames(block)))
             }
-            TaskSource::Merge(merge, merged) => {
-                starts.clear();
-                let size = limits.block_bytes;
-                match merged {
-                    Merged::Groups => merge.next_groups(block, starts, size)?,
-                    Merged::Frames => merge.next_frames(block, size)?,
-                    Merged::Lines | Merged::Columns => merge.next_lines(block, size)?,
+            TaskSource::Merge { merge, layout, marked } => {
+                match *marked {
+                    true => merge.next_marked(block, marks, limits.block_bytes)?,
+                    false => merge.next_rows(*layout, block, limits.block_bytes)?,
                 }
-                Ok((!block.is_empty()).then_some(match merged {
-                    Merged::Groups => Rows::Groups { frames: block, starts },
-                    Merged::Frames => Rows::Frames(block),
-                    Merged::Lines => Rows::Lines(block),
-                    Merged::Columns => Rows::Columns(block),
-                }))
+                Ok((!block.is_empty()).then_some(Rows { layout: *layout, bytes: block, marks }))
             }
         }
     }

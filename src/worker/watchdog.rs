@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, getppid, pidfd_open};
 use crate::error::{ErrorKind, Failure, Warning};
 use crate::lua::Progress;
 use crate::process::end_worker;
-use crate::row::block::Kind;
+use crate::row::block::Control;
 use crate::worker::channel::Output;
 use crate::worker::serve::Home;
 
@@ -122,7 +122,7 @@ fn report(watched: &Watched, limit: Duration, output: &Output) {
     }
     let payload = rmp_serde::to_vec(&failure).expect("a failure is plain data");
     // If the engine has gone, there is nobody to tell.
-    let _ = output.send(Kind::Failed, watched.task.load(Ordering::Relaxed), 0, 0, &payload);
+    let _ = output.tell(Control::Failed, watched.task.load(Ordering::Relaxed), &payload);
 }
 
 fn warn(watched: &Watched, output: &Output) {

@@ -54,7 +54,7 @@ fn pairs_over_keys_without_order_warns_once_for_each_step() {
     let one = "function(x) for _ in pairs({[{}] = 1, 2, [true] = 4, a = 3}) do end return x end";
     let vm = vm(lines(vec![map(3, two), map(4, one), map(5, two)]));
     for steps in [&[3, 5][..], &[]] {
-        task(&vm, &Rows::Lines(b"x\ny\n")).expect("runs");
+        task(&vm, Rows::lines(b"x\ny\n")).expect("runs");
         let warnings = vm.take_warnings();
         let of: Vec<_> = warnings.iter().filter_map(|warning| warning.step).collect();
         assert_eq!(of, steps);
@@ -158,13 +158,13 @@ fn nothing_of_an_earlier_task_is_visible() {
         return own, bump(), seen, math.random(1000000)
     end end)()";
     let vm = vm_with(&[shared], vec![lines(vec![map(1, probe)])]);
-    let first = task(&vm, &Rows::Lines(b"x\n")).expect("runs");
+    let first = task(&vm, Rows::lines(b"x\n")).expect("runs");
     assert!(
         first[0].starts_with("1|1|[true, true, true, true, true, true, 1, true]|"),
         "{first:?}"
     );
     for _ in 0..5 {
-        assert_eq!(task(&vm, &Rows::Lines(b"x\n")).expect("runs"), first);
+        assert_eq!(task(&vm, Rows::lines(b"x\n")).expect("runs"), first);
     }
 }
 
@@ -174,7 +174,7 @@ fn random_numbers_follow_the_seed() {
     let with = |seed| {
         vm.begin_task(seed).expect("begins");
         let mut rows = Vec::new();
-        vm.push(0, &Rows::Lines(b"x\n"), &mut |_, frames, _| {
+        vm.push(0, Rows::lines(b"x\n"), &mut |_, frames, _| {
             rows = show(frames);
             Ok(())
         })

@@ -63,7 +63,7 @@ fn shared_code_and_outer_functions_have_their_own_step() {
         &[code(8, "function help()\n  error('deep')\nend")],
         vec![lines(vec![map(2, "function()\n\n\n  help()\nend")])],
     );
-    let failed = task(&vm, &Rows::Lines(b"x\n")).expect_err("fails");
+    let failed = task(&vm, Rows::lines(b"x\n")).expect_err("fails");
     assert_eq!((failed.failure.step, failed.failure.code_line), (Some(2), Some(4)));
     assert_eq!(failed.failure.message, "deep (line 2 of the shared code)");
     let failed = fails(lines(vec![map(2, "5")]), "x\n");
@@ -115,7 +115,7 @@ fn a_pcall_cannot_hide_a_receivers_failure() {
         calls += 1;
         Err(Failure::new(ErrorKind::OutputClosed, "gone").at_step(77))
     };
-    let failed = vm.push(0, &Rows::Lines(b"x\n"), &mut out).expect_err("fails");
+    let failed = vm.push(0, Rows::lines(b"x\n"), &mut out).expect_err("fails");
     assert_eq!((failed.failure.kind, failed.failure.step), (ErrorKind::OutputClosed, Some(77)));
     let failed = vm.finish(0, &mut out).expect_err("the task stays failed");
     assert_eq!(failed.failure.message, "gone");
@@ -128,7 +128,7 @@ fn too_much_memory_is_an_error_of_the_step() {
         4,
         "(function() local kept = {} return function(x) for i = 1, 1e9 do kept[i] = {x .. i} end end end)()",
     )]));
-    let failed = task(&vm, &Rows::Lines(b"x\n")).expect_err("fails");
+    let failed = task(&vm, Rows::lines(b"x\n")).expect_err("fails");
     assert_eq!((failed.failure.kind, failed.failure.step), (ErrorKind::Memory, Some(4)));
     assert!(failed.failure.hint.expect("a hint").contains("memory"));
     vm.begin_task(0).expect("the VM can go on");
@@ -140,7 +140,7 @@ fn garbage_is_no_memory() {
         4,
         "function(x) local s = '' for i = 1, 300 do s = ('y'):rep(1e6 + i) end return #s end",
     )]));
-    assert_eq!(task(&vm, &Rows::Lines(b"x\n")).expect("runs"), ["1000300"]);
+    assert_eq!(task(&vm, Rows::lines(b"x\n")).expect("runs"), ["1000300"]);
 }
 
 #[test]

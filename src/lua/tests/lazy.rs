@@ -96,7 +96,7 @@ fn both(kind: fn(u32, &str) -> LuaStep, body: &str, input: &[u8]) -> [String; 2]
         |text| {
             let vm = vm(lines(vec![kind(1, &text)]));
             let shown = |rows: Vec<String>| rows.join("\n");
-            match task(&vm, &Rows::Lines(input)) {
+            match task(&vm, Rows::lines(input)) {
                 Ok(rows) => shown(rows),
                 Err(failed) => {
                     let failure = &failed.failure;
@@ -233,7 +233,7 @@ fn an_iterator_outlives_its_line() {
 fn a_very_long_line_is_not_scanned_at_once() {
     let vm = vm(lines(vec![flat_map(1, "function(l) return l:gmatch('%w') end")]));
     let found_at_once = |input: &str| {
-        let rows = task(&vm, &Rows::Lines(input.as_bytes())).expect("runs");
+        let rows = task(&vm, Rows::lines(input.as_bytes())).expect("runs");
         let state = vm.module_for_test("state").expect("a module");
         let count = vm.load_for_test("return (...).words.count").expect("compiles");
         (rows.len(), count.call::<usize>(state).expect("a number"))
@@ -262,7 +262,7 @@ fn a_block_is_not_scanned_for_few_lines() {
         let count = count.expect("compiles");
         blocks.map(|block| {
             let mut rows = Vec::new();
-            vm.push(0, &Rows::Lines(block.as_bytes()), &mut |_, frames, _| {
+            vm.push(0, Rows::lines(block.as_bytes()), &mut |_, frames, _| {
                 rows.extend(show(frames));
                 Ok(())
             })
@@ -333,7 +333,7 @@ fn texts_without_a_number_are_the_same() {
             for block in input.as_bytes().chunks(200_000) {
                 // Lines are cut anywhere: what matters is that both see the same ones.
                 let block = [block, b"\n"].concat();
-                vm.push(0, &Rows::Lines(&block), &mut take).expect("runs");
+                vm.push(0, Rows::lines(&block), &mut take).expect("runs");
             }
             vm.finish(0, &mut take).expect("runs");
         }

@@ -121,7 +121,7 @@ fn both(steps: impl Fn(&str) -> Vec<LuaStep>, body: &str, input: &str) -> [Vec<S
         let vm = vm(lines(steps(&text)));
         let mut all = Vec::new();
         for _ in 0..2 {
-            match task(&vm, &Rows::Lines(input.as_bytes())) {
+            match task(&vm, Rows::lines(input.as_bytes())) {
                 Ok(rows) => all.extend(rows),
                 Err(Failed { failure, row }) => {
                     let place = (failure.step, failure.code_line, row);

@@ -9,7 +9,7 @@ fn one_row_may_become_a_million() {
     let vm = vm(lines(vec![flat_map(1, text)]));
     vm.begin_task(0).expect("begins");
     let (mut count, mut most) = (0, 0);
-    vm.push(0, &Rows::Lines(b"x\n"), &mut |_, frames, rows| {
+    vm.push(0, Rows::lines(b"x\n"), &mut |_, frames, rows| {
         count += rows;
         most = most.max(frames.len());
         Ok(())
@@ -25,7 +25,7 @@ fn nothing_is_kept_back_after_a_push() {
     vm.begin_task(0).expect("begins");
     for _ in 0..3 {
         let mut count = 0;
-        vm.push(0, &Rows::Lines(b"a\nb\n"), &mut |_, _, rows| {
+        vm.push(0, Rows::lines(b"a\nb\n"), &mut |_, _, rows| {
             count += rows;
             Ok(())
         })
@@ -41,17 +41,17 @@ fn a_later_segment_runs_inside_an_earlier_ones_flush() {
         vec![
             lines(vec![map(1, "function(x) for i = 1, 50000 do emit(x, i) end emit(seen) end")]),
             segment(
-                LuaHead::Frames,
+                Head::Rows(Layout::Frames),
                 vec![map(2, "function(x, i) seen = seen + 1 return x, i end")],
             ),
         ],
     );
     vm.begin_task(0).expect("begins");
     let (mut count, mut last) = (0, String::new());
-    vm.push(0, &Rows::Lines(b"some text\n"), &mut |at, frames, _| {
+    vm.push(0, Rows::lines(b"some text\n"), &mut |at, frames, _| {
         assert_eq!(at, 0);
         let frames = std::mem::take(frames);
-        vm.push(1, &Rows::Frames(&frames), &mut |at, frames, rows| {
+        vm.push(1, Rows::frames(&frames), &mut |at, frames, rows| {
             assert_eq!(at, 1);
             count += rows;
             last = show(frames).pop().expect("a row");
@@ -68,12 +68,12 @@ fn a_later_segment_runs_inside_an_earlier_ones_flush() {
 /// Asserts that the loop over rows becomes a trace, and that it comes to rest: after a few tasks,
 /// three in a row bring neither a trace nor an abort. When that is so is not fixed: an exit that
 /// is rarely taken becomes hot, and gets its side trace, only after many rows.
-fn assert_compiled(segment: LuaSegment, rows: &Rows<'_>) {
+fn assert_compiled(segment: LuaSegment, rows: Rows<'_>) {
     assert_compiled_after(12, segment, rows);
 }
 
 /// The same with fewer than so many aborts: a loop inside another has more of them.
-fn assert_compiled_after(aborts: u32, segment: LuaSegment, rows: &Rows<'_>) {
+fn assert_compiled_after(aborts: u32, segment: LuaSegment, rows: Rows<'_>) {
     let vm = vm(segment);
     let count = vm.watch_traces().expect("jit.attach works");
     let mut counts: Vec<(u32, u32, String)> = Vec::new();
@@ -95,7 +95,7 @@ fn assert_compiled_after(aborts: u32, segment: LuaSegment, rows: &Rows<'_>) {
 fn the_loops_are_compiled() {
     let text: String = (0..20_000).map(|n| format!("line\t{n}\n")).collect();
     let map_lines = lines(vec![map(1, "function(l) return l, #l end")]);
-    assert_compiled(map_lines, &Rows::Lines(text.as_bytes()));
+    assert_compiled(map_lines, Rows::lines(text.as_bytes()));
     let written = |steps| LuaSegment { tail: LuaTail::Written(Written::lines(90)), ..lines(steps) };
     for (keeps, then) in [
         ("function(l) return #l > 6 end", "function(l) return #l < 9 end"),
@@ -105,19 +105,21 @@ fn the_loops_are_compiled() {
         ),
     ] {
         let filter = |step, text| LuaStep::Filter(code(step, text));
-        let rows = Rows::Lines(text.as_bytes());
-        assert_compiled(written(vec![filter(1, keeps), filter(2, then)]), &rows);
+        let rows = Rows::lines(text.as_bytes());
+        assert_compiled(written(vec![filter(1, keeps), filter(2, then)]), rows);
         let join = map(2, "function(l) return l:sub(2, 7) .. ':' .. #l end");
-        assert_compiled(written(vec![filter(1, keeps), join]), &rows);
+        assert_compiled(written(vec![filter(1, keeps), join]), rows);
     }
-    let columns = segment(LuaHead::Columns, vec![map(1, "function(l, n) return n, l end")]);
-    assert_compiled(columns, &Rows::Columns(text.as_bytes()));
+    let columns =
+        segment(Head::Rows(Layout::Columns), vec![map(1, "function(l, n) return n, l end")]);
+    assert_compiled(columns, Rows::new(Layout::Columns, text.as_bytes()));
     let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
-    let decode = segment(LuaHead::Frames, vec![map(1, "function(k, n) return k, n + 1 end")]);
-    assert_compiled(decode, &Rows::Frames(&frames));
+    let decode =
+        segment(Head::Rows(Layout::Frames), vec![map(1, "function(k, n) return k, n + 1 end")]);
+    assert_compiled(decode, Rows::frames(&frames));
     let key = map(2, "function(l) return l:sub(1, 6), 1 end");
     let counting = combine(vec![key], &[1], "function(a, b) return a + b end");
-    assert_compiled(counting, &Rows::Lines(text.as_bytes()));
+    assert_compiled(counting, Rows::lines(text.as_bytes()));
     for words in [
         "function(l) return l:gmatch('%w+') end",
         "function(l) local it = l:gmatch('%w+') return it end",
@@ -126,7 +128,7 @@ fn the_loops_are_compiled() {
         let one = map(2, "function(w) local one = 1 return w, one end");
         let steps = vec![flat_map(1, words), one];
         let counting = combine(steps, &[1], "function(a, b) return a + b end");
-        assert_compiled(counting, &Rows::Lines(text.as_bytes()));
+        assert_compiled(counting, Rows::lines(text.as_bytes()));
     }
     let collects = "function(l)
         local words = {}
@@ -135,7 +137,7 @@ fn the_loops_are_compiled() {
     end";
     let steps = vec![flat_map(1, collects), map(2, "function(w) return w, 1, #w end")];
     let counting = combine(steps, &[1], "function(a, b, c, d) return a + c, b + d end");
-    assert_compiled_after(60, counting, &Rows::Lines(text.as_bytes()));
+    assert_compiled_after(60, counting, Rows::lines(text.as_bytes()));
 }
 
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`
@@ -155,7 +157,7 @@ fn speed() {
                     continue;
                 };
                 let from = memchr::memchr(b'\n', block).map_or(0, |at| at + 1);
-                vm.push(0, &Rows::Lines(&block[from..=end]), &mut |_, _, _| Ok(())).expect("runs");
+                vm.push(0, Rows::lines(&block[from..=end]), &mut |_, _, _| Ok(())).expect("runs");
             }
             vm.finish(0, &mut |_, _, _| Ok(())).expect("runs");
             println!("{name} {round}: {} ns", start.elapsed().as_nanos() / per as u128);

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::error::Failure;
-use crate::plan::chain::Code;
+use crate::plan::chain::{Code, Head};
+use crate::row::layout::{Layout, Rows};
 
 const MEMORY: usize = 64 << 20;
 const MAX_ROW: usize = 1 << 20;
@@ -37,17 +38,17 @@ fn flat_map(step: u32, text: &str) -> LuaStep {
     LuaStep::FlatMap(code(step, text))
 }
 
-fn segment(head: LuaHead, steps: Vec<LuaStep>) -> LuaSegment {
+fn segment(head: Head, steps: Vec<LuaStep>) -> LuaSegment {
     LuaSegment { head, steps, tail: LuaTail::Frames }
 }
 
 fn lines(steps: Vec<LuaStep>) -> LuaSegment {
-    segment(LuaHead::Lines, steps)
+    segment(Head::Rows(Layout::Lines), steps)
 }
 
 fn combine(steps: Vec<LuaStep>, keys: &[u32], text: &str) -> LuaSegment {
     let tail = LuaTail::Combine { keys: keys.to_vec(), code: code(90, text) };
-    LuaSegment { head: LuaHead::Lines, steps, tail }
+    LuaSegment { head: Head::Rows(Layout::Lines), steps, tail }
 }
 
 fn vm_with(shared: &[Code], segments: Vec<LuaSegment>) -> Vm {
@@ -61,16 +62,14 @@ fn vm(segment: LuaSegment) -> Vm {
 /// The rows of some frames as text.
 fn show(frames: &[u8]) -> Vec<String> {
     let mut rows = Vec::new();
-    let mut rest = frames;
-    while let Some((mut payload, after)) = port::next_frame(rest) {
+    for payload in Rows::frames(frames).each() {
+        let mut payload = payload.expect("whole frames");
         let mut columns = Vec::new();
         while !payload.is_empty() {
             columns.push(rmpv::decode::read_value(&mut payload).expect("a value").to_string());
         }
         rows.push(columns.join("|"));
-        rest = after;
     }
-    assert!(rest.is_empty(), "whole frames");
     rows
 }
 
@@ -86,7 +85,7 @@ fn frame(values: &[rmpv::Value]) -> Vec<u8> {
 }
 
 /// One task over some rows: begin, push, finish.
-fn task(vm: &Vm, rows: &Rows<'_>) -> Result<Vec<String>, Failed> {
+fn task(vm: &Vm, rows: Rows<'_>) -> Result<Vec<String>, Failed> {
     vm.begin_task(7).map_err(|failure| Failed { failure, row: None })?;
     let mut all = Vec::new();
     let mut out = |_: usize, frames: &mut Vec<u8>, rows: u32| -> Result<(), Failure> {
@@ -102,7 +101,7 @@ fn task(vm: &Vm, rows: &Rows<'_>) -> Result<Vec<String>, Failed> {
 
 /// The rows that come of lines, a row per line of text.
 fn rows_of(segment: LuaSegment, input: &str) -> String {
-    match task(&vm(segment), &Rows::Lines(input.as_bytes())) {
+    match task(&vm(segment), Rows::lines(input.as_bytes())) {
         Ok(rows) => rows.join("\n"),
         Err(failed) => format!("error: {}", failed.failure.message),
     }
@@ -118,5 +117,5 @@ fn flat_mapped(text: &str) -> String {
 }
 
 fn fails(segment: LuaSegment, input: &str) -> Failed {
-    task(&vm(segment), &Rows::Lines(input.as_bytes())).expect_err("the task must fail")
+    task(&vm(segment), Rows::lines(input.as_bytes())).expect_err("the task must fail")
 }

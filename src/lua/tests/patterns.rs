@@ -269,7 +269,7 @@ fn a_replaced_gmatch_is_called() {
     ];
     let vm = vm_with(&[replacing], vec![lines(steps)]);
     for _ in 0..3 {
-        let rows = task(&vm, &Rows::Lines(b"ab cd\nef gh\nij\n")).expect("runs");
+        let rows = task(&vm, Rows::lines(b"ab cd\nef gh\nij\n")).expect("runs");
         assert_eq!(rows.join(" "), r#""ab" "cd" "ef" "gh" "i" "j""#);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Failed;
+use crate::row::layout::Mark;
 use rmpv::Value;
 
 const ADD: &str = "function(a, b) return a + b end";
@@ -159,7 +160,7 @@ fn combine_flushes_at_a_constant_size() {
     vm.begin_task(0).expect("begins");
     let input: String = (0..70_000).map(|n| format!("{n}\n")).collect();
     let mut count = 0;
-    vm.push(0, &Rows::Lines(input.as_bytes()), &mut |_, _, rows| {
+    vm.push(0, Rows::lines(input.as_bytes()), &mut |_, _, rows| {
         count += rows;
         Ok(())
     })
@@ -188,7 +189,7 @@ fn rows_whose_keys_do_not_repeat_pass_by_in_order() {
             Ok(())
         };
         for block in [&input, &input, &often] {
-            vm.push(0, &Rows::Lines(block.as_bytes()), &mut out).expect("runs");
+            vm.push(0, Rows::lines(block.as_bytes()), &mut out).expect("runs");
         }
         vm.finish(0, &mut out).expect("runs");
         let mut last = std::collections::HashMap::new();
@@ -211,14 +212,17 @@ fn reduced(
     blocks: &[(Vec<Vec<Value>>, &[u8])],
 ) -> Result<Vec<String>, Failed> {
     let vm = vm(segment(
-        LuaHead::Reduce { keys, code: code(5, text) },
+        Head::Reduce { keys, code: code(5, text) },
         vec![map(6, "function(...) return ... end")],
     ));
     vm.begin_task(0).expect("begins");
     let mut all = Vec::new();
     for (rows, starts) in blocks {
         let frames: Vec<u8> = rows.iter().flat_map(|row| frame(row)).collect();
-        vm.push(0, &Rows::Groups { frames: &frames, starts }, &mut |_, frames, _| {
+        // Which side a row is of is nothing to the fold.
+        let marks: Vec<Mark> = starts.iter().map(|start| Mark::new(*start == 1, 5)).collect();
+        let rows = Rows { layout: Layout::Frames, bytes: &frames, marks: &marks };
+        vm.push(0, rows, &mut |_, frames, _| {
             all.extend(show(frames));
             Ok(())
         })?;

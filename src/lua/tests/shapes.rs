@@ -109,7 +109,7 @@ fn tasks(
         };
         let done = blocks
             .iter()
-            .try_for_each(|block| vm.push(0, &Rows::Lines(block.as_bytes()), &mut out))
+            .try_for_each(|block| vm.push(0, Rows::lines(block.as_bytes()), &mut out))
             .and_then(|()| vm.finish(0, &mut out));
         let mut sums = std::collections::BTreeMap::<String, f64>::new();
         rows.into_iter().for_each(|(key, number)| *sums.entry(key).or_default() += number);

@@ -122,11 +122,11 @@ fn values_come_back_as_they_went() {
     let echo = "function(t, b, s, r) return t, b, s, r, #r, t[2] == null, t[4].a[1] == null end";
     let vm = vm_with(
         &[],
-        vec![lines(vec![map(1, values)]), segment(LuaHead::Frames, vec![map(2, echo)])],
+        vec![lines(vec![map(1, values)]), segment(Head::Rows(Layout::Frames), vec![map(2, echo)])],
     );
     vm.begin_task(0).expect("begins");
     let mut first = Vec::new();
-    vm.push(0, &Rows::Lines(b"\n"), &mut |_, frames, _| {
+    vm.push(0, Rows::lines(b"\n"), &mut |_, frames, _| {
         first.append(frames);
         Ok(())
     })
@@ -134,7 +134,7 @@ fn values_come_back_as_they_went() {
     let shown = "[1, nil, [], {1: true, 2.5: \"x\", \"a\": [nil]}]|false|\"é\"|[255]";
     assert_eq!(show(&first), [shown]);
     let mut second = Vec::new();
-    vm.push(1, &Rows::Frames(&first), &mut |_, frames, _| {
+    vm.push(1, Rows::frames(&first), &mut |_, frames, _| {
         second.append(frames);
         Ok(())
     })
@@ -168,9 +168,9 @@ fn all_integers_and_floats_are_read() {
         Value::Array((0..20).map(Value::from).collect()),
         Value::Map((0..20).map(|n| (Value::from(n + 100), Value::Nil)).collect()),
     ] {
-        let vm = vm(segment(LuaHead::Frames, vec![map(1, identity)]));
+        let vm = vm(segment(Head::Rows(Layout::Frames), vec![map(1, identity)]));
         let bytes = frame(std::slice::from_ref(&value));
-        let rows = task(&vm, &Rows::Frames(&bytes)).expect("runs");
+        let rows = task(&vm, Rows::frames(&bytes)).expect("runs");
         assert_eq!(rows, [value.to_string()]);
     }
 }
@@ -187,20 +187,23 @@ fn damaged_rows_are_errors() {
     ] {
         let mut bytes = (payload.len() as u32).to_le_bytes().to_vec();
         bytes.extend(payload);
-        let vm = vm(segment(LuaHead::Frames, vec![map(4, "function(x) return x end")]));
-        let failed = task(&vm, &Rows::Frames(&bytes)).expect_err("damaged");
+        let vm = vm(segment(Head::Rows(Layout::Frames), vec![map(4, "function(x) return x end")]));
+        let failed = task(&vm, Rows::frames(&bytes)).expect_err("damaged");
         assert_eq!(failed.failure.step, Some(4));
     }
-    let vm = vm(segment(LuaHead::Frames, vec![]));
-    assert!(task(&vm, &Rows::Frames(&[9, 0, 0, 0, 1])).is_err());
-    assert!(task(&vm, &Rows::Frames(&[0, 0, 0, 0])).is_err());
+    let vm = vm(segment(Head::Rows(Layout::Frames), vec![]));
+    assert!(task(&vm, Rows::frames(&[9, 0, 0, 0, 1])).is_err());
+    assert!(task(&vm, Rows::frames(&[0, 0, 0, 0])).is_err());
 }
 
 #[test]
 fn columns_are_split_at_tabs() {
-    let head =
-        segment(LuaHead::Columns, vec![map(1, "function(...) return select('#', ...), ... end")]);
-    let rows = task(&vm(head), &Rows::Columns(b"a\nb\tc\n\nd\t\n\t\t1\t2\n")).expect("runs");
+    let head = segment(
+        Head::Rows(Layout::Columns),
+        vec![map(1, "function(...) return select('#', ...), ... end")],
+    );
+    let rows =
+        task(&vm(head), Rows::new(Layout::Columns, b"a\nb\tc\n\nd\t\n\t\t1\t2\n")).expect("runs");
     assert_eq!(
         rows,
         ["1|\"a\"", "2|\"b\"|\"c\"", "1|\"\"", "2|\"d\"|\"\"", "4|\"\"|\"\"|\"1\"|\"2\""]

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use rmpv::Value;
 
 use super::*;
-use crate::row::frame::Frames;
 use crate::row::written::Written;
 
 fn value() -> impl Strategy<Value = Value> {
@@ -51,18 +50,18 @@ fn outcome(segment: LuaSegment, frames: &[u8], written: Option<&Written>) -> Out
     let vm = vm(segment);
     vm.begin_task(7).expect("begins");
     let (mut text, mut in_frames) = (Vec::new(), 0);
-    let pushed = vm.push(0, &Rows::Frames(frames), &mut |_, bytes, rows| {
+    let pushed = vm.push(0, Rows::frames(frames), &mut |_, bytes, rows| {
         let Some(written) = written else {
             let before = text.len();
             text.extend_from_slice(bytes);
             assert!(rows > 0 || text.len() == before);
             return Ok(());
         };
-        for payload in Frames::new(bytes, usize::MAX) {
-            written.append(&mut text, payload.expect("whole frames"))?;
+        Rows::frames(bytes).try_each(|payload| {
+            written.append(&mut text, payload)?;
             in_frames += 1;
-        }
-        Ok(())
+            Ok(())
+        })
     });
     let failed = pushed.err().map(|failed| {
         let input = failed.failure.input.clone().and_then(|input| input.row);
@@ -82,10 +81,10 @@ proptest! {
     ) {
         let frames: Vec<u8> = rows.iter().flat_map(|row| frame(row)).collect();
         let identity = || vec![map(1, "function(...) return ... end")];
-        let in_frames = segment(LuaHead::Frames, identity());
+        let in_frames = segment(Head::Rows(Layout::Frames), identity());
         let in_text = LuaSegment {
             tail: LuaTail::Written(written.clone()),
-            ..segment(LuaHead::Frames, identity())
+            ..segment(Head::Rows(Layout::Frames), identity())
         };
         let expected = outcome(in_frames, &frames, Some(&written));
         prop_assert_eq!(outcome(in_text, &frames, None), expected);
@@ -98,7 +97,7 @@ fn kept(filters: &[&str], input: &str) -> String {
     let vm = vm(segment);
     vm.begin_task(7).expect("begins");
     let (mut text, mut count) = (Vec::new(), 0);
-    let pushed = vm.push(0, &Rows::Lines(input.as_bytes()), &mut |_, bytes, rows| {
+    let pushed = vm.push(0, Rows::lines(input.as_bytes()), &mut |_, bytes, rows| {
         text.extend_from_slice(bytes);
         count += rows as usize;
         Ok(())

@@ -6,16 +6,17 @@
 
 use crate::plan::chain::{Head, Tail};
 use crate::plan::rewrite::Needless;
-use crate::plan::stage::{Input, Plan, StageId, Work};
+use crate::plan::stage::{Input, Output, Plan, StageId, Work};
+use crate::row::layout::Layout;
 
 pub(super) fn rewrite(plan: &mut Plan, needless: &mut Needless) {
     for id in 0..plan.stages.len() {
         match &plan.stages[id].work {
             Work::Chain(chain) if matches!(chain.tail, Tail::Lines { .. }) => {
-                if let Some(kind) = chain.raw() {
+                if let Some(layout) = chain.raw() {
                     pass_on(plan, id, needless);
                     if needless.resolve(id) == id {
-                        plan.stages[id].output = kind;
+                        plan.stages[id].output = Output::Rows(layout);
                     }
                 }
             }
@@ -37,14 +38,14 @@ fn keep_raw(plan: &mut Plan, merging: StageId) {
     let &[sorting] = plan.stages[merging].input.stages() else { return };
     let Some((chain, _)) = plan.stages[merging].work.chain() else { return };
     let folds = matches!(chain.tail, Tail::Runs { combine: Some(_), .. });
-    if chain.head != Head::Frames || !chain.steps.is_empty() || folds {
+    if chain.head != Head::Rows(Layout::Frames) || !chain.steps.is_empty() || folds {
         return;
     }
     let Some(before) = plan.stages[sorting].work.chain_mut() else { return };
-    let Some(kind) = before.raw() else { return };
+    let Some(layout) = before.raw() else { return };
     let Tail::Runs { raw, combine: None, .. } = &mut before.tail else { return };
     *raw = true;
     if let Some(chain) = plan.stages[merging].work.chain_mut() {
-        chain.head = Head::of(kind);
+        chain.head = Head::Rows(layout);
     }
 }

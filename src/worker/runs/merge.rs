@@ -1,8 +1,7 @@
 //! A merge: the rows of many runs between two cuts, in the order of (key, task, row).
 //!
-//! A newcomer's trap: `starts` marks where a key differs from the row before within this merge.
-//! A range that begins inside a divided key starts with a 1 all the same, so only sorts may divide
-//! keys.
+//! A newcomer's trap: a mark says where a key differs from the row before within this merge. A
+//! range that begins inside a divided key begins one all the same, so only sorts may divide keys.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -16,6 +15,7 @@ use super::tree::{Contender, LoserTree};
 use super::{CHUNK_BYTES, KEY_BYTES, Run, RunInput};
 use crate::error::Failure;
 use crate::plan::exchange::Keep;
+use crate::row::layout::{Layout, Mark};
 
 /// More inputs than this are merged in several passes, each of them over neighbours in the order
 /// of (task, sequence).
@@ -23,6 +23,9 @@ pub(crate) const MAX_FAN_IN: usize = 512;
 
 /// Larger buffers gain nothing: those of all inputs should stay in the processor's cache.
 const MAX_READ_BYTES: usize = 64 << 10;
+
+/// Which input of the exchange rows are of.
+const ONLY_SIDE: u8 = 0;
 
 #[derive(Debug)]
 pub(crate) struct Merge {
@@ -77,47 +80,48 @@ impl Merge {
         Ok(Merge { readers, tree, high, shared, first_only, left, last_key, begun: false })
     }
 
-    /// Appends rows as frames, until there are `block_bytes` of them, and a byte for each row to
-    /// `starts`: 1 where the key differs from the row before. One byte more says that of the row
-    /// behind them, or is 1. Nothing when no rows are left.
-    pub(crate) fn next_groups(
+    /// Appends rows as frames, until there are `block_bytes` of them, and a mark for each. Nothing
+    /// when no rows are left.
+    pub(crate) fn next_marked(
         &mut self,
         frames: &mut Vec<u8>,
-        starts: &mut Vec<u8>,
+        marks: &mut Vec<Mark>,
         block_bytes: usize,
     ) -> Result<(), Failure> {
         while frames.len() < block_bytes
             && let Some(input) = self.next_input()
         {
-            let is_start = self.note_key(input);
-            if is_start || !self.first_only {
+            let begins_key = self.note_key(input);
+            if begins_key {
+                end_key(marks);
+            }
+            if begins_key || !self.first_only {
                 append_frame(frames, self.readers[input].payload());
-                starts.push(u8::from(is_start));
+                marks.push(Mark::new(begins_key, ONLY_SIDE));
                 self.left -= 1;
             }
             self.advance(input)?;
         }
         let next = self.next_input();
-        starts.push(u8::from(next.is_none_or(|next| self.readers[next].key() != self.last_key)));
+        if next.is_none_or(|next| self.readers[next].key() != self.last_key) {
+            end_key(marks);
+        }
         Ok(())
     }
 
-    /// The same without saying where keys begin.
-    pub(crate) fn next_frames(
+    /// The same without marks. Payloads are those of frames, or lines with their LF.
+    pub(crate) fn next_rows(
         &mut self,
-        frames: &mut Vec<u8>,
+        layout: Layout,
+        block: &mut Vec<u8>,
         block_bytes: usize,
     ) -> Result<(), Failure> {
-        self.next_block(frames, block_bytes, append_frame)
-    }
-
-    /// The same for payloads that are lines with their LF.
-    pub(crate) fn next_lines(
-        &mut self,
-        lines: &mut Vec<u8>,
-        block_bytes: usize,
-    ) -> Result<(), Failure> {
-        self.next_block(lines, block_bytes, |lines, line| lines.extend_from_slice(line))
+        match layout.is_lines() {
+            true => {
+                self.next_block(block, block_bytes, |lines, line| lines.extend_from_slice(line))
+            }
+            false => self.next_block(block, block_bytes, append_frame),
+        }
     }
 
     #[inline]
@@ -190,6 +194,12 @@ impl Merge {
             tree.replay(prefix, |left, right| by_key(readers, left, right));
         }
         Ok(())
+    }
+}
+
+fn end_key(marks: &mut [Mark]) {
+    if let Some(last) = marks.last_mut() {
+        last.end_key();
     }
 }
 

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::{ErrorKind, Failure};
 use crate::plan::exchange::Keep;
+use crate::row::layout::Rows;
 
 /// A key, and how many bytes stand behind it.
 type Row = (Vec<u8>, usize);
@@ -55,7 +56,7 @@ impl Disk {
             let payload = payload(task, nth, row);
             let mut frame = (payload.len() as u32).to_le_bytes().to_vec();
             frame.extend_from_slice(&payload);
-            writer.push(&frame).unwrap();
+            writer.push(Rows::frames(&frame)).unwrap();
         }
         writer.finish().unwrap()
     }
@@ -102,25 +103,23 @@ impl Disk {
 
 fn read(mut merge: Merge) -> Result<Vec<(Vec<u8>, bool)>, Failure> {
     let mut rows = Vec::new();
-    let mut follows = None;
+    let mut has_ended = true;
     loop {
-        let (mut frames, mut starts) = (Vec::new(), Vec::new());
-        merge.next_groups(&mut frames, &mut starts, 5000)?;
+        let (mut frames, mut marks) = (Vec::new(), Vec::new());
+        merge.next_marked(&mut frames, &mut marks, 5000)?;
         if frames.is_empty() {
+            assert!(has_ended, "the last key was not said to end");
             return Ok(rows);
         }
-        let next = starts.pop().expect("there is one more than rows");
-        if let Some(follows) = follows.replace(next) {
-            assert!(starts[0] >= follows, "a key that goes on was said to end");
-        }
-        let mut rest = &frames[..];
-        for start in starts {
-            let (len, behind) = rest.split_first_chunk().unwrap();
-            let (payload, behind) = behind.split_at(u32::from_le_bytes(*len) as usize);
-            rows.push((payload.to_vec(), start == 1));
-            rest = behind;
-        }
-        assert!(rest.is_empty());
+        let mut marks = marks.into_iter();
+        Rows::frames(&frames).try_each(|payload| {
+            let mark = marks.next().expect("there is one for each row");
+            assert!(mark.begins_key() || !has_ended, "a key that goes on was said to end");
+            has_ended = mark.ends_key();
+            rows.push((payload.to_vec(), mark.begins_key()));
+            Ok::<(), Failure>(())
+        })?;
+        assert_eq!(marks.next(), None);
     }
 }
 
@@ -401,8 +400,8 @@ fn a_failing_write_names_the_cause_and_a_way_out() {
     let path = named.path().to_owned();
     let store = RunStore::new(Box::new(move || Ok((0, File::open(&path).unwrap()))));
     let mut writer = RunWriter::new(append_key, Keep::All, 0, store);
-    writer.push(b"\x03\0\0\0\x01\0a").unwrap();
-    let failure = writer.push(b"\x03\0\0\0\x01\0b").unwrap_err();
+    writer.push(Rows::frames(b"\x03\0\0\0\x01\0a")).unwrap();
+    let failure = writer.push(Rows::frames(b"\x03\0\0\0\x01\0b")).unwrap_err();
     assert_eq!(failure.kind, ErrorKind::Io);
     assert_eq!(
         failure.message,
@@ -442,7 +441,8 @@ fn rows_behind_the_last_number_keep_their_order() {
     writer.rows = u64::from(u32::MAX) - 5;
     for nth in 0..60 {
         let payload = payload(0, nth, &(vec![b'a' + nth as u8 % 2], 0));
-        writer.push(&[&(payload.len() as u32).to_le_bytes(), &payload[..]].concat()).unwrap();
+        let frame = [&(payload.len() as u32).to_le_bytes(), &payload[..]].concat();
+        writer.push(Rows::frames(&frame)).unwrap();
     }
     let written = writer.finish().unwrap();
     assert!(written.runs.len() > 5);

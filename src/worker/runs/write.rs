@@ -10,6 +10,7 @@ use super::store::{RunOutput, RunStore};
 use super::{Run, TaskRuns};
 use crate::error::Failure;
 use crate::plan::exchange::Keep;
+use crate::row::layout::Rows;
 
 /// Rows that an arena holds before it is looked through for those that are not wanted.
 const LEAST_PRUNED: usize = 1024;
@@ -47,30 +48,13 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         }
     }
 
-    /// Takes whole frames.
-    pub(crate) fn push(&mut self, frames: &[u8]) -> Result<(), Failure> {
-        let mut rest = frames;
-        while let Some((len, behind)) = rest.split_first_chunk::<4>() {
-            let (payload, behind) = behind
-                .split_at_checked(u32::from_le_bytes(*len) as usize)
-                .expect("blocks hold whole frames");
-            rest = behind;
-            self.push_row(payload, payload)?;
+    /// Takes whole rows. The payloads of lines are the lines with their LF, keys are computed
+    /// without it.
+    pub(crate) fn push(&mut self, rows: Rows<'_>) -> Result<(), Failure> {
+        match rows.layout.is_lines() {
+            true => rows.try_each_whole(|line, payload| self.push_row(line, payload)),
+            false => rows.try_each(|payload| self.push_row(payload, payload)),
         }
-        assert!(rest.is_empty(), "blocks hold whole frames");
-        Ok(())
-    }
-
-    /// Takes whole lines, each ended by LF. Their payloads are the lines with their LF, keys are
-    /// computed without it.
-    pub(crate) fn push_lines(&mut self, lines: &[u8]) -> Result<(), Failure> {
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', lines) {
-            self.push_row(&lines[start..end], &lines[start..=end])?;
-            start = end + 1;
-        }
-        assert!(start == lines.len(), "blocks hold whole lines");
-        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> Result<TaskRuns, Failure> {
