@@ -7,8 +7,9 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::error::Failure;
-use crate::lua::{LuaSegment, LuaStep, LuaTail, Progress, Vm};
-use crate::plan::chain::{Code, Head, KeyColumn};
+use crate::lua::{LuaSegment, LuaTail, Progress, Vm};
+use crate::plan::chain::{Code, Head, KeyColumn, LuaStep};
+use crate::plan::exchange::Keep;
 use crate::row::frame::{self, FrameError};
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
@@ -78,7 +79,7 @@ fn each_row<'a>(frames: &'a [u8], mut take: impl FnMut(&'a [u8])) {
 }
 
 fn order(columns: &[u32]) -> Vec<KeyColumn> {
-    let part = |column: &u32| KeyColumn { column: *column, descending: false, numeric: false };
+    let part = |column: &u32| KeyColumn::ascending(*column);
     columns.iter().map(part).collect()
 }
 
@@ -108,13 +109,12 @@ impl Loop {
             tail: LuaTail::Frames,
         };
         for ((operator, text), step) in steps.iter().zip(1..) {
-            let code = Code { step, text: (*text).to_owned() };
+            let code = Code { step, text: (*text).to_owned(), seed: 0 };
             match *operator {
-                "map" => segment.steps.push(LuaStep::Map(code)),
-                "flat_map" => segment.steps.push(LuaStep::FlatMap(code)),
-                "filter" => segment.steps.push(LuaStep::Filter(code)),
                 "reduce" => segment.tail = LuaTail::Combine { keys: vec![1], code },
-                other => unreachable!("no bench has a {other}"),
+                step => {
+                    segment.steps.push(LuaStep { template: step.to_owned(), code });
+                }
             }
         }
         let progress = Arc::new(Progress::default());
@@ -169,7 +169,7 @@ impl Exchange {
             key::append_row_key(out, payload, &order).expect(SOUND);
             Ok(())
         };
-        let mut writer = RunWriter::new(key_of, false, arena_bytes, self.store.clone());
+        let mut writer = RunWriter::new(key_of, Keep::All, arena_bytes, self.store.clone());
         writer.push(Rows::frames(frames)).expect(SOUND);
         self.tasks.push(writer.finish().expect(SOUND));
     }
@@ -183,7 +183,7 @@ impl Exchange {
             }
         }
         let files = |_| Ok(Arc::clone(&self.file));
-        let mut merge = Merge::open(inputs, &files, None, None, 4 << 20, false).expect(SOUND);
+        let mut merge = Merge::open(inputs, &files, None, None, 4 << 20, Keep::All).expect(SOUND);
         let (mut frames, mut bytes) = (Vec::new(), 0);
         loop {
             frames.clear();

@@ -38,6 +38,6 @@ mod words;
 
 pub(crate) use keeps::kept_globals;
 pub(crate) use progress::Progress;
-pub(crate) use segment::{LuaSegment, LuaStep, LuaTail};
+pub(crate) use segment::{LuaSegment, LuaTail};
 pub(crate) use syntax::check_syntax;
 pub(crate) use vm::Vm;

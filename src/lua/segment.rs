@@ -3,29 +3,8 @@
 //! A newcomer's trap: the head says how rows reach the segment, not where the chain begins; behind
 //! a native step it is always frames or lines of that step.
 
-use crate::plan::chain::{Code, Head};
+use crate::plan::chain::{Code, Head, LuaStep};
 use crate::row::written::Written;
-
-/// One step of user code.
-#[derive(Clone, Debug)]
-pub(crate) enum LuaStep {
-    Map(Code),
-    FlatMap(Code),
-    Filter(Code),
-    ForEach(Code),
-}
-
-impl LuaStep {
-    /// The Lua file of the step's loop part, and its code.
-    pub(super) fn parts(&self) -> (&'static str, &Code) {
-        match self {
-            LuaStep::Map(code) => ("map", code),
-            LuaStep::FlatMap(code) => ("flat_map", code),
-            LuaStep::Filter(code) => ("filter", code),
-            LuaStep::ForEach(code) => ("for_each", code),
-        }
-    }
-}
 
 /// How the rows of a segment leave.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
 use crate::error::{Failure, Warning};
 use crate::plan::chain::{Code, Head};
+use crate::plan::exchange::Group;
 use crate::row::layout::Layout;
 
 /// What the user is to be told, until it is taken.
@@ -160,7 +161,8 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
         Head::Rows(Layout::Lines | Layout::Text) => ("lines", None),
         Head::Rows(Layout::Columns) => ("columns", None),
         Head::Rows(Layout::Frames) => ("frames", None),
-        Head::Reduce { keys, code } => ("reduce", Some((keys, code))),
+        Head::Groups(Group::Lua { keys, code }) => ("reduce", Some((keys, code))),
+        Head::Groups(_) => return Err(internal("a native group has no loop in Lua")),
     };
     let head = match head {
         None => lua.create_table().map_err(internal)?,
@@ -173,9 +175,8 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     head.set("kind", kind).map_err(internal)?;
     let steps = lua.create_table().map_err(internal)?;
     for of_segment in &segment.steps {
-        let (kind, code) = of_segment.parts();
-        let table = step(lua, code)?;
-        table.set("kind", kind).map_err(internal)?;
+        let table = step(lua, &of_segment.code)?;
+        table.set("kind", &*of_segment.template).map_err(internal)?;
         steps.push(table).map_err(internal)?;
     }
     let table = lua.create_table().map_err(internal)?;

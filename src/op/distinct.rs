@@ -22,7 +22,7 @@ impl Dataset {
         self.add("distinct", Location::caller(), |plan, step, rows| {
             let order = vec![KeyColumn::ascending(WHOLE_ROW)];
             let exchange = Exchange { keep: Keep::First, cuts: Cuts::Keys, group: None };
-            Ok(plan.exchange(step, [Side::sorted(rows, order)], exchange))
+            Ok(plan.exchange(step, [Side::sorted(rows, order, Keep::First)], exchange))
         })
     }
 }

@@ -27,7 +27,7 @@ impl Dataset {
     #[track_caller]
     pub fn filter(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("filter", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::Filter(code))
+            plan.fuse(rows, Step::lua("filter", code))
         })
     }
 }

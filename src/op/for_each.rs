@@ -23,7 +23,7 @@ impl Dataset {
     #[track_caller]
     pub fn for_each(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("for_each", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::ForEach(code))
+            plan.fuse(rows, Step::lua("for_each", code))
         })
     }
 }

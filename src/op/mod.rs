@@ -1,21 +1,32 @@
 //! The vocabulary of steps: a file per operator, which is a builder method, its documentation and
 //! how it is lowered: in terms of the primitives of `plan/lower.rs`.
 
+mod count_by;
 mod distinct;
+mod fields;
 mod filter;
 mod flat_map;
 mod for_each;
+mod intersect;
 mod limit;
 mod map;
+pub(crate) mod native;
 mod numbers;
+mod pad;
 mod partition;
 mod pipe;
 mod reduce;
 mod select;
+mod skip;
 mod sort;
 mod split;
+mod split_pattern;
+mod top;
+mod union;
 
 pub use sort::Sort;
+
+use std::fmt;
 
 use crate::error::{ErrorKind, Failure};
 
@@ -36,5 +47,15 @@ fn partitions(count: u32) -> Result<u32, Failure> {
             let message = format!("{count} partitions: from 1 to 4096 are possible");
             Err(Failure::new(ErrorKind::Plan, message))
         }
+    }
+}
+
+/// Column numbers for people.
+struct Listed<'a>(&'a [u32]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&names.join(", "))
     }
 }

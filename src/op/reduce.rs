@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::op::columns;
-use crate::plan::chain::{Code, KeyColumn};
+use crate::plan::chain::Code;
 use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
 use crate::plan::graph::Operation;
 use crate::plan::lower::{Lower, Open};
@@ -95,10 +95,8 @@ impl Dataset {
 /// Folds within each task, sorts by key, and folds what comes together.
 fn folded(plan: &mut Lower, rows: Open, keys: &[u32], code: Code) -> Open {
     let count = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
-    let order = (1..=count).map(KeyColumn::ascending).collect();
-    let combine = Some(Combine::Lua { keys: keys.to_vec(), code: code.clone() });
     let step = code.step;
+    let side = Side::folded(rows, count, Combine::Lua { keys: keys.to_vec(), code: code.clone() });
     let group = Some(Group::Lua { keys: count, code });
-    let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
-    plan.exchange(step, [Side { rows, order, combine }], exchange)
+    plan.exchange(step, [side], Exchange { keep: Keep::All, cuts: Cuts::Keys, group })
 }

@@ -33,7 +33,7 @@ impl Dataset {
         let order = order.into().columns();
         self.try_add("sort", Location::caller(), order, |plan, step, rows, order| {
             let exchange = Exchange { keep: Keep::All, cuts: Cuts::Rows, group: None };
-            plan.exchange(step, [Side::sorted(rows, order.clone())], exchange)
+            plan.exchange(step, [Side::sorted(rows, order.clone(), Keep::All)], exchange)
         })
     }
 }

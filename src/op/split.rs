@@ -1,14 +1,23 @@
 //! `split`: columns from a line.
 
+use std::fmt;
 use std::panic::Location;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failed, Failure, Warning};
+use crate::op::native::{BlockStep, each_row, only_text, put_row};
 use crate::plan::chain::Step;
+use crate::plan::native::Arguments;
+use crate::row::describe::describe_line;
+use crate::row::layout::{Layout, Rows};
+use crate::row::msgpack;
 
 impl Dataset {
     /// Cuts each row, which is one text column, at every separator. The separator is bytes, not a
-    /// pattern; a separator at the end makes a last empty column.
+    /// pattern; a separator at the end makes a last empty column. A separator that looks like a pattern
+    /// and cuts no row of a task is warned of.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -27,7 +36,89 @@ impl Dataset {
             separator => Ok(separator.to_vec()),
         };
         self.try_add("split", Location::caller(), separator, |plan, step, rows, separator| {
-            plan.fuse(rows, Step::Split { step, separator: separator.clone() })
+            plan.fuse(rows, Step::native(step, &Split::at(separator)))
         })
     }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Split {
+    separator: Vec<u8>,
+    #[serde(skip)]
+    rows: u64,
+    /// Whether a row has been cut.
+    #[serde(skip)]
+    cuts: bool,
+}
+
+impl Split {
+    fn at(separator: &[u8]) -> Split {
+        Split { separator: separator.to_vec(), rows: 0, cuts: false }
+    }
+}
+
+impl Arguments for Split {
+    const NAME: &str = "split";
+
+    fn view(&self) -> Option<Layout> {
+        (self.separator == b"\t").then_some(Layout::Columns)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "split {:?}", String::from_utf8_lossy(&self.separator))
+    }
+}
+
+impl BlockStep for Split {
+    fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
+        self.rows += u64::from(rows.count());
+        self.cuts |= memchr::memmem::find(rows.bytes, &self.separator).is_some();
+        let separator = &self.separator;
+        if rows.layout == Layout::Lines {
+            let mut index = 0;
+            return rows.try_each(|line| {
+                let put = |out: &mut Vec<u8>| {
+                    put_pieces(line, separator, out);
+                    Ok(())
+                };
+                put_row(max_row, out, put)
+                    .map_err(|failed| failed.at_row(index, || describe_line(line)))?;
+                index += 1;
+                Ok(())
+            });
+        }
+        each_row(rows, max_row, out, |payload, out| {
+            put_pieces(only_text(payload)?, separator, out);
+            Ok(())
+        })
+    }
+
+    fn warning(&self) -> Option<Warning> {
+        let is_pattern = |bytes: &[u8]| {
+            bytes.len() > 1 && bytes.iter().any(|byte| b"%+*?[]()^$.\\|".contains(byte))
+        };
+        (self.rows > 0 && !self.cuts && is_pattern(&self.separator)).then(|| {
+            let separator = String::from_utf8_lossy(&self.separator);
+            Warning::new(format!("split has found no {separator:?} in any row of a task")).hint(
+                "its separator is no pattern: `split_pattern` takes one, and `fields` cuts at blanks",
+            )
+        })
+    }
+}
+
+fn put_pieces(text: &[u8], separator: &[u8], out: &mut Vec<u8>) {
+    let mut start = 0;
+    let mut put = |end: usize, next: usize| {
+        msgpack::put_text(out, &text[start..end]);
+        start = next;
+    };
+    match separator {
+        [byte] => memchr::memchr_iter(*byte, text).for_each(|at| put(at, at + 1)),
+        _ => {
+            memchr::memmem::find_iter(text, separator).for_each(|at| put(at, at + separator.len()))
+        }
+    }
+    put(text.len(), text.len());
 }

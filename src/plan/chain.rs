@@ -1,13 +1,14 @@
 //! A chain: the fused steps that one worker runs between two exchanges.
 //!
 //! A newcomer's trap: a reduce stands in two chains. The first ends in [`Tail::Runs`], which
-//! combines and sorts what one task has; the second begins with [`Head::Reduce`], which folds the
+//! combines and sorts what one task has; the second begins with [`Head::Groups`], which folds the
 //! merged runs of all tasks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
-use crate::plan::exchange::{Combine, Keep};
+use crate::plan::exchange::{Combine, Group, Keep};
+use crate::plan::native::{Arguments, Native};
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 use crate::row::layout::Layout;
 
@@ -32,31 +33,33 @@ impl Chain {
     /// How the rows leave if they are text all the way: lines that no step looks into. Cutting
     /// them at TAB is only another view of them.
     pub(crate) fn raw(&self) -> Option<Layout> {
-        match (&self.head, &self.steps[..]) {
-            (Head::Rows(layout @ (Layout::Lines | Layout::Columns)), []) => Some(*layout),
-            (Head::Rows(Layout::Lines), [Step::Split { separator, .. }]) if separator == b"\t" => {
-                Some(Layout::Columns)
-            }
-            _ => None,
-        }
+        let Head::Rows(layout @ (Layout::Lines | Layout::Columns)) = self.head else { return None };
+        let (layout, steps) = self.viewed(layout);
+        steps.is_empty().then_some(layout)
     }
 
-    /// Whether the sorted runs that it makes are of raw lines.
-    pub(crate) fn makes_raw_runs(&self) -> bool {
-        matches!(self.tail, Tail::Runs { raw: true, .. })
+    /// How its rows lie when the first steps that are only another view of lines are over, and the
+    /// steps behind those.
+    pub(crate) fn viewed(&self, layout: Layout) -> (Layout, &[Step]) {
+        match &self.steps[..] {
+            [Step::Native(Native { view: Some(view), .. }), rest @ ..]
+                if layout == Layout::Lines =>
+            {
+                (*view, rest)
+            }
+            steps => (layout, steps),
+        }
     }
 
     /// The user's functions in it.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
         let head = match &self.head {
-            Head::Reduce { code, .. } => Some(code),
+            Head::Groups(Group::Lua { code, .. }) => Some(code),
             _ => None,
         };
         let steps = self.steps.iter().filter_map(|step| match step {
-            Step::Map(code) | Step::FlatMap(code) | Step::Filter(code) | Step::ForEach(code) => {
-                Some(code)
-            }
-            _ => None,
+            Step::Lua(LuaStep { code, .. }) => Some(code),
+            Step::Native(_) => None,
         });
         let tail = match &self.tail {
             Tail::Runs { combine: Some(Combine::Lua { code, .. }), .. } => Some(code),
@@ -70,11 +73,8 @@ impl Chain {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Head {
     Rows(Layout),
-    /// Frames sorted by their first `keys` columns, to be folded where those are equal.
-    Reduce {
-        keys: u32,
-        code: Code,
-    },
+    /// Frames sorted by key, with marks.
+    Groups(Group),
 }
 
 impl Head {
@@ -82,7 +82,7 @@ impl Head {
     pub(crate) fn layout(&self) -> Layout {
         match self {
             Head::Rows(layout) => *layout,
-            Head::Reduce { .. } => Layout::Frames,
+            Head::Groups(_) => Layout::Frames,
         }
     }
 }
@@ -90,30 +90,31 @@ impl Head {
 /// One map-like step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
-    Map(Code),
-    FlatMap(Code),
-    Filter(Code),
-    ForEach(Code),
-    /// Keeps the named columns, counted from 1, in the order given.
-    Select {
-        step: StepId,
-        columns: Vec<u32>,
-    },
-    /// Cuts a row of one text column at each separator.
-    Split {
-        step: StepId,
-        separator: Vec<u8>,
-    },
-    /// Reads the named text columns as numbers.
-    Numbers {
-        step: StepId,
-        columns: Vec<u32>,
-    },
+    Lua(LuaStep),
+    Native(Native),
+}
+
+/// A step that calls the user's function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LuaStep {
+    /// The file of its part of the loop, in `lua/steps`.
+    pub template: String,
+    pub code: Code,
 }
 
 impl Step {
+    /// A step that calls the user's function in the loop of `lua/steps/TEMPLATE.lua`.
+    pub(crate) fn lua(template: &str, code: Code) -> Step {
+        Step::Lua(LuaStep { template: template.to_owned(), code })
+    }
+
+    /// A step of the registry of native code.
+    pub(crate) fn native(step: StepId, arguments: &impl Arguments) -> Step {
+        Step::Native(Native::new(step, arguments))
+    }
+
     pub(crate) fn is_lua(&self) -> bool {
-        matches!(self, Step::Map(_) | Step::FlatMap(_) | Step::Filter(_) | Step::ForEach(_))
+        matches!(self, Step::Lua(_))
     }
 }
 

@@ -7,27 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::chain::{Code, KeyColumn};
 use crate::plan::lower::Open;
+use crate::plan::native::Native;
 
 /// The rows that come to an exchange from one dataset.
 pub(crate) struct Side {
     pub rows: Open,
     pub order: Vec<KeyColumn>,
+    /// Which rows of a task are kept.
+    pub keep: Keep,
     pub combine: Option<Combine>,
 }
 
 impl Side {
-    /// Rows in an order, as they are.
-    pub(crate) fn sorted(rows: Open, order: Vec<KeyColumn>) -> Side {
-        Side { rows, order, combine: None }
+    /// Rows in an order.
+    pub(crate) fn sorted(rows: Open, order: Vec<KeyColumn>, keep: Keep) -> Side {
+        Side { rows, order, keep, combine: None }
+    }
+
+    /// Rows folded by the columns `keys`, which come first then.
+    pub(crate) fn folded(rows: Open, keys: u32, combine: Combine) -> Side {
+        let order = (1..=keys).map(KeyColumn::ascending).collect();
+        Side { rows, order, keep: Keep::All, combine: Some(combine) }
     }
 }
 
-/// What a task may do to rows of equal keys before the exchange.
+/// What a task may do to rows of equal keys before the exchange. `keys` are the key columns (from
+/// 1) of the arriving rows; combined rows have the keys first, so that the side's order names
+/// columns 1..=n.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Combine {
-    /// Folds with the user's function. `keys` are the key columns (from 1) of the arriving rows;
-    /// combined rows have the keys first, so that the side's order names columns 1..=n.
+    /// Folds with the user's function.
     Lua { keys: Vec<u32>, code: Code },
+    /// Folds with a fold of the registry.
+    Native { keys: Vec<u32>, fold: Native },
 }
 
 /// What happens between the sides' rows and the rows that come out.
@@ -38,7 +50,7 @@ pub(crate) struct Exchange {
     pub group: Option<Group>,
 }
 
-/// Which rows are kept, before the exchange and behind it.
+/// Which rows are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Keep {
     All,
@@ -59,9 +71,13 @@ pub(crate) enum Cuts {
     One,
 }
 
-/// What folds the rows of each key, which come one after another.
+/// What takes the rows of each key, which come one after another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Group {
-    /// The user's function; the first `keys` columns are the key.
+    /// The user's function folds them; the first `keys` columns are the key.
     Lua { keys: u32, code: Code },
+    /// The same by a fold of the registry.
+    Fold { keys: u32, fold: Native },
+    /// A group step of the registry.
+    Step(Native),
 }

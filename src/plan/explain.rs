@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Head, KeyColumn, Step, Tail, WHOLE_ROW};
-use crate::plan::exchange::Keep;
+use crate::plan::exchange::{Group, Keep};
 use crate::plan::stage::{Input, Plan, Slice, Source, Stage, Work};
 
 impl fmt::Display for Plan {
@@ -85,22 +85,19 @@ impl Plan {
     }
 
     fn chain(&self, f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
-        if let Head::Reduce { code, .. } = &chain.head {
-            write!(f, " → {}", self.operator(code.step))?;
+        match &chain.head {
+            Head::Rows(_) => {}
+            Head::Groups(Group::Lua { code, .. }) => {
+                write!(f, " → {}", self.operator(code.step))?;
+            }
+            Head::Groups(Group::Fold { fold: native, .. } | Group::Step(native)) => {
+                write!(f, " → {}", native.shown)?;
+            }
         }
         for step in &chain.steps {
             match step {
-                Step::Map(code)
-                | Step::FlatMap(code)
-                | Step::Filter(code)
-                | Step::ForEach(code) => {
-                    write!(f, " → {}", self.operator(code.step))?;
-                }
-                Step::Select { columns, .. } => write!(f, " → select {}", list(columns))?,
-                Step::Split { separator, .. } => {
-                    write!(f, " → split {:?}", String::from_utf8_lossy(separator))?;
-                }
-                Step::Numbers { columns, .. } => write!(f, " → numbers {}", list(columns))?,
+                Step::Lua(step) => write!(f, " → {}", self.operator(step.code.step))?,
+                Step::Native(native) => write!(f, " → {}", native.shown)?,
             }
         }
         match &chain.tail {

@@ -7,7 +7,7 @@
 
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
-use crate::plan::exchange::{Exchange, Group, Side};
+use crate::plan::exchange::{Exchange, Side};
 use crate::plan::seed;
 use crate::plan::stage::{
     Command, Form, Input, Merge, Output, Slice, Source, Stage, StageId, Work,
@@ -80,14 +80,14 @@ impl Lower {
         let Exchange { keep, cuts, group } = exchange;
         let mut stages = Vec::new();
         let mut orders = Vec::new();
-        for Side { rows, order, combine } in sides {
+        for Side { rows, order, keep, combine } in sides {
             orders.push(order.clone());
             let tail = Tail::Runs { step, order, keep, combine, raw: false };
             stages.push(self.end(rows, tail, Output::Runs));
         }
         let head = match group {
             None => Head::Rows(Layout::Frames),
-            Some(Group::Lua { keys, code }) => Head::Reduce { keys, code },
+            Some(group) => Head::Groups(group),
         };
         Open {
             step,

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lower;
+pub(crate) mod native;
 mod rewrite;
 pub(crate) mod seed;
 pub(crate) mod stage;

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn every_kind_of_block_reads_back() {
         let known: Vec<Content> = (0..=255).filter_map(Content::from_byte).collect();
-        assert_eq!(known.len(), 4 + 12);
+        assert_eq!(known.len(), 4 + 14);
         for content in known {
             let header = Header { content, ..header() };
             assert_eq!(Header::decode(&header.encode()), Ok(header));

@@ -11,8 +11,10 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::missing::Missing;
 use super::msgpack::{self, DEPTH_LIMIT, Malformed, Value};
 use super::text::parse_number;
+use crate::error::{ErrorKind, Failure};
 
 /// Ends arrays, maps and whole rows; below every tag, so that the shorter comes first.
 const END: u8 = 0;
@@ -86,47 +88,42 @@ pub(super) fn end_row(out: &mut Vec<u8>) {
     out.push(END);
 }
 
-/// Appends the key bytes of a column that the row does not have: those of nil.
-pub(crate) fn append_missing(out: &mut Vec<u8>) {
-    out.push(NIL);
-}
-
 /// The hash of key bytes, from which partition numbers are computed: XXH3-64 with seed 0.
 #[inline]
 pub(crate) fn hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
-/// Appends the key bytes of a row under an order. A missing column is nil.
+/// Appends the key bytes of a row under an order.
 #[inline]
 pub(crate) fn append_row_key(
     out: &mut Vec<u8>,
     payload: &[u8],
     order: &[KeyColumn],
-) -> Result<(), Malformed> {
+) -> Result<(), Failure> {
     // Invariant: `rest` begins with the column numbered `next`.
     let (mut rest, mut next) = (payload, 1);
     for part in order {
         if part.column == WHOLE_ROW {
-            append_whole_row(out, payload, *part)?;
+            append_whole_row(out, payload, *part).map_err(damaged)?;
             continue;
         }
         if part.column < next {
             (rest, next) = (payload, 1);
         }
         while next < part.column && !rest.is_empty() {
-            rest = &rest[msgpack::skip(rest)?..];
+            rest = &rest[msgpack::skip(rest).map_err(damaged)?..];
             next += 1;
         }
         let start = out.len();
         if rest.is_empty() {
-            append_missing(out);
+            return Err(Missing { column: part.column, width: next - 1 }.into());
         } else if part.numeric {
-            let length = msgpack::skip(rest)?;
-            append_numeric(out, &rest[..length])?;
+            let length = msgpack::skip(rest).map_err(damaged)?;
+            append_numeric(out, &rest[..length]).map_err(damaged)?;
             (rest, next) = (&rest[length..], next + 1);
         } else {
-            let length = append_first(out, rest, 0)?;
+            let length = append_first(out, rest, 0).map_err(damaged)?;
             (rest, next) = (&rest[length..], next + 1);
         }
         if part.descending {
@@ -134,6 +131,11 @@ pub(crate) fn append_row_key(
         }
     }
     Ok(())
+}
+
+#[cold]
+fn damaged(error: Malformed) -> Failure {
+    Failure::new(ErrorKind::Row, error.to_string())
 }
 
 fn append_whole_row(out: &mut Vec<u8>, payload: &[u8], part: KeyColumn) -> Result<(), Malformed> {
@@ -340,7 +342,9 @@ mod tests {
         let payload = [0xc3, 0xa1, b'x', 0xc2];
         assert_eq!(row_key(&payload, &[part(3), part(1)]), [FALSE, TRUE]);
         assert_eq!(row_key(&payload, &[part(2), part(2)]), [6, b'x', 0, 0, 6, b'x', 0, 0]);
-        assert_eq!(row_key(&payload, &[part(9), part(1)]), [NIL, TRUE]);
+        let missing = append_row_key(&mut Vec::new(), &payload, &[part(1), part(9)]);
+        let message = missing.expect_err("there is no column 9").message;
+        assert_eq!(message, "there is no column 9: the row has 3 columns");
         assert_eq!(row_key(&payload, &[part(WHOLE_ROW)]), [TRUE, 6, b'x', 0, 0, FALSE, END]);
         let down = KeyColumn { descending: true, ..part(1) };
         assert_eq!(row_key(&payload, &[down, part(3)]), [!TRUE, FALSE]);

@@ -136,7 +136,6 @@ impl Mark {
 
     /// Which input of the exchange the row is of.
     #[inline]
-    #[cfg_attr(not(test), expect(dead_code, reason = "exchanges have one input so far"))]
     pub(crate) fn side(self) -> u8 {
         self.0 >> Mark::SIDE_SHIFT
     }

@@ -4,45 +4,56 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::key::{
-    KeyColumn, WHOLE_ROW, append_missing, append_numeric_text, append_text, complement, end_row,
-};
+use super::key::{KeyColumn, WHOLE_ROW, append_numeric_text, append_text, complement, end_row};
+use super::missing::Missing;
 
 /// Appends the key bytes of a line of one column.
-pub(crate) fn append_line_key(out: &mut Vec<u8>, line: &[u8], order: &[KeyColumn]) {
-    for part in order {
-        append_part(out, *part, std::iter::once(line), |column| (column == 1).then_some(line));
-    }
+pub(crate) fn append_line_key(
+    out: &mut Vec<u8>,
+    line: &[u8],
+    order: &[KeyColumn],
+) -> Result<(), Missing> {
+    order.iter().try_for_each(|part| {
+        append_part(out, *part, || std::iter::once(line), |column| (column == 1).then_some(line))
+    })
 }
 
 /// Appends the key bytes of a line whose columns are separated by TAB.
-pub(crate) fn append_columns_key(out: &mut Vec<u8>, line: &[u8], order: &[KeyColumn]) {
-    for part in order {
-        append_part(out, *part, columns(line), |column| find_column(line, column));
-    }
+pub(crate) fn append_columns_key(
+    out: &mut Vec<u8>,
+    line: &[u8],
+    order: &[KeyColumn],
+) -> Result<(), Missing> {
+    order.iter().try_for_each(|part| {
+        append_part(out, *part, || columns(line), |column| find_column(line, column))
+    })
 }
 
 #[inline]
-fn append_part<'a>(
+fn append_part<'a, I: Iterator<Item = &'a [u8]>>(
     out: &mut Vec<u8>,
     part: KeyColumn,
-    all: impl Iterator<Item = &'a [u8]>,
+    all: impl Fn() -> I,
     find: impl FnOnce(u32) -> Option<&'a [u8]>,
-) {
+) -> Result<(), Missing> {
     let append = if part.numeric { append_numeric_text } else { append_text };
     let start = out.len();
     if part.column == WHOLE_ROW {
-        all.for_each(|text| append(out, text));
+        all().for_each(|text| append(out, text));
         end_row(out);
     } else {
         match find(part.column) {
             Some(text) => append(out, text),
-            None => append_missing(out),
+            None => {
+                let width = all().count() as u32;
+                return Err(Missing { column: part.column, width });
+            }
         }
     }
     if part.descending {
         complement(&mut out[start..]);
     }
+    Ok(())
 }
 
 fn columns(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -68,7 +79,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::Failure;
     use crate::row::{key, msgpack};
+
+    fn said(result: Result<(), Failure>) -> Option<String> {
+        result.err().map(|failure| failure.message)
+    }
 
     fn any_order() -> impl Strategy<Value = Vec<KeyColumn>> {
         let part = (0..5_u32, any::<bool>(), any::<bool>())
@@ -97,15 +113,17 @@ mod tests {
         ) {
             let line = columns.join(&b'\t');
             let (mut own, mut row) = (Vec::new(), Vec::new());
-            append_columns_key(&mut own, &line, &order);
             let split = payload(columns.iter().map(Vec::as_slice));
-            key::append_row_key(&mut row, &split, &order).unwrap();
+            let appended = append_columns_key(&mut own, &line, &order).map_err(Failure::from);
+            let expected = key::append_row_key(&mut row, &split, &order);
+            prop_assert_eq!(said(appended), said(expected));
             prop_assert_eq!(&own, &row);
 
             let (mut own, mut row) = (Vec::new(), Vec::new());
-            append_line_key(&mut own, &line, &order);
             let whole = payload(std::iter::once(&line[..]));
-            key::append_row_key(&mut row, &whole, &order).unwrap();
+            let appended = append_line_key(&mut own, &line, &order).map_err(Failure::from);
+            let expected = key::append_row_key(&mut row, &whole, &order);
+            prop_assert_eq!(said(appended), said(expected));
             prop_assert_eq!(own, row);
         }
     }

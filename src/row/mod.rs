@@ -11,6 +11,7 @@ pub(crate) mod frame;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod line_key;
+pub(crate) mod missing;
 #[cfg(test)]
 pub(crate) mod model;
 pub(crate) mod msgpack;

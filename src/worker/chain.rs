@@ -7,12 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::error::{Failed, Failure, Warning};
-use crate::lua::{LuaSegment, LuaStep, LuaTail, Progress, Vm};
-use crate::plan::chain::{Chain, Code, Head, Step, Tail};
-use crate::plan::exchange::Combine;
+use crate::lua::{LuaSegment, LuaTail, Progress, Vm};
+use crate::op::native::{self, BlockStep, GroupStep};
+use crate::plan;
+use crate::plan::chain::{Chain, Head, Step, Tail};
+use crate::plan::exchange::{Combine, Group};
+use crate::plan::native::Native;
 use crate::row::layout::{Layout, Rows};
 use crate::worker::alone::{Stretch, stretches};
-use crate::worker::native;
+use crate::worker::fold::{Combining, FoldedGroups};
 use crate::worker::tail::{TailSink, written};
 use crate::worker::task::Limits;
 
@@ -21,68 +24,121 @@ pub(crate) struct ChainRunner {
     segments: Vec<Segment>,
     vm: Option<Vm>,
     max_row: usize,
+    /// What rows that come as lines are taken for.
+    view: Layout,
     /// The chain begins with folding rows of equal keys, and nothing else in Lua.
     only_folds: bool,
     /// The fold may have a group that has not ended.
     in_group: Cell<bool>,
     /// The last segment writes its rows as the text that the tail wants.
     writes_text: bool,
+    warnings: RefCell<Vec<Warning>>,
 }
 
 /// What comes out of a segment.
 const FRAMES: Head = Head::Rows(Layout::Frames);
 
 enum Segment {
-    Native(Step, RefCell<Vec<u8>>),
     /// The number of a segment of the Lua state.
     Lua(usize),
+    Native(Native, RefCell<NativeCode>),
+}
+
+/// Native code for one task, and room for its rows.
+struct NativeCode {
+    code: Code,
+    out: Vec<u8>,
+}
+
+enum Code {
+    Step(Box<dyn BlockStep>),
+    Group(Box<dyn GroupStep>),
+    Combine(Combining),
+}
+
+/// The segments of a chain under construction.
+struct Segments {
+    all: Vec<Segment>,
+    lua: Vec<LuaSegment>,
+    /// How rows reach the next segment.
+    head: Head,
+}
+
+impl Segments {
+    fn native(&mut self, native: &Native, code: Code) {
+        let code = RefCell::new(NativeCode { code, out: Vec::new() });
+        self.all.push(Segment::Native(native.clone(), code));
+        self.head = FRAMES;
+    }
+
+    /// A Lua segment of its own.
+    fn begin_lua(&mut self) {
+        self.all.push(Segment::Lua(self.lua.len()));
+        let head = std::mem::replace(&mut self.head, FRAMES);
+        self.lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+    }
+
+    /// The Lua segment at the end, which begins now unless it is there.
+    fn last_lua(&mut self) -> &mut LuaSegment {
+        if !matches!(self.all.last(), Some(Segment::Lua(_))) {
+            self.begin_lua();
+        }
+        self.lua.last_mut().expect("there is one now")
+    }
 }
 
 impl ChainRunner {
     pub(crate) fn new(
         chain: &Chain,
-        shared: &[Code],
+        shared: &[plan::chain::Code],
         limits: &Limits,
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
-        let mut segments = Vec::new();
-        let mut lua: Vec<LuaSegment> = Vec::new();
-        let mut head = Some(chain.head.clone());
-        if let Head::Reduce { .. } = chain.head {
-            segments.push(Segment::Lua(0));
-            let head = head.take().expect("it has just been made");
-            lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+        let head = chain.head.clone();
+        let (view, steps) = chain.viewed(head.layout());
+        let mut segments = Segments { all: Vec::new(), lua: Vec::new(), head: Head::Rows(view) };
+        match &head {
+            Head::Rows(_) => {}
+            Head::Groups(Group::Lua { .. }) => {
+                segments.head = head;
+                segments.begin_lua();
+            }
+            Head::Groups(Group::Fold { keys, fold }) => {
+                let groups = FoldedGroups::new(*keys, native::fold(fold)?);
+                segments.native(fold, Code::Group(Box::new(groups)));
+            }
+            Head::Groups(Group::Step(step)) => {
+                segments.native(step, Code::Group(native::group_step(step)?));
+            }
         }
-        // Raw lines are passed on as they are; see [`Chain::raw`].
-        let steps = if chain.makes_raw_runs() { &[] } else { &chain.steps[..] };
-        for step in steps {
-            match lua_step(step) {
-                None => {
-                    segments.push(Segment::Native(step.clone(), RefCell::default()));
-                    head = Some(FRAMES);
-                }
-                Some(step) => {
-                    if !matches!(segments.last(), Some(Segment::Lua(_))) {
-                        segments.push(Segment::Lua(lua.len()));
-                        let head = head.take().unwrap_or(FRAMES);
-                        lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+        let starts_in_lua = !segments.lua.is_empty();
+        for (nth, step) in steps.iter().enumerate() {
+            match step {
+                Step::Native(step) => segments.native(step, Code::Step(native::block_step(step)?)),
+                Step::Lua(step) => {
+                    // A fold of groups is a segment by itself: see `push`.
+                    if nth == 0 && starts_in_lua {
+                        segments.begin_lua();
                     }
-                    lua.last_mut().expect("there is one now").steps.push(step);
+                    segments.last_lua().steps.push(step.clone());
                 }
             }
         }
-        if let Tail::Runs { combine: Some(Combine::Lua { keys, code }), .. } = &chain.tail {
-            if !matches!(segments.last(), Some(Segment::Lua(_))) {
-                segments.push(Segment::Lua(lua.len()));
-                let head = head.take().unwrap_or(FRAMES);
-                lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
+        match &chain.tail {
+            Tail::Runs { combine: Some(Combine::Lua { keys, code }), .. } => {
+                let (keys, code) = (keys.clone(), code.clone());
+                segments.last_lua().tail = LuaTail::Combine { keys, code };
             }
-            lua.last_mut().expect("there is one now").tail =
-                LuaTail::Combine { keys: keys.clone(), code: code.clone() };
+            Tail::Runs { combine: Some(Combine::Native { keys, fold }), .. } => {
+                let combining = Combining::new(keys, native::fold(fold)?);
+                segments.native(fold, Code::Combine(combining));
+            }
+            _ => {}
         }
+        let Segments { all: segments, mut lua, .. } = segments;
         let only_folds = matches!(
             lua.first(),
-            Some(LuaSegment { head: Head::Reduce { .. }, steps, tail: LuaTail::Frames })
+            Some(LuaSegment { head: Head::Groups(_), steps, tail: LuaTail::Frames })
                 if steps.is_empty()
         );
         let written = match segments.last() {
@@ -97,20 +153,27 @@ impl ChainRunner {
             true => None,
             false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
         };
-        let in_group = Cell::new(false);
-        Ok(ChainRunner { segments, vm, max_row: limits.max_row, only_folds, in_group, writes_text })
+        let (max_row, in_group) = (limits.max_row, Cell::new(false));
+        let warnings = RefCell::default();
+        Ok(ChainRunner { segments, vm, max_row, view, only_folds, in_group, writes_text, warnings })
     }
 
     /// Makes everything that user code could have left behind fresh.
     pub(crate) fn begin_task(&self, seed: u64) -> Result<(), Failure> {
         self.in_group.set(false);
+        for segment in &self.segments {
+            if let Segment::Native(native, code) = segment {
+                code.borrow_mut().begin_task(native)?;
+            }
+        }
         self.vm.as_ref().map_or(Ok(()), |vm| vm.begin_task(seed))
     }
 
     /// Takes a block of a task's rows.
     pub(crate) fn push(&self, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         if !self.only_folds {
-            return self.run(0, rows, tail);
+            let layout = if rows.layout == Layout::Lines { self.view } else { rows.layout };
+            return self.run(0, Rows { layout, ..rows }, tail);
         }
         for Stretch { alone, rows } in stretches(rows) {
             if !alone {
@@ -132,15 +195,38 @@ impl ChainRunner {
     }
 
     fn finish_segment(&self, at: usize, tail: &mut TailSink) -> Result<(), Failed> {
-        let (Segment::Lua(number), Some(vm)) = (&self.segments[at], &self.vm) else {
-            return Ok(());
-        };
-        vm.finish(*number, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
+        match &self.segments[at] {
+            Segment::Lua(number) => {
+                let pass = &mut |_, bytes: &mut Vec<u8>, rows| self.pass(at + 1, bytes, rows, tail);
+                self.vm().finish(*number, pass)
+            }
+            Segment::Native(native, code) => {
+                let NativeCode { code, out } = &mut *code.borrow_mut();
+                out.clear();
+                match code {
+                    Code::Step(step) => {
+                        let warning = step.warning().map(|warning| warning.at_step(native.step));
+                        self.warnings.borrow_mut().extend(warning);
+                        return Ok(());
+                    }
+                    Code::Group(group) => group.finish(out),
+                    Code::Combine(combining) => combining.finish(out),
+                }
+                .map_err(|failure| failure.at_step(native.step))?;
+                self.run(at + 1, Rows::frames(out), tail).map_err(without_row)
+            }
+        }
+    }
+
+    fn vm(&self) -> &Vm {
+        self.vm.as_ref().expect("a chain with Lua segments has a state")
     }
 
     /// What the user is to be told of what has run so far.
     pub(crate) fn take_warnings(&self) -> Vec<Warning> {
-        self.vm.as_ref().map_or_else(Vec::new, Vm::take_warnings)
+        let mut warnings = self.warnings.take();
+        warnings.extend(self.vm.iter().flat_map(Vm::take_warnings));
+        warnings
     }
 
     /// No task is in sight; see [`Vm::rest`].
@@ -159,22 +245,32 @@ impl ChainRunner {
     fn run(&self, at: usize, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         match self.segments.get(at) {
             None => tail.push(rows),
-            Some(Segment::Native(step, buffer)) => {
-                let mut buffer = buffer.borrow_mut();
-                buffer.clear();
-                let applied = native::apply(step, rows, self.max_row, &mut buffer);
+            Some(Segment::Native(native, code)) => {
+                let NativeCode { code, out } = &mut *code.borrow_mut();
+                out.clear();
+                let applied = match code {
+                    Code::Step(step) => step.apply(rows, self.max_row, out),
+                    Code::Group(group) => group.push(rows, out),
+                    Code::Combine(combining) => combining.push(rows, out),
+                }
+                .map_err(|failed| failed.at_step(native.step));
                 // Rows before a failing one are right, and come first. That one's frame has no
                 // length yet.
                 let whole = match &applied {
-                    Ok(()) => buffer.len(),
-                    Err(_) => Rows::frames(&buffer).whole(),
+                    Ok(()) => out.len(),
+                    Err(_) => Rows::frames(out).whole(),
                 };
-                self.run(at + 1, Rows::frames(&buffer[..whole]), tail)?;
+                if whole > 0 {
+                    let keeps_rows = matches!(code, Code::Step(_));
+                    let passed = self.run(at + 1, Rows::frames(&out[..whole]), tail);
+                    passed
+                        .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;
+                }
                 applied
             }
             Some(Segment::Lua(number)) => {
-                let vm = self.vm.as_ref().expect("a chain with Lua segments has a state");
-                vm.push(*number, rows, &mut |_, bytes, rows| self.pass(at + 1, bytes, rows, tail))
+                let pass = &mut |_, bytes: &mut Vec<u8>, rows| self.pass(at + 1, bytes, rows, tail);
+                self.vm().push(*number, rows, pass)
             }
         }
     }
@@ -189,12 +285,19 @@ impl ChainRunner {
     }
 }
 
-fn lua_step(step: &Step) -> Option<LuaStep> {
-    Some(match step {
-        Step::Map(code) => LuaStep::Map(code.clone()),
-        Step::FlatMap(code) => LuaStep::FlatMap(code.clone()),
-        Step::Filter(code) => LuaStep::Filter(code.clone()),
-        Step::ForEach(code) => LuaStep::ForEach(code.clone()),
-        Step::Select { .. } | Step::Split { .. } | Step::Numbers { .. } => return None,
-    })
+/// The row is one of another block than the task's.
+fn without_row(failed: Failed) -> Failed {
+    Failed::from(failed.failure)
+}
+
+impl NativeCode {
+    /// Forgets what an earlier task left behind.
+    fn begin_task(&mut self, native: &Native) -> Result<(), Failure> {
+        match &mut self.code {
+            Code::Step(step) => *step = native::block_step(native)?,
+            Code::Group(group) => group.clear(),
+            Code::Combine(combining) => combining.clear(),
+        }
+        Ok(())
+    }
 }

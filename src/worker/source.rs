@@ -55,17 +55,18 @@ impl TaskSource {
                 TaskSource::Text(Box::new(LineReader::new(pieces, limits.max_row)))
             }
             TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
-            TaskInput::Merge { runs, from, to, .. } => {
+            TaskInput::Merge { runs, from, to, sides_from } => {
                 store.drop_arenas();
                 let keep = work.keep.expect("only merges read runs");
                 let find = |number| find_file(files, number);
                 let merge =
                     Merge::open(runs, &find, from.as_ref(), to.as_ref(), limits.merge_bytes, keep)?;
+                let merge = merge.with_sides(sides_from);
                 let head = &work.chain.head;
                 TaskSource::Merge {
                     merge: Box::new(merge),
                     layout: head.layout(),
-                    marked: matches!(head, Head::Reduce { .. }),
+                    marked: matches!(head, Head::Groups(_)),
                 }
             }
             TaskInput::MergeRuns { runs, keep } => {

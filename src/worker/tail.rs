@@ -8,12 +8,12 @@ use std::io;
 use crate::error::{Failed, Failure, StepId};
 use crate::plan::chain::{Chain, KeyColumn, Tail};
 use crate::row::block::Content;
+use crate::row::describe::describe;
 use crate::row::key;
 use crate::row::layout::{Layout, Rows};
 use crate::row::line_key;
 use crate::row::written::Written;
 use crate::worker::channel::Output;
-use crate::worker::native::malformed;
 use crate::worker::runs::{RunStore, RunWriter};
 use crate::worker::task::{Limits, TaskResult};
 
@@ -64,17 +64,13 @@ enum Shape {
 /// How keys are found in rows.
 fn key_of(layout: Layout, order: Vec<KeyColumn>) -> KeyOf {
     match layout {
-        Layout::Lines | Layout::Text => Box::new(move |out, line| {
-            line_key::append_line_key(out, line, &order);
-            Ok(())
-        }),
-        Layout::Columns => Box::new(move |out, line| {
-            line_key::append_columns_key(out, line, &order);
-            Ok(())
-        }),
-        Layout::Frames => Box::new(move |out, payload| {
-            key::append_row_key(out, payload, &order).map_err(malformed)
-        }),
+        Layout::Lines | Layout::Text => {
+            Box::new(move |out, line| Ok(line_key::append_line_key(out, line, &order)?))
+        }
+        Layout::Columns => {
+            Box::new(move |out, line| Ok(line_key::append_columns_key(out, line, &order)?))
+        }
+        Layout::Frames => Box::new(move |out, payload| key::append_row_key(out, payload, &order)),
     }
 }
 
@@ -122,8 +118,7 @@ impl TailSink {
                 Ok(())
             }
             Shape::Runs { step, writer, raw: true } => {
-                writer.push(rows).map_err(|failure| failure.at_step(*step))?;
-                Ok(())
+                writer.push(rows).map_err(|failed| failed.at_step(*step))
             }
             Shape::Frames | Shape::Partition(..) | Shape::Runs { .. } => {
                 let mut converted = std::mem::take(&mut self.converted);
@@ -147,11 +142,14 @@ impl TailSink {
                 Ok(())
             }
             Shape::Partition(step, order, parts) => {
-                let mut key_bytes = Vec::new();
+                let (mut key_bytes, mut index) = (Vec::new(), 0);
                 frames.try_each_whole(|payload, frame| {
                     key_bytes.clear();
-                    key::append_row_key(&mut key_bytes, payload, order)
-                        .map_err(|error| Failed::from(malformed(error)).at_step(*step))?;
+                    key::append_row_key(&mut key_bytes, payload, order).map_err(|failure| {
+                        let failed = Failed::from(failure).at_step(*step);
+                        failed.at_row(index, || describe(payload))
+                    })?;
+                    index += 1;
                     let part = key::hash(&key_bytes) % parts.len() as u64;
                     let (bytes, rows) = &mut parts[part as usize];
                     bytes.extend_from_slice(frame);
@@ -169,8 +167,7 @@ impl TailSink {
                 Ok(())
             }
             Shape::Runs { step, writer, .. } => {
-                writer.push(frames).map_err(|failure| failure.at_step(*step))?;
-                Ok(())
+                writer.push(frames).map_err(|failed| failed.at_step(*step))
             }
             Shape::Written(..) | Shape::Count => {
                 unreachable!("these take rows as they come")

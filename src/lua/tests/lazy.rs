@@ -246,7 +246,7 @@ fn a_very_long_line_is_not_scanned_at_once() {
 fn a_block_is_not_scanned_for_few_lines() {
     let steps = |line: &str| {
         vec![
-            LuaStep::Filter(code(1, "function(l) return l:byte(1) == 120 end")),
+            lua_step("filter", code(1, "function(l) return l:byte(1) == 120 end")),
             flat_map(2, &format!("function(l) {line} return l:gmatch('%w') end")),
         ]
     };
@@ -289,8 +289,8 @@ fn filters_in_front_pass_the_line_on() {
         map(9, "function(l) return l:sub(2) end"),
         flat_map(9, "function(l) return l:gmatch('%w') end"),
         flat_map(9, "function(l) return {l, l} end"),
-        LuaStep::ForEach(code(9, "function(l) last = l end")),
-        LuaStep::Filter(code(9, "function(l) return l:byte(1) ~= 100 end")),
+        lua_step("for_each", code(9, "function(l) last = l end")),
+        lua_step("filter", code(9, "function(l) return l:byte(1) ~= 100 end")),
     ];
     let input = "ab\nabc\nx\nda\nxay\naaaaaaaaaaaaa\n\n";
     for end in &ends {
@@ -299,7 +299,7 @@ fn filters_in_front_pass_the_line_on() {
                 let run = |texts: [String; 2]| {
                     let mut steps: Vec<LuaStep> = (1..)
                         .zip(texts)
-                        .map(|(id, text)| LuaStep::Filter(code(id, &text)))
+                        .map(|(id, text)| lua_step("filter", code(id, &text)))
                         .collect();
                     steps.push(end.clone());
                     rows_of(lines(steps), input)

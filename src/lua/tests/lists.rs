@@ -159,7 +159,7 @@ fn a_list_of_ours_is_as_a_new_one() {
         let [ours, model] = both(|text| vec![flat_map(4, text)], body, input);
         assert_eq!(ours, model, "{body}");
         let filtered = |text: &str| {
-            let keeps = LuaStep::Filter(code(3, "function(l) return l:byte(1) ~= 98 end"));
+            let keeps = lua_step("filter", code(3, "function(l) return l:byte(1) ~= 98 end"));
             vec![keeps, flat_map(4, text), map(5, "function(w) return w, w end")]
         };
         let [ours, model] = both(filtered, body, input);

@@ -104,7 +104,7 @@ fn the_loops_are_compiled() {
             "function(l) return l:byte(6) == 49 end",
         ),
     ] {
-        let filter = |step, text| LuaStep::Filter(code(step, text));
+        let filter = |step, text| lua_step("filter", code(step, text));
         let rows = Rows::lines(text.as_bytes());
         assert_compiled(written(vec![filter(1, keeps), filter(2, then)]), rows);
         let join = map(2, "function(l) return l:sub(2, 7) .. ':' .. #l end");

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::error::Failure;
-use crate::plan::chain::{Code, Head};
+use crate::plan::chain::{Code, Head, LuaStep};
+use crate::plan::exchange::Group;
 use crate::row::layout::{Layout, Rows};
 
 const MEMORY: usize = 64 << 20;
@@ -30,12 +31,16 @@ fn code(step: u32, text: &str) -> Code {
     Code { step, text: text.to_owned(), seed: step.into() }
 }
 
+fn lua_step(template: &str, code: Code) -> LuaStep {
+    LuaStep { template: template.to_owned(), code }
+}
+
 fn map(step: u32, text: &str) -> LuaStep {
-    LuaStep::Map(code(step, text))
+    lua_step("map", code(step, text))
 }
 
 fn flat_map(step: u32, text: &str) -> LuaStep {
-    LuaStep::FlatMap(code(step, text))
+    lua_step("flat_map", code(step, text))
 }
 
 fn segment(head: Head, steps: Vec<LuaStep>) -> LuaSegment {

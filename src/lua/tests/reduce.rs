@@ -212,7 +212,7 @@ fn reduced(
     blocks: &[(Vec<Vec<Value>>, &[u8])],
 ) -> Result<Vec<String>, Failed> {
     let vm = vm(segment(
-        Head::Reduce { keys, code: code(5, text) },
+        Head::Groups(Group::Lua { keys, code: code(5, text) }),
         vec![map(6, "function(...) return ... end")],
     ));
     vm.begin_task(0).expect("begins");

@@ -218,7 +218,7 @@ fn lines_are_counted_as_the_functions_would() {
         [(&[1][..], false), (&[2], false), (&[1, 2], false), (&[], false), (&[1], true)]
     {
         let steps = |row: &str| {
-            let keeps = LuaStep::Filter(code(1, "function(l) return #l > 1 end"));
+            let keeps = lua_step("filter", code(1, "function(l) return #l > 1 end"));
             let row = map(2, row);
             if filter { vec![keeps, row] } else { vec![row] }
         };

@@ -23,8 +23,8 @@ fn callable_tables_are_functions() {
 fn filter_and_for_each_keep_the_row() {
     let steps = vec![
         map(1, "function(x) return x, nil, #x end"),
-        LuaStep::Filter(code(2, "function(x, _, n) return n > 1 and 0 end")),
-        LuaStep::ForEach(code(3, "function(x) return 'ignored' end")),
+        lua_step("filter", code(2, "function(x, _, n) return n > 1 and 0 end")),
+        lua_step("for_each", code(3, "function(x) return 'ignored' end")),
     ];
     assert_eq!(rows_of(lines(steps), "a\nbb\nccc\n"), "\"bb\"|nil|2\n\"ccc\"|nil|3");
 }
@@ -85,7 +85,7 @@ fn emit_runs_the_rest_at_once() {
         map(2, "function(x) emit('m') return x end"),
     ];
     assert_eq!(rows_of(lines(iterator), "x\n"), "\"m\"\n\"e\"\n\"m\"\n1\n\"m\"\n\"e\"\n\"m\"\n2");
-    let each = lines(vec![LuaStep::ForEach(code(1, "function(x) emit(1) end"))]);
+    let each = lines(vec![lua_step("for_each", code(1, "function(x) emit(1) end"))]);
     assert_eq!(rows_of(each, "x\n"), "1\n\"x\"");
 }
 
@@ -93,7 +93,7 @@ fn emit_runs_the_rest_at_once() {
 fn emit_elsewhere_is_an_error() {
     let filter = lines(vec![
         map(1, "function(x) return x end"),
-        LuaStep::Filter(code(2, "function() emit(1) return true end")),
+        lua_step("filter", code(2, "function() emit(1) return true end")),
     ]);
     let failed = fails(filter, "x\n");
     assert_eq!(failed.failure.message, "emit: works only inside map, flat_map and for_each");

@@ -92,7 +92,7 @@ proptest! {
 }
 
 fn kept(filters: &[&str], input: &str) -> String {
-    let steps = (1..).zip(filters).map(|(n, text)| LuaStep::Filter(code(n, text))).collect();
+    let steps = (1..).zip(filters).map(|(n, text)| lua_step("filter", code(n, text))).collect();
     let segment = LuaSegment { tail: LuaTail::Written(Written::lines(90)), ..lines(steps) };
     let vm = vm(segment);
     vm.begin_task(7).expect("begins");

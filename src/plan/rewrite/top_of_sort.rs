@@ -41,5 +41,5 @@ fn only_sorts(work: &Work) -> bool {
     merge.keep == Keep::All
         && chain.tail == Tail::Frames
         && chain.steps.is_empty()
-        && !matches!(chain.head, Head::Reduce { .. })
+        && !matches!(chain.head, Head::Groups(_))
 }

@@ -24,9 +24,6 @@ pub(crate) const MAX_FAN_IN: usize = 512;
 /// Larger buffers gain nothing: those of all inputs should stay in the processor's cache.
 const MAX_READ_BYTES: usize = 64 << 10;
 
-/// Which input of the exchange rows are of.
-const ONLY_SIDE: u8 = 0;
-
 #[derive(Debug)]
 pub(crate) struct Merge {
     readers: Vec<RunReader>,
@@ -38,6 +35,8 @@ pub(crate) struct Merge {
     first_only: bool,
     /// Rows that may still come.
     left: u64,
+    /// The first task of each side of the exchange.
+    sides_from: Vec<u32>,
     last_key: Vec<u8>,
     begun: bool,
 }
@@ -77,7 +76,17 @@ impl Merge {
         let first_only = keep == Keep::First;
         let left = if let Keep::Top(rows) = keep { rows } else { u64::MAX };
         let last_key = Vec::new();
-        Ok(Merge { readers, tree, high, shared, first_only, left, last_key, begun: false })
+        Ok(Merge {
+            readers,
+            tree,
+            high,
+            shared,
+            first_only,
+            left,
+            sides_from: Vec::new(),
+            last_key,
+            begun: false,
+        })
     }
 
     /// Appends rows as frames, until there are `block_bytes` of them, and a mark for each. Nothing
@@ -97,7 +106,7 @@ impl Merge {
             }
             if begins_key || !self.first_only {
                 append_frame(frames, self.readers[input].payload());
-                marks.push(Mark::new(begins_key, ONLY_SIDE));
+                marks.push(Mark::new(begins_key, self.side(input)));
                 self.left -= 1;
             }
             self.advance(input)?;
@@ -107,6 +116,23 @@ impl Merge {
             end_key(marks);
         }
         Ok(())
+    }
+
+    /// Says which task is the first of each side, so that marks tell sides apart.
+    pub(crate) fn with_sides(self, sides_from: Vec<u32>) -> Merge {
+        Merge { sides_from, ..self }
+    }
+
+    /// The side of the exchange that the next row of an input is of.
+    #[inline]
+    fn side(&self, input: usize) -> u8 {
+        match &self.sides_from[..] {
+            [] | [_] => 0,
+            sides_from => {
+                let task = self.readers[input].place().task;
+                sides_from.partition_point(|&from| from <= task) as u8 - 1
+            }
+        }
     }
 
     /// The same without marks. Payloads are those of frames, or lines with their LF.

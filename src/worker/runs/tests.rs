@@ -401,7 +401,7 @@ fn a_failing_write_names_the_cause_and_a_way_out() {
     let store = RunStore::new(Box::new(move || Ok((0, File::open(&path).unwrap()))));
     let mut writer = RunWriter::new(append_key, Keep::All, 0, store);
     writer.push(Rows::frames(b"\x03\0\0\0\x01\0a")).unwrap();
-    let failure = writer.push(Rows::frames(b"\x03\0\0\0\x01\0b")).unwrap_err();
+    let failure = writer.push(Rows::frames(b"\x03\0\0\0\x01\0b")).unwrap_err().failure;
     assert_eq!(failure.kind, ErrorKind::Io);
     assert_eq!(
         failure.message,

@@ -8,7 +8,7 @@ use super::cut::Sampler;
 use super::entry::{Entry, Place};
 use super::store::{RunOutput, RunStore};
 use super::{Run, TaskRuns};
-use crate::error::Failure;
+use crate::error::{ErrorKind, Failed, Failure};
 use crate::plan::exchange::Keep;
 use crate::row::layout::Rows;
 
@@ -50,10 +50,20 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
 
     /// Takes whole rows. The payloads of lines are the lines with their LF, keys are computed
     /// without it.
-    pub(crate) fn push(&mut self, rows: Rows<'_>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, rows: Rows<'_>) -> Result<(), Failed> {
+        let mut index = 0;
+        let mut push = |row: &[u8], payload: &[u8]| {
+            index += 1;
+            self.push_row(row, payload).map_err(|failure| match failure.kind {
+                ErrorKind::Row => {
+                    Failed::from(failure).at_row(index - 1, || rows.layout.describe(row))
+                }
+                _ => Failed::from(failure),
+            })
+        };
         match rows.layout.is_lines() {
-            true => rows.try_each_whole(|line, payload| self.push_row(line, payload)),
-            false => rows.try_each(|payload| self.push_row(payload, payload)),
+            true => rows.try_each_whole(|line, payload| push(line, payload)),
+            false => rows.try_each(|payload| push(payload, payload)),
         }
     }
 

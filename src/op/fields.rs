@@ -1,0 +1,69 @@
+//! `fields`: columns as awk has them, between runs of blanks.
+
+use std::fmt;
+use std::panic::Location;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::error::Failed;
+use crate::op::native::{BlockStep, each_row, only_text};
+use crate::plan::chain::Step;
+use crate::plan::native::Arguments;
+use crate::row::layout::Rows;
+use crate::row::msgpack;
+
+impl Dataset {
+    /// Cuts each row, which is one text column, at runs of spaces and TABs, as awk does; blanks at
+    /// the beginning and at the end make no columns. A row of blanks alone becomes one empty
+    /// column, since a row has at least one. All columns are text: see [`Dataset::numbers`].
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows: Vec<(i64, String)> = Flow::new()
+    ///     .lines(["   2 b", "  10\ta "])
+    ///     .fields()
+    ///     .numbers([1])
+    ///     .collect()?;
+    /// assert_eq!(rows, [(2, "b".to_string()), (10, "a".to_string())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a row of several columns, or of one that is not text.
+    #[track_caller]
+    pub fn fields(&self) -> Dataset {
+        self.add("fields", Location::caller(), |plan, step, rows| {
+            Ok(plan.fuse(rows, Step::native(step, &Fields {})))
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Fields {}
+
+impl Arguments for Fields {
+    const NAME: &str = "fields";
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("fields")
+    }
+}
+
+impl BlockStep for Fields {
+    fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
+        each_row(rows, max_row, out, |payload, out| {
+            let text = only_text(payload)?;
+            let mut columns = text.split(|byte| matches!(byte, b' ' | b'\t'));
+            let mut columns = columns.by_ref().filter(|column| !column.is_empty()).peekable();
+            if columns.peek().is_none() {
+                msgpack::put_text(out, b"");
+            }
+            columns.for_each(|column| msgpack::put_text(out, column));
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! What operators run in a worker without Lua: three traits, and the registry that finds an
+//! operator's code by the name in a plan.
+//!
+//! A newcomer's trap: these see rows of one task, in order; what they give may depend on nothing
+//! else. A step's code is made anew for each task.
+
+use crate::error::{ErrorKind, Failed, Failure, Warning};
+use crate::plan::native::{Arguments, Native};
+use crate::row::describe::describe;
+use crate::row::frame;
+use crate::row::layout::Rows;
+use crate::row::missing::Missing;
+use crate::row::msgpack::{self, Value};
+
+/// Takes blocks of rows and gives rows.
+pub(crate) trait BlockStep {
+    /// Takes rows and appends frames to `out`, one for each row, so that a row's number in the
+    /// block stays what it was. On an error, `out` may end within the row that failed.
+    fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed>;
+
+    /// What the user is to be told once the task's rows have come, if anything.
+    fn warning(&self) -> Option<Warning> {
+        None
+    }
+}
+
+/// Takes the rows behind an exchange, whose marks say where keys begin and which side each is of.
+pub(crate) trait GroupStep {
+    /// Takes rows and appends frames to `out`. A group may go on in the next block.
+    fn push(&mut self, rows: Rows<'_>, out: &mut Vec<u8>) -> Result<(), Failed>;
+
+    /// The last group has ended.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
+
+    /// Forgets the open group.
+    fn clear(&mut self);
+}
+
+/// Folds the rows of each key, first within a task, where groups have numbers in the order in which
+/// their keys came, and then what came of the tasks, group after group.
+///
+/// Invariant: merging the parts of a group in the order of its rows gives what adding the rows
+/// would.
+pub(crate) trait Fold {
+    /// Adds a row to a group; the first row of the next number begins one. The row is an encoded
+    /// one.
+    fn add(&mut self, group: usize, row: &[u8]) -> Result<(), Failure>;
+
+    /// Appends the columns that stand for a group on its way to [`Fold::merge`].
+    fn put_part(&self, group: usize, out: &mut Vec<u8>);
+
+    /// Adds what [`Fold::put_part`] has made.
+    fn merge(&mut self, group: usize, part: &[u8]) -> Result<(), Failure>;
+
+    /// Appends the columns that come of a group, behind its key.
+    fn put_result(&self, group: usize, out: &mut Vec<u8>) -> Result<(), Failure>;
+
+    /// What the groups take in memory, in bytes.
+    fn bytes(&self) -> usize;
+
+    /// Forgets all groups.
+    fn clear(&mut self);
+}
+
+/// The operators' native code, by the names of their [`Arguments`].
+macro_rules! registry {
+    ($(#[$doc:meta])* $find:ident, $kind:ident: $($code:path),* $(,)?) => {
+        $(#[$doc])*
+        pub(crate) fn $find(native: &Native) -> Result<Box<dyn $kind>, Failure> {
+            let code: Box<dyn $kind> = match &*native.name {
+                $(<$code as Arguments>::NAME => Box::new(native.arguments::<$code>()?),)*
+                name => return Err(unknown(name)),
+            };
+            Ok(code)
+        }
+    };
+}
+
+registry! {
+    /// A step's code.
+    block_step, BlockStep:
+    super::fields::Fields,
+    super::numbers::Numbers,
+    super::pad::Pad,
+    super::select::Select,
+    super::split::Split,
+}
+
+registry! {
+    /// A group step's code.
+    group_step, GroupStep:
+    super::intersect::Membership,
+}
+
+registry! {
+    /// A fold's code.
+    fold, Fold:
+    super::count_by::Count,
+}
+
+fn unknown(name: &str) -> Failure {
+    let message = format!("the plan names native code that is not here: {name:?}");
+    Failure::new(ErrorKind::Plan, message).hint("is the plan of another version of gleamflow?")
+}
+
+/// Makes one row of each row: `row` appends the columns that come of a payload.
+pub(crate) fn each_row(
+    rows: Rows<'_>,
+    max_row: usize,
+    out: &mut Vec<u8>,
+    mut row: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
+) -> Result<(), Failed> {
+    let mut framed = Vec::new();
+    let mut index = 0;
+    Rows::frames(rows.as_frames(&mut framed)?).try_each(|payload| {
+        put_row(max_row, out, |out| row(payload, out))
+            .map_err(|failed| failed.at_row(index, || describe(payload)))?;
+        index += 1;
+        Ok(())
+    })
+}
+
+/// Appends a row whose columns are appended by `put`.
+pub(crate) fn put_row(
+    max_row: usize,
+    out: &mut Vec<u8>,
+    put: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>,
+) -> Result<(), Failed> {
+    let start = frame::begin(out);
+    put(out)?;
+    let length = out.len() - start - frame::LENGTH_BYTES;
+    if length > max_row {
+        return Err(frame::FrameError::TooLong { length, max_row }.into());
+    }
+    Ok(frame::end(out, start)?)
+}
+
+/// A column of a row, counted from 1.
+pub(crate) fn column_of(payload: &[u8], column: u32) -> Result<&[u8], Failure> {
+    msgpack::column(payload, column).map_err(malformed)?.ok_or_else(|| {
+        let width = msgpack::columns(payload).count() as u32;
+        Missing { column, width }.into()
+    })
+}
+
+/// The text that is all of a row.
+pub(crate) fn only_text(payload: &[u8]) -> Result<&[u8], Failure> {
+    let (value, used) = msgpack::head(payload).map_err(malformed)?;
+    let (Value::Str(text) | Value::Bin(text)) = value else {
+        let message = "it takes a row of one text column, and column 1 is no text";
+        return Err(Failure::new(ErrorKind::Row, message));
+    };
+    if used != payload.len() {
+        let message = "it takes a row of one text column, and this row has more";
+        return Err(Failure::new(ErrorKind::Row, message)
+            .hint("rows that come from a command are already cut at TAB"));
+    }
+    Ok(text)
+}
+
+/// Bytes that should have been rows.
+pub(crate) fn malformed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorKind::Row, error.to_string())
+}
