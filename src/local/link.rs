@@ -411,3 +411,6 @@ async fn send_message(socket: &UnixStream, mut message: Message) -> std::io::Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -320,8 +320,8 @@ fn port_of(segment: &LuaSegment, max_row: usize) -> Port {
 }
 
 fn fits(head: &Head, rows: Rows<'_>) -> bool {
-    let marked = !rows.marks.is_empty();
-    head.layout() == rows.layout && marked == matches!(head, Head::Reduce { .. })
+    let marked = !rows.marks.is_empty() || rows.bytes.is_empty();
+    head.layout() == rows.layout && (marked || !matches!(head, Head::Reduce { .. }))
 }
 
 #[cfg(test)]

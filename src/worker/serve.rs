@@ -403,3 +403,6 @@ fn with_place(failed: Failed, source: &TaskSource) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests;
