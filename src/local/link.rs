@@ -414,3 +414,6 @@ impl Drop for Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

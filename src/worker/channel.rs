@@ -156,3 +156,42 @@ impl Pipe {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::layout::Layout;
+
+    #[test]
+    fn blocks_of_a_task_are_numbered() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let output = Output::new(writer);
+        let rows = Content::Rows(Layout::Lines);
+        output.tell(Control::Hello, 0, b"").unwrap();
+        for (content, task) in [
+            (rows, 0),
+            (rows, 7),
+            (Content::Control(Control::Ack), 0),
+            (rows, 0),
+            (Content::Control(Control::Done), 0),
+            (rows, 0),
+            (Content::Control(Control::Failed), 7),
+            (Content::Control(Control::Closed), 7),
+        ] {
+            output.send(content, task, 0, 1, b"x\n").unwrap();
+        }
+        drop(output);
+        let mut all = Vec::new();
+        File::from(reader).read_to_end(&mut all).unwrap();
+        let (mut rest, mut sequences) = (&all[..], Vec::new());
+        while let Some((bytes, behind)) = rest.split_first_chunk() {
+            let header = Header::decode(bytes).unwrap();
+            sequences.push((header.task, header.sequence));
+            rest = &behind[header.len as usize..];
+        }
+        assert_eq!(
+            sequences,
+            [(0, 0), (0, 0), (7, 0), (0, 1), (0, 2), (0, 3), (0, 0), (7, 1), (7, 0)]
+        );
+    }
+}

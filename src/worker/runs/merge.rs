@@ -112,7 +112,9 @@ impl Merge {
             self.advance(input)?;
         }
         let next = self.next_input();
-        if next.is_none_or(|next| self.readers[next].key() != self.last_key) {
+        let differs = next.is_none_or(|next| self.readers[next].key() != self.last_key);
+        // Of a key of which only the first row is kept, that is the last one too.
+        if differs || self.first_only {
             end_key(marks);
         }
         Ok(())
