@@ -204,10 +204,10 @@ fn a_timeout_behind_slow_rows_is_still_a_timeout() {
             .split(20)
             .env("FAULT_STEP_TIMEOUT_MS", "1500")
             .run();
-        outcome.fails(&format!(
-            "HERE, map: {}",
-            TOO_LONG.replace("2s", "1.5s").replace("bad", "bad!")
-        ));
+        // On a loaded machine a slow row can be the one that takes too long.
+        let message = "Error: HERE, map: the step took longer than 1.5s for one row\n  on \"";
+        assert!(outcome.stderr.starts_with(message), "{}", outcome.stderr);
+        assert_eq!((outcome.code, outcome.signal), (Some(1), None));
     }
 }
 

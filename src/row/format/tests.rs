@@ -175,7 +175,7 @@ fn very_small_doubles_are_zero_as_fixed() {
 #[test]
 fn hexadecimal_doubles_are_written_as_glibc_writes_them() {
     #[rustfmt::skip]
-    let denormals = [5e-324, 2.2250738585072011e-308, 2.2250738585072014e-308, 1.1125369292536007e-308, 1.03125, 1.09375, 1e-310];
+    let denormals = [5e-324, f64::MIN_POSITIVE.next_down(), f64::MIN_POSITIVE, f64::MIN_POSITIVE / 2.0, 1.03125, 1.09375, 1e-310];
     #[rustfmt::skip]
     let texts = [
         ("%a", "0x0.0000000000001p-1022;0x0.fffffffffffffp-1022;0x1p-1022;0x0.8p-1022;0x1.08p+0;0x1.18p+0;0x0.012688b70e62bp-1022"),
