@@ -152,3 +152,22 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Flow;
+
+    #[test]
+    fn terminals_add_nothing_to_the_flow() {
+        let rows = Flow::new().range(0..3).map("function(x) return x end");
+        let nodes = || rows.flow.state().graph.nodes.len();
+        let before = nodes();
+        for _ in 0..20 {
+            assert_eq!(rows.first::<i64>().unwrap(), Some(0));
+            assert_eq!(rows.count().unwrap(), 3);
+            rows.save_lines_to(std::io::sink()).unwrap();
+            rows.explain().unwrap();
+        }
+        assert_eq!(nodes(), before);
+    }
+}

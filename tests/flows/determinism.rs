@@ -5,7 +5,9 @@
 
 use gleamflow::{Flow, Result};
 
-use crate::harness::{lines, many_words, same, same_error, same_for_each_split, values};
+use crate::harness::{
+    assert_says, lines, many_words, same, same_error, same_for_each_split, values,
+};
 
 /// Fills the workers' VMs with strings, globals and altered libraries that no other test has.
 fn leave_traces(workers: usize) {
@@ -108,6 +110,67 @@ fn random_numbers_differ_between_steps() {
         Ok(format!("{}", one == other).into_bytes())
     });
     assert_eq!(text, "false");
+}
+
+#[test]
+fn random_numbers_are_the_same_whatever_else_the_flow_was_asked() {
+    let random = "function(x) return x, math.random(1000000) end";
+    let alone = same_for_each_split(|flow| lines(&flow.range(0..50).sort(1).map(random)));
+    let asked = same_for_each_split(|flow| {
+        let unused = flow.lines(["x"]).map(random);
+        let sorted = flow.range(0..50).sort(1);
+        unused.count()?;
+        sorted.count()?;
+        sorted.filter("function(x) return false end").explain()?;
+        let rows = sorted.map(random);
+        rows.explain()?;
+        rows.first::<(i64, i64)>()?;
+        lines(&rows)
+    });
+    assert_eq!(alone, asked);
+}
+
+#[test]
+fn random_numbers_of_a_step_do_not_depend_on_its_neighbours() {
+    let random = "function(x) return x, math.random(1000000) end";
+    let alone = same_for_each_split(|flow| lines(&flow.range(0..50).map(random)));
+    let beside = same_for_each_split(|flow| {
+        let draws = "function(x, n) if x < 0 then math.random() end return x, n end";
+        let more = "function(x, n) math.random() return math.random() >= 0 end";
+        lines(&flow.range(0..50).map(random).map(draws).filter(more))
+    });
+    assert_eq!(alone, beside);
+}
+
+#[test]
+fn random_and_randomseed_are_lua_s() {
+    let text = same(|flow| {
+        let rows = flow.range(0..200).map(
+            "function(x)
+                local one, dice, far = math.random(), math.random(6), math.random(-3, 3)
+                return one >= 0 and one < 1 and dice >= 1 and dice <= 6 and dice % 1 == 0
+                    and far >= -3 and far <= 3
+            end",
+        );
+        lines(&rows.distinct())
+    });
+    assert_eq!(text, "true\n");
+    let text = same(|flow| {
+        let seeded = "function(x) math.randomseed(x % 2) return math.random(1000000) end";
+        Ok(flow.range(0..40).map(seeded).distinct().count()?.to_string().into_bytes())
+    });
+    assert_eq!(text, "2");
+    for (call, says) in [
+        ("math.random(0)", "bad argument #1 to 'random' (interval is empty)"),
+        ("math.random(2, 1)", "bad argument #2 to 'random' (interval is empty)"),
+        ("math.random('x')", "bad argument #1 to 'random' (number expected, got string)"),
+        ("math.random(1, 2, 3)", "wrong number of arguments"),
+    ] {
+        let message = same_error(|flow| {
+            flow.range(0..1).map(format!("function() return {call} end")).count()
+        });
+        assert_says(&message, &[says]);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The engine's end of a link, with a worker that says what a test wants.
 
+use std::time::Duration;
+
 use super::*;
 use crate::worker::task::TaskInput;
 
@@ -9,10 +11,10 @@ fn last_item(sequences: &[u32]) -> Item {
     runtime.block_on(async {
         let (socket, _theirs) = UnixStream::pair().unwrap();
         let (writer, output) = pipe::pipe().unwrap();
-        let link = Link::start(socket, output, Body::Thread);
+        let link = Link::start(socket, output, Body::Thread, Duration::from_secs(10));
         let meter = Arc::new(Meter::new(1 << 20, 1 << 20, std::env::temp_dir()));
         let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks };
-        let task = link.open_task(&spec, &meter);
+        let task = link.open_task(&spec, &meter, &Arc::new(Warnings::new(Vec::new())));
         let mut said: Vec<(Control, u32, Vec<u8>)> =
             sequences.iter().map(|sequence| (Control::Ack, *sequence, Vec::new())).collect();
         let result = rmp_serde::to_vec(&TaskResult::default()).unwrap();

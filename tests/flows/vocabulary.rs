@@ -1,0 +1,185 @@
+//! Slices, unions, counts and sets of rows, against models of a few lines.
+
+use gleamflow::Sort;
+
+use crate::harness::{assert_says, lines, many_words, pairs, same, same_error, values};
+
+/// Lines of a model, as `lines` gives them.
+fn text_of<T: AsRef<str>>(rows: impl IntoIterator<Item = T>) -> String {
+    rows.into_iter().map(|row| format!("{}\n", row.as_ref())).collect()
+}
+
+#[test]
+fn skip_leaves_out_the_first_rows() {
+    let words = many_words(300, 90);
+    for rows in [0, 1, 7, 299, 300, 1000] {
+        let text = same(|flow| lines(&flow.lines(&words).skip(rows)));
+        assert_eq!(text, text_of(words.iter().skip(rows as usize)), "skip {rows}");
+    }
+    let text = same(|flow| lines(&flow.range(0..300).skip(290).limit(3)));
+    assert_eq!(text, "290\n291\n292\n");
+    let text = same(|flow| lines(&flow.rows([(1, 2), (3, 4)]).sort(1).skip(1)));
+    assert_eq!(text, "3\t4\n");
+}
+
+#[test]
+fn union_is_one_dataset_after_the_other() {
+    let words = many_words(200, 60);
+    let text = same(|flow| lines(&flow.lines(&words).union(&flow.lines(["x", "y"]))));
+    assert_eq!(text, text_of(words.iter().map(String::as_str).chain(["x", "y"])));
+    // Rows of other layouts and widths, one of them from a command.
+    let text = same(|flow| {
+        let piped = flow.lines(["b", "a"]).pipe("sort");
+        values(&flow.rows([(1, true)]).union(&piped).union(&flow.lines(["z"])))
+    });
+    assert_eq!(text, "1 true\n\"a\"\n\"b\"\n\"z\"\n");
+}
+
+#[test]
+fn union_of_a_dataset_with_itself_and_of_its_parts() {
+    let text = same(|flow| {
+        let rows = flow.range(0..100).map("function(x) return x * 2 end");
+        lines(&rows.limit(2).union(&rows.skip(98)).union(&rows.limit(1)))
+    });
+    assert_eq!(text, "0\n2\n196\n198\n0\n");
+    let text = same(|flow| {
+        let rows = flow.lines(["b", "a"]);
+        lines(&rows.union(&rows).sort(1))
+    });
+    assert_eq!(text, "a\na\nb\nb\n");
+}
+
+#[test]
+fn a_dataset_of_another_flow_is_refused() {
+    let other = gleamflow::Flow::new().range(0..1);
+    let error = gleamflow::Flow::new().range(0..1).union(&other).count().unwrap_err();
+    assert_eq!(error.operator(), Some("union"));
+    assert_says(&error.to_string(), &["tests/flows/vocabulary.rs:", "another flow", "hint: "]);
+}
+
+#[test]
+fn top_is_a_sort_and_a_limit() {
+    let words = many_words(500, 40);
+    for rows in [0, 1, 7, 100, 499, 2000] {
+        for order in [Sort::by(1), Sort::by(2).descending().then(1)] {
+            let numbered = |flow: &gleamflow::Flow| {
+                let text = "function(w) return w, tonumber(w:sub(2)) % 7 end";
+                flow.lines(&words).map(text)
+            };
+            let top = same(|flow| lines(&numbered(&flow).top(rows, order.clone())));
+            let sorted = same(|flow| lines(&numbered(&flow).sort(order.clone()).limit(rows)));
+            let plain = same(|flow| {
+                lines(&numbered(&flow.test_without_rewrites()).sort(order.clone()).limit(rows))
+            });
+            assert_eq!(top, sorted, "{rows} rows by {order:?}");
+            assert_eq!(top, plain, "{rows} rows by {order:?}");
+        }
+    }
+}
+
+#[test]
+fn top_keeps_the_earlier_of_rows_that_its_order_does_not_tell_apart() {
+    let rows: Vec<(i64, usize)> = (0..3000).map(|i| (i % 3, i as usize)).collect();
+    let text = same(|flow| lines(&flow.rows(&rows).top(4, 1)));
+    assert_eq!(text, "0\t0\n0\t3\n0\t6\n0\t9\n");
+}
+
+#[test]
+fn count_by_counts_the_rows_of_each_key() {
+    let words = many_words(1000, 77);
+    let mut model = std::collections::BTreeMap::<&str, usize>::new();
+    words.iter().for_each(|word| *model.entry(word).or_default() += 1);
+    let text = same(|flow| lines(&flow.lines(&words).count_by([1])));
+    assert_eq!(text, text_of(model.iter().map(|(word, count)| format!("{word}\t{count}"))));
+    let text = same(|flow| lines(&pairs(&flow, &["a x", "b y", "a y", "b y"]).count_by([2, 1])));
+    assert_eq!(text, "x\ta\t1\ny\ta\t1\ny\tb\t2\n");
+    let text = same(|flow| lines(&flow.range(0..0).count_by([1])));
+    assert_eq!(text, "");
+}
+
+#[test]
+fn count_by_takes_equal_numbers_for_one_key_and_shows_the_first() {
+    let text = same(|flow| {
+        let rows = flow.rows([(Some(1.0), "1"), (None, "nil"), (Some(2.5), "2.5")]);
+        values(&rows.union(&flow.rows([(1, "int")])).count_by([1]))
+    });
+    assert_eq!(text, "nil 1\n1.0 2\n2.5 1\n");
+}
+
+#[test]
+fn count_by_without_keys_is_refused() {
+    let error = gleamflow::Flow::new().range(0..1).count_by([]).count().unwrap_err();
+    assert_says(&error.to_string(), &["count_by: no key columns", "hint: `count`"]);
+}
+
+#[test]
+fn intersect_and_subtract_are_of_whole_rows() {
+    let (one, other) = (many_words(400, 90), many_words(100, 60));
+    let mut both: Vec<&String> = one.iter().filter(|word| other.contains(word)).collect();
+    let mut rest: Vec<&String> = one.iter().filter(|word| !other.contains(word)).collect();
+    for model in [&mut both, &mut rest] {
+        model.sort();
+        model.dedup();
+    }
+    assert!(!both.is_empty() && !rest.is_empty());
+    let text = same(|flow| lines(&flow.lines(&one).intersect(&flow.lines(&other))));
+    assert_eq!(text, text_of(both));
+    let text = same(|flow| lines(&flow.lines(&one).subtract(&flow.lines(&other))));
+    assert_eq!(text, text_of(rest));
+    let text = same(|flow| {
+        let rows = flow.lines(["b", "a", "b"]);
+        lines(&rows.intersect(&rows).union(&rows.subtract(&rows)))
+    });
+    assert_eq!(text, "a\nb\n");
+}
+
+#[test]
+fn pad_widens_the_shorter_rows_alone() {
+    let text = same(|flow| values(&flow.lines(["a:b:c", "a", "a:b"]).split(":").pad(2)));
+    assert_eq!(text, "\"a\" \"b\" \"c\"\n\"a\" nil\n\"a\" \"b\"\n");
+    let text = same(|flow| values(&flow.range(0..2).pad(0)));
+    assert_eq!(text, "0\n1\n");
+}
+
+#[test]
+fn fields_are_those_of_awk() {
+    let rows = ["  a b", "a\t \tb ", "", " \t", "one"];
+    let text = same(|flow| values(&flow.lines(rows).fields()));
+    assert_eq!(text, "\"a\" \"b\"\n\"a\" \"b\"\n\"\"\n\"\"\n\"one\"\n");
+}
+
+#[test]
+fn split_pattern_cuts_at_each_match() {
+    let text = same(|flow| values(&flow.lines(["a1b22c", "3", ""]).split_pattern("%d+")));
+    assert_eq!(text, "\"a\" \"b\" \"c\"\n\"\" \"\"\n\"\"\n");
+    let message = same_error(|flow| flow.lines(["ab"]).split_pattern("x*").count());
+    assert_says(&message, &["split_pattern: the pattern matches an empty text", "on ab"]);
+    let message = same_error(|flow| flow.lines(["ab"]).split_pattern("").count());
+    assert_says(&message, &["split_pattern: the pattern is empty"]);
+}
+
+#[test]
+fn a_column_that_a_row_does_not_have_is_an_error_wherever_it_is_named() {
+    let rows = |flow: &gleamflow::Flow| flow.lines(["a:1:x", "b:2"]).split(":");
+    let parts = ["there is no column 3: the row has 2 columns", "\"b\"", "`pad(3)`"];
+    let assert_missing = |operator: &str, message: String| {
+        assert_says(&message, &parts);
+        assert_says(&message, &[operator, "tests/flows/vocabulary.rs:"]);
+    };
+    assert_missing("select", same_error(|flow| lines(&rows(&flow).select([3]))));
+    assert_missing("numbers", same_error(|flow| lines(&rows(&flow).numbers([3, 2]))));
+    assert_missing("sort", same_error(|flow| lines(&rows(&flow).sort(3))));
+    assert_missing("top", same_error(|flow| lines(&rows(&flow).top(1, 3))));
+    assert_missing("partition_by", same_error(|flow| lines(&rows(&flow).partition_by([3], 2))));
+    assert_missing("count_by", same_error(|flow| lines(&rows(&flow).count_by([3]))));
+    let text = same(|flow| lines(&rows(&flow).pad(3).sort(3).select([3, 1])));
+    assert_eq!(text, "\tb\nx\ta\n");
+}
+
+#[test]
+fn a_line_without_the_column_is_named_with_its_place() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "a\tb\nc\n").unwrap();
+    let message = same_error(|flow| lines(&flow.text_file(file.path()).split("\t").sort(2)));
+    assert_says(&message, &["there is no column 2: the row has 1 column", ", line 2: c"]);
+}
