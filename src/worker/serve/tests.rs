@@ -56,11 +56,11 @@ fn said(sequences: &[u32]) -> Vec<Control> {
 
 #[test]
 fn a_block_that_is_not_the_next_of_its_task_ends_the_worker() {
-    use Control::{Ack, Done, Hello};
+    use Control::{Ack, Done, Ending, Hello};
     assert_eq!(said(&[1, 2, 3]), [Hello, Ack, Ack, Ack, Done]);
-    assert_eq!(said(&[1, 3, 4]), [Hello, Ack]);
-    assert_eq!(said(&[1, 1, 2]), [Hello, Ack]);
-    assert_eq!(said(&[0]), [Hello]);
+    assert_eq!(said(&[1, 3, 4]), [Hello, Ack, Ending]);
+    assert_eq!(said(&[1, 1, 2]), [Hello, Ack, Ending]);
+    assert_eq!(said(&[0]), [Hello, Ending]);
 }
 
 /// The kinds of blocks in a worker's output, and the last one's payload.
