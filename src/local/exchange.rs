@@ -62,7 +62,7 @@ pub(crate) async fn run_sorted(
     };
     let result = match result {
         Ok(()) => Ok(results.made.into_iter().map(runs_of).collect()),
-        Err(Stop::Failed(failure)) => Err(failure),
+        Err(Stop::Failed(failure)) => Err(failure.at_step(run.plan.stages[stage].step)),
         Err(Stop::Gone) => return,
     };
     // A merge that has been cancelled in between needs no runs.

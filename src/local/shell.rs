@@ -22,8 +22,10 @@ use crate::local::pace::Pace;
 use crate::local::run::Run;
 use crate::plan::stage::StageId;
 use crate::process::{Ending, Group};
+use crate::row::frame::{self, FrameError};
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack;
+use crate::source::long_row::longer_than;
 
 /// Bytes that one read of a command's output asks for.
 const READ_BYTES: usize = 256 << 10;
@@ -255,18 +257,20 @@ pub(crate) async fn take_rows(
         }
         pace.pieces.fetch_add(1, Ordering::Relaxed);
         let fresh = buffer.len() - read;
-        let whole = layout.whole(&buffer, fresh, max_row).map_err(not_frames)?;
-        if whole.rows > 0 {
-            check_payloads(Rows::new(layout, &buffer[..whole.bytes]))?;
-            let bytes = take_front(&run.buffers, &mut buffer, whole.bytes);
+        let (end, refused) = match layout {
+            Layout::Frames => whole_frames(&buffer, max_row),
+            _ => whole_lines(&buffer, fresh, max_row),
+        };
+        // Rows before a bad one come first, however one read has brought them.
+        if end > 0 {
+            let bytes = take_front(&run.buffers, &mut buffer, end);
+            let rows = Rows::new(layout, &bytes).count();
             pace.passing.store(true, Ordering::Relaxed);
-            out.push(Block { layout, partition, rows: whole.rows, bytes }).await?;
+            out.push(Block { layout, partition, rows, bytes }).await?;
             pace.passing.store(false, Ordering::Relaxed);
         }
-        if buffer.len() > max_row {
-            let message = format!("a command wrote a line of more than {max_row} bytes");
-            let failure = Failure::new(ErrorKind::Row, message);
-            return Err(Stop::Failed(failure.hint("`max_row` sets the longest row")));
+        if let Some(failure) = refused {
+            return Err(Stop::Failed(failure));
         }
     }
     if buffer.is_empty() {
@@ -281,6 +285,36 @@ pub(crate) async fn take_rows(
     Ok(out.push(Block { layout, partition, rows: 1, bytes }).await?)
 }
 
+/// Where the whole lines at the front of a buffer end, and what is wrong with the one behind them.
+/// Before `fresh` no line ends.
+fn whole_lines(buffer: &[u8], fresh: usize, max_row: usize) -> (usize, Option<Failure>) {
+    let end = memchr::memrchr(b'\n', &buffer[fresh..]).map_or(0, |at| fresh + at + 1);
+    let long = Rows::lines(&buffer[..end]).first_longer(max_row);
+    let long = long.or_else(|| (buffer.len() - end > max_row).then_some(end));
+    let failure = long.map(|_| longer_than("a command wrote a line of", max_row));
+    (long.unwrap_or(end), failure)
+}
+
+/// The same of frames. Rows of other people's programs are looked through here, where the command
+/// can still be named.
+fn whole_frames(buffer: &[u8], max_row: usize) -> (usize, Option<Failure>) {
+    let mut end = 0;
+    loop {
+        let whole = match frame::first(&buffer[end..], max_row) {
+            Ok(None) => return (end, None),
+            Ok(Some(payload)) => check_payload(payload).map(|()| payload.len()),
+            Err(FrameError::TooLong { .. }) => {
+                return (end, Some(longer_than("a command wrote a row of", max_row)));
+            }
+            Err(error) => Err(not_frames(error)),
+        };
+        match whole {
+            Ok(len) => end += frame::LENGTH_BYTES + len,
+            Err(failure) => return (end, Some(failure)),
+        }
+    }
+}
+
 /// Takes whole rows from the front; what is left is the start of a row.
 fn take_front(buffers: &Buffers, buffer: &mut Vec<u8>, end: usize) -> Bytes {
     let mut rest = buffers.take();
@@ -289,45 +323,12 @@ fn take_front(buffers: &Buffers, buffer: &mut Vec<u8>, end: usize) -> Bytes {
     buffers.freeze(std::mem::replace(buffer, rest))
 }
 
-/// Rows of other people's programs are looked through here, where the command can still be named.
-fn check_payloads(rows: Rows<'_>) -> Result<(), Stop> {
-    if rows.layout.is_lines() {
-        return Ok(());
-    }
-    for payload in rows.each() {
-        for column in msgpack::columns(payload.map_err(not_frames)?) {
-            column.map_err(not_frames)?;
-        }
-    }
-    Ok(())
+fn check_payload(payload: &[u8]) -> Result<(), Failure> {
+    msgpack::columns(payload).try_for_each(|column| column.map(drop)).map_err(not_frames)
 }
 
-fn not_frames(error: impl std::fmt::Display) -> Stop {
+fn not_frames(error: impl std::fmt::Display) -> Failure {
     let message = format!("a command's output is not frames: {error}");
-    Stop::Failed(
-        Failure::new(ErrorKind::Command, message)
-            .hint("`pipe_rows` is for programs that speak frames; `pipe` takes lines"),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn greps_are_known_at_the_end_of_a_command() {
-        for command in [
-            "grep foo",
-            "sort | grep -E 'a|b'",
-            "cd /; LC_ALL=C /bin/grep \"x;y\"",
-            "git grep x",
-            "rg x",
-        ] {
-            assert!(ends_with_grep(command), "{command}");
-        }
-        for command in ["grep foo | cat", "grep foo; false", "git diff", "echo grep", "", "pgrep x"]
-        {
-            assert!(!ends_with_grep(command), "{command}");
-        }
-    }
+    Failure::new(ErrorKind::Command, message)
+        .hint("`pipe_rows` is for programs that speak frames; `pipe` takes lines")
 }

@@ -34,6 +34,13 @@ pub(super) fn first_len(bytes: &[u8], max_row: usize) -> Result<Option<usize>, F
     Ok(Some(LENGTH_BYTES + length))
 }
 
+/// The payload of the first frame of what a program has written so far; `None` if it isn't there
+/// in whole.
+pub(crate) fn first(bytes: &[u8], max_row: usize) -> Result<Option<&[u8]>, FrameError> {
+    let length = first_len(bytes, max_row)?;
+    Ok(length.and_then(|length| bytes.get(LENGTH_BYTES..length)))
+}
+
 /// Starts a frame in place; append the columns, then call [`end`] with what this gave.
 #[inline]
 pub(crate) fn begin(out: &mut Vec<u8>) -> usize {

@@ -1,8 +1,9 @@
-//! The limit on a row's size, for whatever finds rows by their line feeds.
+//! The limit on a row's size, checked wherever a block of rows enters a run.
 //!
 //! A newcomer's trap: a row is too long or not whatever the block size is, so rows that came
 //! whole within one block are checked too; a reader does it once per block, not per row.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::error::{ErrorKind, Failure};
@@ -18,6 +19,12 @@ pub(crate) fn row_too_long(path: &Path, offset: u64, max_row: usize) -> Failure 
     let message = format!("a line of more than {size} in {} at byte {offset}", path.display());
     Failure::new(ErrorKind::Row, message)
         .hint("is it text with line feeds? if such rows are meant, raise the limit with `max_row`")
+}
+
+/// A row of no file, such as `line 2 has`.
+pub(crate) fn longer_than(what: impl fmt::Display, max_row: usize) -> Failure {
+    Failure::new(ErrorKind::Row, format!("{what} more than {}", size_text(max_row)))
+        .hint("`max_row` sets the longest row")
 }
 
 fn size_text(bytes: usize) -> String {

@@ -7,7 +7,7 @@
 mod compressed;
 mod identity;
 pub(crate) mod lines;
-mod long_row;
+pub(crate) mod long_row;
 pub(crate) mod memory;
 pub(crate) mod paths;
 mod pattern;

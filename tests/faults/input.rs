@@ -151,7 +151,7 @@ fn a_row_that_a_step_or_a_command_makes_too_long_is_refused() {
         .env("FAULT_MAX_ROW", "4096")
         .run()
         .fails(
-            "HERE, pipe: a command wrote a line of more than 4096 bytes\n\n\
+            "HERE, pipe: a command wrote a line of more than 4 KiB\n\n\
              hint: `max_row` sets the longest row",
         );
 }
