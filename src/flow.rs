@@ -16,6 +16,7 @@ use crate::plan::stage::Source;
 use crate::row::layout::Layout;
 use crate::script::{IntoScript, Script};
 use crate::sink::Attached;
+use crate::source::kept::KeptFile;
 
 /// A dataflow under construction.
 ///
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub settings: Settings,
     /// The readers given to `reader`; taken by the run that reads them.
     pub readers: Vec<Option<Box<dyn Read + Send>>>,
+    /// Rows that `lines` and `rows` were given, where they are many.
+    pub kept: Vec<Arc<KeptFile>>,
     pub attached: Vec<Attached>,
 }
 
@@ -60,6 +63,15 @@ pub(crate) struct Settings {
     pub block_bytes: Option<usize>,
     pub exchange_bytes: Option<usize>,
     pub no_rewrites: bool,
+}
+
+impl Settings {
+    /// Where temporary files go, by the flow or by the environment; what is empty there is unset.
+    pub(crate) fn temp_dir(&self) -> PathBuf {
+        let set = |name| std::env::var_os(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+        let directory = self.temp_dir.clone().or_else(|| set("GLEAMFLOW_TMPDIR"));
+        directory.or_else(|| set("TMPDIR")).unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
 }
 
 impl Flow {
@@ -85,6 +97,7 @@ impl Flow {
 
     /// Where data that does not fit into memory goes. Without it `GLEAMFLOW_TMPDIR` says so, or
     /// else `TMPDIR`. Files there have no name and are gone with the process, however it ends.
+    /// [`Flow::lines`] and [`Flow::rows`] of much data use it at once, so say it before them.
     pub fn temp_dir(self, directory: impl Into<PathBuf>) -> Flow {
         self.state().settings.temp_dir = Some(directory.into());
         self

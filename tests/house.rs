@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Parts for benches/parts, each of them alone.
     ("bench", &["lua", "plan", "row", "worker"]),
     // The graph under construction, and the handle on it.
-    ("flow", &["dataset", "plan", "sink"]),
+    ("flow", &["dataset", "plan", "sink", "source"]),
     ("dataset", &["flow", "plan"]),
 ];
 

@@ -59,11 +59,7 @@ impl Resolved {
             let hint = format!("the least is 64 MiB + 32 MiB a worker: {} MiB", smallest >> 20);
             return Err(Failure::new(ErrorKind::Memory, message).hint(hint));
         }
-        let temp_dir = settings.temp_dir.clone().or_else(|| {
-            let named = set_in_environment("GLEAMFLOW_TMPDIR");
-            named.or_else(|| set_in_environment("TMPDIR")).map(PathBuf::from)
-        });
-        let temp_dir = temp_dir.unwrap_or_else(|| PathBuf::from("/tmp"));
+        let temp_dir = settings.temp_dir();
         let to_usize = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let share = to_usize((memory - (64 << 20)) / workers as u64);
         let exchange = settings.exchange_bytes;

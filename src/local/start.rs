@@ -202,6 +202,7 @@ fn open_source(
     Ok(match source {
         Source::Lines { text, .. } => Opened::Feed(Feed::Lines(text.clone())),
         Source::Rows { frames, .. } => Opened::Feed(Feed::Frames(frames.clone())),
+        Source::Kept { slot, .. } => Opened::Feed(Feed::Kept(flow.state().kept[*slot].clone())),
         Source::Range { first, end } if chained => {
             Opened::Inputs(Box::new(range_inputs(*first, *end, split_bytes)))
         }

@@ -19,7 +19,9 @@ use crate::plan::stage::Slice;
 use crate::row::frame::FrameError;
 use crate::row::layout::{Layout, Rows};
 use crate::row::{frame, msgpack};
+use crate::source::kept::KeptFile;
 use crate::source::lines::LineReader;
+use crate::source::long_row::longer_than;
 use crate::source::memory::blocks;
 use crate::source::paths::InputFile;
 use crate::source::split::Piece;
@@ -32,6 +34,7 @@ pub(crate) enum Feed {
     Reader(Box<dyn Read + Send>),
     Lines(Bytes),
     Frames(Bytes),
+    Kept(Arc<KeptFile>),
     Range(i64, i64),
     UsedUp,
 }
@@ -75,14 +78,25 @@ fn read_feed(
     match feed {
         Feed::UsedUp => Err(Stop::Failed(used_up())),
         Feed::Lines(text) => {
-            for (block, rows) in blocks(Layout::Lines, &text, block_bytes) {
-                push(Layout::Lines, rows, block)?;
+            let mut given = Given { layout: Layout::Lines, max_row, rows: 0 };
+            for (block, _) in blocks(Layout::Lines, &text, block_bytes) {
+                given.pass(block, &mut push)?;
             }
             Ok(())
         }
         Feed::Frames(frames) => {
-            for (block, rows) in blocks(Layout::Frames, &frames, block_bytes) {
-                push(Layout::Frames, rows, block)?;
+            let mut given = Given { layout: Layout::Frames, max_row, rows: 0 };
+            for (block, _) in blocks(Layout::Frames, &frames, block_bytes) {
+                given.pass(block, &mut push)?;
+            }
+            Ok(())
+        }
+        Feed::Kept(kept) => {
+            let mut given = Given { layout: kept.layout(), max_row, rows: 0 };
+            let (mut offset, mut block) = (0, buffers.take());
+            while kept.next_block(&mut offset, &mut block, block_bytes).map_err(Stop::Failed)? {
+                let rows = buffers.freeze(std::mem::replace(&mut block, buffers.take()));
+                given.pass(rows, &mut push)?;
             }
             Ok(())
         }
@@ -120,6 +134,34 @@ fn read_feed(
             let stream = std::iter::once(Ok(Stream::reader(reader)));
             read_streams(SequentialLines::new(stream, max_row), block_bytes, push)
         }
+    }
+}
+
+/// The rows that the program itself has given, which nobody has measured before.
+struct Given {
+    layout: Layout,
+    max_row: usize,
+    /// So many have passed.
+    rows: u64,
+}
+
+impl Given {
+    /// Passes whole rows on, up to one that is too long.
+    fn pass(
+        &mut self,
+        mut block: Bytes,
+        push: &mut impl FnMut(Layout, u32, Bytes) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let long = Rows::new(self.layout, &block).first_longer(self.max_row);
+        block.truncate(long.unwrap_or(block.len()));
+        let rows = Rows::new(self.layout, &block).count();
+        self.rows += u64::from(rows);
+        if rows > 0 {
+            push(self.layout, rows, block)?;
+        }
+        let name = if self.layout.is_lines() { "line" } else { "row" };
+        let refused = || longer_than(format_args!("{name} {} has", self.rows + 1), self.max_row);
+        long.map_or(Ok(()), |_| Err(Stop::Failed(refused())))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::StepId;
 use crate::plan::chain::{Chain, Head, KeyColumn, Step, Tail, WHOLE_ROW};
 use crate::plan::exchange::{Group, Keep};
 use crate::plan::stage::{Input, Plan, Slice, Source, Stage, Work};
+use crate::row::layout::Layout;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,8 +133,10 @@ fn source_text(source: &Source) -> String {
             let names: Vec<String> = patterns.iter().map(|p| format!("{p:?}")).collect();
             format!("text_file {}", names.join(", "))
         }
-        Source::Lines { rows, .. } => format!("lines ({rows})"),
-        Source::Rows { rows, .. } => format!("rows ({rows})"),
+        Source::Lines { rows, .. } | Source::Kept { rows, layout: Layout::Lines, .. } => {
+            format!("lines ({rows})")
+        }
+        Source::Rows { rows, .. } | Source::Kept { rows, .. } => format!("rows ({rows})"),
         Source::Range { first, end } => format!("range {first}..{end}"),
         Source::Reader { .. } => "reader".to_owned(),
     }

@@ -68,6 +68,12 @@ pub(crate) enum Source {
         frames: Bytes,
         rows: u64,
     },
+    /// Rows in a file of the program that made the plan, by its number there.
+    Kept {
+        slot: usize,
+        rows: u64,
+        layout: Layout,
+    },
     Range {
         first: i64,
         end: i64,

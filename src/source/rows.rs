@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::ops::Range;
 use std::panic::Location;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use crate::dataset::Dataset;
@@ -13,9 +13,14 @@ use crate::flow::Flow;
 use crate::plan::stage::Source;
 use crate::row::layout::Layout;
 use crate::row::{frame, typed};
+use crate::source::kept::{Keeper, Kept, MEMORY_BYTES};
 
 impl Flow {
     /// Lines from the program itself, one row of one text column each.
+    ///
+    /// All lines are taken now, so that they may be borrowed, and the flow can run many times. Up
+    /// to 1 MiB of them are kept in memory, more in a file of [`Flow::temp_dir`] without a name,
+    /// from which runs read them as they go.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -25,33 +30,27 @@ impl Flow {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: a line with a line feed in it.
+    /// At a terminal: a line with a line feed in it, or longer than [`Flow::max_row`].
     #[track_caller]
     pub fn lines<L: AsRef<[u8]>>(&self, lines: impl IntoIterator<Item = L>) -> Dataset {
-        let mut text = Vec::new();
-        let mut rows = 0;
-        let mut problem = None;
-        for line in lines {
+        let put = |out: &mut Vec<u8>, row: u64, line: L| {
             let line = line.as_ref();
-            rows += 1;
-            if memchr::memchr(b'\n', line).is_some() && problem.is_none() {
-                problem = Some(
-                    Failure::new(ErrorKind::Input, format!("line {rows} contains a line feed"))
-                        .hint("`rows` takes any text as a column"),
-                );
+            if memchr::memchr(b'\n', line).is_some() {
+                let message = format!("line {row} contains a line feed");
+                return Err(Failure::new(ErrorKind::Input, message)
+                    .hint("`rows` takes any text as a column"));
             }
-            text.extend_from_slice(line);
-            text.push(b'\n');
-        }
-        let source = match problem {
-            Some(problem) => Err(problem),
-            None => Ok((Source::Lines { text: Bytes::from(text), rows }, Layout::Lines)),
+            out.extend_from_slice(line);
+            out.push(b'\n');
+            Ok(())
         };
-        self.add_source("lines", Location::caller(), source)
+        self.keep("lines", Location::caller(), Layout::Lines, lines, put)
     }
 
     /// Rows from the program itself: a tuple, a struct or a sequence is a row of its elements,
     /// anything else that serde serialises is a row of one column.
+    ///
+    /// All rows are taken now, encoded, and kept as [`Flow::lines`] keeps lines.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -62,14 +61,50 @@ impl Flow {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: an empty tuple, an integer beyond 64 bits, and a value that its type refuses to
-    /// serialise.
+    /// At a terminal: an empty tuple, an integer beyond 64 bits, a value that its type refuses to
+    /// serialise, and a row that is longer than [`Flow::max_row`].
     #[track_caller]
     pub fn rows<R: Serialize>(&self, rows: impl IntoIterator<Item = R>) -> Dataset {
-        let source = encode_rows(rows).map(|(frames, rows)| {
-            (Source::Rows { frames: Bytes::from(frames), rows }, Layout::Frames)
+        let put = |out: &mut Vec<u8>, number: u64, row: R| {
+            let start = frame::begin(out);
+            typed::to_payload(out, &row).map_err(|error| {
+                let failure = error.failure(ErrorKind::Row);
+                Failure { message: format!("row {number}: {}", failure.message), ..failure }
+            })?;
+            frame::end(out, start)
+                .map_err(|error| Failure::new(ErrorKind::Row, format!("row {number}: {error}")))
+        };
+        self.keep("rows", Location::caller(), Layout::Frames, rows, put)
+    }
+
+    fn keep<R>(
+        &self,
+        operator: &str,
+        caller: &Location<'_>,
+        layout: Layout,
+        rows: impl IntoIterator<Item = R>,
+        put: impl Fn(&mut Vec<u8>, u64, R) -> Result<(), Failure>,
+    ) -> Dataset {
+        let (directory, exchange_bytes) = {
+            let settings = &self.state().settings;
+            (settings.temp_dir(), settings.exchange_bytes)
+        };
+        let mut keeper = Keeper::new(layout, directory, exchange_bytes.unwrap_or(MEMORY_BYTES));
+        // Not while the flow's state is held: the iterator is the program's own code.
+        let kept = rows.into_iter().try_for_each(|row| {
+            put(&mut keeper.bytes, keeper.rows + 1, row).and_then(|()| keeper.row_ended())
         });
-        self.add_source("rows", Location::caller(), source)
+        let rows = keeper.rows;
+        let source = kept.and_then(|()| keeper.finish()).map(|kept| match (kept, layout) {
+            (Kept::Memory(text), Layout::Lines) => (Source::Lines { text, rows }, layout),
+            (Kept::Memory(frames), _) => (Source::Rows { frames, rows }, layout),
+            (Kept::File(file), _) => {
+                let mut state = self.state();
+                state.kept.push(Arc::new(file));
+                (Source::Kept { slot: state.kept.len() - 1, rows, layout }, layout)
+            }
+        });
+        self.add_source(operator, caller, source)
     }
 
     /// The integers of a range, one column each.
@@ -107,20 +142,4 @@ impl Flow {
         let source = Ok((Source::Reader { slot }, Layout::Lines));
         self.add_source("reader", Location::caller(), source)
     }
-}
-
-fn encode_rows<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Result<(Vec<u8>, u64), Failure> {
-    let mut frames = Vec::new();
-    let mut count = 0;
-    for row in rows {
-        count += 1;
-        let refused = |error: String| Failure::new(ErrorKind::Row, format!("row {count}: {error}"));
-        let start = frame::begin(&mut frames);
-        typed::to_payload(&mut frames, &row).map_err(|error| {
-            let failure = error.failure(ErrorKind::Row);
-            Failure { message: format!("row {count}: {}", failure.message), ..failure }
-        })?;
-        frame::end(&mut frames, start).map_err(|error| refused(error.to_string()))?;
-    }
-    Ok((frames, count))
 }

@@ -328,3 +328,103 @@ fn a_pattern_of_several_that_matches_nothing_is_a_warning() {
     let both = format!("no file matches {}, {}", neither[0].display(), neither[1].display());
     assert_says(&message, &[&both]);
 }
+
+#[test]
+fn a_row_longer_than_max_row_is_refused_wherever_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("in");
+    let long = "x".repeat(150);
+    std::fs::write(&path, format!("ok\n{long}\nmore\n")).unwrap();
+    let given = ["ok", &long, "more"];
+    type Make<'a> = &'a dyn Fn(&Flow) -> gleamflow::Dataset;
+    let from: [(Make, &str); 6] = [
+        (&|flow| flow.text_file(&path), "text_file: a line of more than 100 bytes in "),
+        (&|flow| flow.lines(given), "lines: line 2 has more than 100 bytes\n"),
+        (&|flow| flow.rows(given), "rows: row 2 has more than 100 bytes\n"),
+        (
+            &|flow| flow.reader(Cursor::new(given.join("\n"))),
+            "reader: a line of more than 100 bytes in reader at byte 3",
+        ),
+        (
+            &|flow| flow.rows([("ok", "ok"), (&long[..60], "ok")]).select([1, 1]),
+            "select: a row is larger than `max_row` allows\n  on \"xxx",
+        ),
+        (
+            &|flow| flow.lines(["o,k".into(), "a,".repeat(50)]).split(","),
+            "split: a row is larger than `max_row` allows\n  on \"a,a",
+        ),
+    ];
+    for (rows, says) in from {
+        let rows = |flow: Flow| rows(&flow.max_row(100));
+        assert_says(&same_error(|flow| rows(flow).count()), &["sources.rs:", says, "max_row"]);
+        assert_says(&same_error(|flow| lines(&rows(flow).sort(1))), &[says]);
+        assert_eq!(same(|flow| lines(&rows(flow).limit(1).select([1]))).chars().next(), Some('o'));
+    }
+    let longest = "x".repeat(100);
+    let exact = |flow: Flow| lines(&flow.max_row(100).lines(["ok", &longest]));
+    assert_eq!(same(exact), format!("ok\n{longest}\n"));
+}
+
+#[test]
+fn a_row_of_a_command_is_too_long_or_not_however_reads_fall() {
+    let long = "printf '%0150d\\n' 0";
+    let halves = "printf %075d 0; sleep 0.02; printf '%075d\\n' 0";
+    for command in [
+        format!("printf 'ok\\n'; {long}; printf 'more\\n'"),
+        format!("printf 'ok\\n%0150d\\nmore\\n' 0"),
+        format!("printf 'ok\\n'; sleep 0.02; {long}"),
+        format!("printf 'ok\\n'; {halves}"),
+        format!("printf 'ok\\n'; sleep 0.02; {halves}"),
+        format!("printf 'ok\\n%0150d' 0"),
+    ] {
+        let command = format!("cat > /dev/null; {command}");
+        let rows = || Flow::new().workers(1).max_row(100).lines(["go"]).pipe(command.as_str());
+        let message = rows().count().unwrap_err().to_string();
+        let says = "pipe: a command wrote a line of more than 100 bytes\n\nhint: `max_row`";
+        assert_says(&message, &["sources.rs:", says]);
+        assert_eq!(rows().limit(1).collect::<String>().unwrap(), ["ok"], "{command}");
+    }
+    // A frame of one text, then the length of one of 150 bytes.
+    let (ok, long) = ("printf '\\003\\0\\0\\0\\242ok'", "printf '\\226\\0\\0\\0'");
+    for command in [
+        format!("{ok}; {long}"),
+        format!("{{ {ok}; {long}; }} | cat"),
+        format!("{ok}; sleep 0.02; {long}; sleep 0.02; {ok}"),
+        format!("{{ {ok}; {long}; {ok}; }} | dd bs=1 status=none"),
+    ] {
+        let command = format!("cat > /dev/null; {command}");
+        let rows = || Flow::new().workers(1).max_row(100).lines(["go"]).pipe_rows(command.as_str());
+        let message = rows().count().unwrap_err().to_string();
+        assert_says(&message, &["pipe_rows: a command wrote a row of more than 100 bytes"]);
+        assert_eq!(rows().limit(1).collect::<String>().unwrap(), ["ok"], "{command}");
+    }
+}
+
+#[test]
+fn many_rows_of_an_iterator_are_the_same_rows_in_every_run() {
+    // More than the knobs' little memory takes.
+    let text = "text ".repeat(50);
+    let expected: String = (0..400).map(|i| format!("{i}\t{text}\n")).collect();
+    let read = same(|flow| {
+        let rows = flow.rows((0..400).map(|i| (i, &text)));
+        assert_eq!(rows.count()?, 400);
+        assert_eq!(rows.first::<(u64, String)>()?, Some((0, text.clone())));
+        assert!(rows.explain()?.starts_with("stage 1: rows (400)"));
+        lines(&rows.filter("function(i) return i >= 0 end"))
+    });
+    assert!(read == expected);
+    let read = same(|flow| {
+        let rows = flow.lines((0..400).map(|i| format!("{i}\t{text}")));
+        assert_eq!(rows.count()?, 400);
+        assert!(rows.explain()?.starts_with("stage 1: lines (400)"));
+        lines(&rows.pipe("cat"))
+    });
+    assert!(read == expected);
+}
+
+#[test]
+fn rows_that_find_no_room_on_a_disk_say_where_it_was_looked_for() {
+    let flow = Flow::new().temp_dir("/nowhere").test_sizes(None, None, Some(1000));
+    let error = flow.lines(vec!["too much for memory"; 1000]).count().unwrap_err();
+    assert_says(&error.to_string(), &["lines: cannot create a temporary file in /nowhere", "hint"]);
+}

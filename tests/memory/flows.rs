@@ -61,6 +61,12 @@ fn run(name: &str, input: PathBuf, output: PathBuf) -> Result<()> {
         }
         "count" => flow.text_file(input).count().map(save_count),
         "save_lines" => flow.text_file(input).save_lines(output),
+        "rows_of_an_iterator" => {
+            let rows: u64 = std::fs::read_to_string(input).unwrap().parse().unwrap();
+            let text = "payload ".repeat(50);
+            let rows = flow.rows((0..rows).map(|row| (row, &text)));
+            rows.map("function(row, text) return row end").save_lines(output)
+        }
         "count_long" => flow.max_row(400 << 20).text_file(input).count().map(save_count),
         "save_lines_long" => flow.max_row(400 << 20).text_file(input).save_lines(output),
         "expand_into_slow_pipe" => flow

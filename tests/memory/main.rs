@@ -161,6 +161,18 @@ fn rows_that_multiply_before_a_slow_command_wait_on_disk() {
 }
 
 #[test]
+fn rows_of_an_iterator_wait_on_disk_and_not_in_the_program() {
+    let bench = Bench::new();
+    let input = bench.path("in");
+    // 464 MiB in a full run.
+    let rows = scaled(1_200_000);
+    std::fs::write(&input, rows.to_string()).unwrap();
+    with_128_mb(&bench, "rows_of_an_iterator", &input);
+    let numbers: String = (0..rows).map(|row| format!("{row}\n")).collect();
+    assert!(std::fs::read_to_string(bench.path("out")).unwrap() == numbers);
+}
+
+#[test]
 fn a_slow_reader_of_a_fork_leaves_its_rows_on_disk() {
     let bench = Bench::new();
     let input = bench.path("in");
