@@ -493,7 +493,7 @@ fn knobs_that_cannot_be_are_refused_with_the_least() {
     let error = Flow::new().workers(2).memory(1 << 20).range(0..1).count().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Memory);
     assert_says(&error.to_string(), &["hint: the least is 64 MiB + 32 MiB a worker: 128 MiB"]);
-    let error = Flow::new().temp_dir("/nowhere").range(0..1).count().unwrap_err();
+    let error = Flow::new().temp_dir("/nowhere").range(0..1).sort(1).count().unwrap_err();
     assert_says(&error.to_string(), &["/nowhere", "hint: `temp_dir`"]);
     let _ = text(&Flow::new().temp_dir("/tmp").range(0..1), "%d").unwrap();
 }
