@@ -5,11 +5,13 @@
 -- of what it loads: a byte in a wrong place is memory overwritten, not an error. So the format may be
 -- no other than the one known here (version 2, lj_bcdump.h, with debug information), of which only
 -- these parts are touched: the sizes, the one instruction, the upvalues and their names. That the
--- LuaJIT at hand has this format is seen at start: functions that were rewritten must be, byte for
--- byte, what it dumps of the same functions written with an upvalue. Else no function is remade.
+-- LuaJIT at hand has this format is seen before the first function is remade: functions of ours that
+-- were rewritten must be, byte for byte, what it dumps of the same ones written with an upvalue. Else
+-- none is remade.
 
 local byte, char, sub, rep, dump = string.byte, string.char, string.sub, string.rep, string.dump
 local concat, unpack, loadstring, pcall = table.concat, unpack, loadstring, pcall
+local ipairs = ipairs
 local op = require("gleamflow.bytecode").op
 
 local M = {}
@@ -85,7 +87,7 @@ end
 -- Of functions whose sizes take one byte, and two.
 local function is_known_format()
 	local append = "list[#list + 1] = line .. 'text' .. 1.5 "
-	for _, text in ipairs({ append, rep("\n", 300) .. rep(append, 40) }) do
+	for _, text in ipairs({ append, rep("\n", 300) .. rep(append, 30) }) do
 		text = text .. "return list end"
 		local plain = loadstring("return function(line) local list = {} " .. text, "=remake")()
 		local model = loadstring(
@@ -99,14 +101,20 @@ local function is_known_format()
 	return true
 end
 
-local called, is_known = pcall(is_known_format)
+local seen, works = false, false
 
 --- Whether functions can be remade.
-M.works = called and is_known
+function M.works()
+	if not seen then
+		local called, is_known = pcall(is_known_format)
+		seen, works = true, called and is_known
+	end
+	return works
+end
 
 --- The function with an upvalue, which is nil, in the place of what the instruction at `pc` gives.
 function M.with_upvalue(f, pc, slot)
-	local rewritten = M.works and rewrite(dump(f), pc, slot)
+	local rewritten = M.works() and rewrite(dump(f), pc, slot)
 	return rewritten and loadstring(rewritten)
 end
 

@@ -15,6 +15,8 @@
 -- A head, `lua/heads/`:
 --   gives_lines   Its rows are lines, which a tail may copy from the block.
 --   leads         leads(steps): how many steps at the beginning it links itself.
+--   shapes        Names of the shapes that loops over its rows may have. They are tried in order, and
+--                 each gets what those before it have made.
 -- A shape, `lua/shapes/`:
 --   fits          fits(segment, loop): whether the loop can be a better one.
 --   new           new(segment, loop): the better one, which falls back on the other where the user's
@@ -27,9 +29,6 @@ local state = require("gleamflow.state")
 local ipairs, next = ipairs, next
 
 local M = {}
-
--- Tried in order; each gets what those before it have made.
-local SHAPES = { "lines_filter", "lines_tally" }
 
 -- The tail's run, finish and clear, and what writes frames.
 local function link_tail(segment, port, send, template)
@@ -88,7 +87,7 @@ function M.build(segment, send, template)
 	head.set = loop.set
 	local clear_head = loop.clear
 	loop.port, loop.send, loop.pair = port, send, frames.pair
-	for _, name in ipairs(SHAPES) do
+	for _, name in ipairs(head.of.shapes or {}) do
 		local shape = template("shapes/" .. name)
 		if shape.fits(segment, loop) then
 			local better = shape.new(segment, loop)

@@ -11,7 +11,7 @@ local lazy = require("gleamflow.line")
 local type, ipairs = type, ipairs
 local line, text_of_line = lazy.line, lazy.text
 
-local M = { gives_lines = true }
+local M = { gives_lines = true, shapes = { "lines_filter", "lines_tally" } }
 
 --- How many steps at the beginning get the line itself.
 function M.leads(steps)

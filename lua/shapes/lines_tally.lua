@@ -21,8 +21,7 @@ local M = {}
 function M.fits(segment)
 	local steps, tail = segment.steps, segment.tail
 	local first, last = steps[1], steps[#steps]
-	return segment.head.kind == "lines"
-		and tail
+	return tail
 		and (#tail.keys == 1 and tail.keys[1] == 1)
 		and (#steps == 1 or #steps == 2 and first.kind == "flat_map")
 		and last.kind == "map"

@@ -90,7 +90,8 @@ fn remade(dumped: &str) -> (bool, mlua::Value) {
         .and_then(|f| f.call(()))
         .expect("a function");
     let made = remake.get::<mlua::Function>("with_upvalue").and_then(|make| make.call((f, 1, 1)));
-    (remake.get("works").expect("a boolean"), made.expect("answers"))
+    let works = remake.get::<mlua::Function>("works").and_then(|works| works.call(()));
+    (works.expect("a boolean"), made.expect("answers"))
 }
 
 #[test]
