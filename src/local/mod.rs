@@ -10,6 +10,7 @@ mod budget;
 mod buffers;
 mod edge;
 mod exchange;
+mod limits;
 mod link;
 mod outgoing;
 mod pace;

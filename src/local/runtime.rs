@@ -4,23 +4,17 @@
 //! one, and from a thread that ends. A child that the program has forked gets another one, since
 //! it has none of its parent's threads.
 
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 
-use rustix::event::{EventfdFlags, eventfd};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::error::Failure;
+use crate::local::limits::try_limits;
 use crate::process::{PerProcess, block_write_signals};
 
 /// Threads that move blocks between pipes; user code runs elsewhere.
 const THREADS: usize = 2;
-
-/// Threads and descriptors that are tried before the runtime is built, which panics without its
-/// own. Those just tried may still count for a moment.
-const TRIED_THREADS: usize = 2 * THREADS;
-const TRIED_DESCRIPTORS: usize = 8;
 
 static RUNTIME: PerProcess<Mutex<Option<&'static Runtime>>> = PerProcess::new();
 
@@ -31,7 +25,8 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Failure> {
         return Ok(runtime);
     }
     let failed = |error: std::io::Error| Failure::start("the engine", &error);
-    try_limits().map_err(failed)?;
+    // It panics where it cannot have its threads and descriptors.
+    try_limits(THREADS).map_err(failed)?;
     let built = Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("gleamflow")
@@ -40,28 +35,6 @@ pub(crate) fn runtime() -> Result<&'static Runtime, Failure> {
         .build()
         .map_err(failed)?;
     Ok(runtime.insert(Box::leak(Box::new(built))))
-}
-
-/// Finds out whether the process may have some more threads and descriptors.
-fn try_limits() -> std::io::Result<()> {
-    let _descriptors = (0..TRIED_DESCRIPTORS)
-        .map(|_| Ok(eventfd(0, EventfdFlags::CLOEXEC)?))
-        .collect::<std::io::Result<Vec<OwnedFd>>>()?;
-    let gate = Arc::new(RwLock::new(()));
-    let closed = gate.write().unwrap_or_else(PoisonError::into_inner);
-    let started: Vec<_> = (0..TRIED_THREADS)
-        .map(|_| {
-            let gate = gate.clone();
-            let thread = std::thread::Builder::new().stack_size(64 << 10);
-            thread.spawn(move || drop(gate.read()))
-        })
-        .collect();
-    drop(closed);
-    for thread in started {
-        // They do nothing that could panic.
-        let _ = thread?.join();
-    }
-    Ok(())
 }
 
 /// Calls a function that waits on a thread of its own.
