@@ -242,7 +242,12 @@ impl Worker {
     fn set_up(&self, setup: Setup) -> io::Result<()> {
         let limit = setup.limits.step_timeout_ms.map(Duration::from_millis);
         let (watchdog, over) = mpsc::channel();
-        watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over)?;
+        let watching =
+            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over);
+        // Where no thread can be had, a run without a limit does without its warning.
+        if limit.is_some() {
+            watching?;
+        }
         self.run.replace(Some(Rc::new(ServedRun {
             stages: setup.stages.iter().cloned().collect(),
             store: self.run_store(setup.run_file),
