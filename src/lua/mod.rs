@@ -4,6 +4,8 @@
 //! `lua/`; a row is decoded and encoded there, through FFI, and never by mlua.
 
 mod bits;
+#[cfg(any(test, feature = "fuzz-internals"))]
+mod compare;
 mod dictionary;
 mod failure;
 mod heap;
@@ -31,6 +33,8 @@ mod text_table;
 mod vm;
 mod words;
 
+#[cfg(feature = "fuzz-internals")]
+pub(crate) use compare::check_pattern;
 pub(crate) use progress::Progress;
 pub(crate) use segment::{LuaHead, LuaSegment, LuaStep, LuaTail, Rows};
 pub(crate) use syntax::check_syntax;

@@ -37,7 +37,7 @@ pub(crate) struct Vm {
     push: Function,
     finish: Function,
     failure: Function,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz-internals"))]
     environment: Table,
     // Dropped after all that is made of it, and before what it points into.
     lua: State,
@@ -73,7 +73,7 @@ impl Vm {
         let tally = Shared::new(Tally::new());
         let modules = Modules::load(&lua, &key, &words, &tally, &progress).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
-        #[cfg(test)]
+        #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
         let chain = modules.chain.clone();
         let wire = || {
@@ -100,7 +100,7 @@ impl Vm {
             tally,
             memory_limit,
             awake: Cell::new(false),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzz-internals"))]
             environment,
             failed: RefCell::new(None),
         })
@@ -328,8 +328,9 @@ fn fits(head: &LuaHead, rows: &Rows<'_>) -> bool {
     )
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz-internals"))]
 impl Vm {
+    #[cfg(test)]
     /// Starts to count: the function gives how many traces of row loops were compiled since it was
     /// last called, and how many recordings of them were given up.
     pub(super) fn watch_traces(&self) -> mlua::Result<Function> {
