@@ -60,6 +60,9 @@ pub mod bench;
 mod dataset;
 mod error;
 mod flow;
+#[cfg(feature = "fuzz-internals")]
+#[doc(hidden)]
+pub mod fuzz;
 mod local;
 mod lua;
 mod op;

@@ -22,6 +22,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("local", &["worker", "plan", "flow", "row", "process", "source"]),
     // Parts for benches/parts, each of them alone.
     ("bench", &["lua", "plan", "row", "worker"]),
+    // What reads bytes, for tests/fuzz.
+    ("fuzz", &["lua", "plan", "row", "worker"]),
     // The graph under construction, and the handle on it.
     ("flow", &["dataset", "plan", "sink", "source"]),
     ("dataset", &["flow", "plan"]),

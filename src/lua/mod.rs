@@ -5,6 +5,8 @@
 
 mod address;
 mod bits;
+#[cfg(any(test, feature = "fuzz-internals"))]
+mod compare;
 mod dictionary;
 mod failure;
 mod heap;
@@ -36,6 +38,8 @@ mod text_table;
 mod vm;
 mod words;
 
+#[cfg(feature = "fuzz-internals")]
+pub(crate) use compare::check_pattern;
 pub(crate) use keeps::kept_globals;
 pub(crate) use progress::Progress;
 pub(crate) use segment::{LuaSegment, LuaTail};

@@ -37,7 +37,7 @@ pub(crate) struct Vm {
     push: Function,
     finish: Function,
     failure: Function,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz-internals"))]
     environment: Table,
     // Dropped after all that is made of it, and before what it points into.
     lua: State,
@@ -78,7 +78,7 @@ impl Vm {
         let modules =
             Modules::load(&lua, &key, &words, &tally, &progress, &warnings).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports)?;
-        #[cfg(test)]
+        #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
         let chain = modules.chain.clone();
         let wire = || {
@@ -106,7 +106,7 @@ impl Vm {
             memory_limit,
             warnings,
             awake: Cell::new(false),
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzz-internals"))]
             environment,
             failed: RefCell::new(None),
         })
@@ -336,8 +336,9 @@ fn fits(head: &Head, rows: Rows<'_>) -> bool {
     head.layout() == rows.layout && (marked || !matches!(head, Head::Groups(_)))
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz-internals"))]
 impl Vm {
+    #[cfg(test)]
     /// Starts to count: the function gives how many traces of row loops were compiled since it was
     /// last called, and how many recordings of them were given up.
     pub(super) fn watch_traces(&self) -> mlua::Result<Function> {

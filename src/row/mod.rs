@@ -15,6 +15,8 @@ pub(crate) mod missing;
 #[cfg(test)]
 pub(crate) mod model;
 pub(crate) mod msgpack;
+#[cfg(any(test, feature = "fuzz-internals"))]
+pub(crate) mod order;
 pub(crate) mod printf;
 pub(crate) mod text;
 pub(crate) mod typed;

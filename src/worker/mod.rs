@@ -6,7 +6,7 @@
 
 mod alone;
 mod chain;
-mod channel;
+pub(crate) mod channel;
 pub(crate) mod entry;
 mod fold;
 mod inbound;

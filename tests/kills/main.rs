@@ -20,15 +20,16 @@ use Victim::{Command, Program, Worker};
 use program::{Outcome, Place, Running, send_signal};
 
 /// Arguments of the fault program, where `IN`, `FEW` and `OUT` stand for files; and who can be
-/// killed.
+/// killed. A shell that hides how a command has ended (`sort | cat`, `sort; true`) hides it from us
+/// too, so these don't.
 const FLOWS: [(&[&str], &[Victim]); 7] = [
     (&["reduce", "IN", WORD, "function(x, y) return x + y end"], &[Worker, Program]),
     (&["sort", "IN"], &[Worker, Program]),
     (&["save_mapped", "IN", "function(x) return x .. x end", "OUT"], &[Worker, Program]),
-    (&["map_pipe_map", "IN", START, "sort | cat", START], &[Worker, Command, Program]),
-    (&["pipes", "IN", "cat; cat", "sort -S 1M"], &[Command, Program]),
+    (&["map_pipe_map", "IN", START, "cat && sort", START], &[Worker, Command, Program]),
+    (&["pipes", "IN", "cat && cat", "sort -S 1M"], &[Command, Program]),
     (&["pipe_as_args", "FEW", "sleep 0.01; echo $1"], &[Command, Program]),
-    (&["fork", "IN", "OUT"], &[Command, Program]),
+    (&["fork", "IN", "OUT"], &[Program]),
 ];
 
 const WORD: &str = "function(line) return line:sub(-4), 1 end";

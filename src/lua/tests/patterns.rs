@@ -5,93 +5,8 @@
 
 use proptest::prelude::*;
 
+use super::super::compare::{BODIES, Both};
 use super::*;
-
-/// Runs `body` with the library as it was and as it is, and compares what comes of both.
-const COMPARE: &str = r##"
-local stock, ours, body, args = ...
-local function show(ok, ...)
-    local out = { tostring(ok), select("#", ...) }
-    for i = 1, select("#", ...) do
-        local v = select(i, ...)
-        out[#out + 1] = type(v) .. ":" .. (type(v) == "function" and "" or tostring(v))
-    end
-    return table.concat(out, "\1")
-end
-local function with(library)
-    local meta = getmetatable("")
-    local before = meta.__index
-    meta.__index = library
-    local text = show(pcall(body, library, unpack(args, 1, args.n)))
-    meta.__index = before
-    return text
-end
-return with(stock), with(ours)
-"##;
-
-struct Both {
-    vm: Vm,
-    compare: mlua::Function,
-    stock: mlua::Table,
-    ours: mlua::Table,
-}
-
-impl Both {
-    fn new() -> Both {
-        let vm = vm(lines(vec![map(1, "function() end")]));
-        let (stock, ours) = vm.string_libraries().expect("two libraries");
-        let compare = vm.load_for_test(COMPARE).expect("compiles");
-        Both { vm, compare, stock, ours }
-    }
-
-    fn body(&self, text: &str) -> mlua::Function {
-        self.vm.load_for_test(text).expect("compiles")
-    }
-
-    fn check(&self, body: &mlua::Function, args: &[Option<&[u8]>], more: &[i64]) -> String {
-        let table = self.vm.args_for_test(args, more).expect("a table");
-        let (stock, ours): (mlua::LuaString, mlua::LuaString) = self
-            .compare
-            .call((&self.stock, &self.ours, body, table))
-            .expect("compare itself does not fail");
-        let text = String::from_utf8_lossy(&stock.as_bytes()).into_owned();
-        assert_eq!(
-            text,
-            String::from_utf8_lossy(&ours.as_bytes()),
-            "{:?} {more:?}",
-            args.iter()
-                .map(|arg| arg.map(|arg| arg.escape_ascii().to_string()))
-                .collect::<Vec<_>>()
-        );
-        text
-    }
-}
-
-const FIND: &str = "local s, a, b, i = ... return s.find(a, b, i)";
-const FIND_METHOD: &str = "local s, a, b, i = ... return a:find(b, i)";
-const MATCH: &str = "local s, a, b, i = ... return s.match(a, b, i)";
-const GSUB: &str = "local s, a, b, i, r, n = ... return s.gsub(a, b, r, n)";
-const GSUB_ALL: &str = "local s, a, b, i, r = ... return a:gsub(b, r)";
-const GSUB_CALL: &str = "local s, a, b = ...
-    local seen = {}
-    local r, n = s.gsub(a, b, function(...) seen[#seen + 1] = select('#', ...) .. tostring((...)) end)
-    return r, n, table.concat(seen, ',')";
-const GMATCH: &str = "local s, a, b = ...
-    local out, it = {}, s.gmatch(a, b)
-    while #out < 100 do
-        local n, x, y, z = (function(...) return select('#', ...), ... end)(it())
-        if n == 0 then break end
-        out[#out + 1] = n .. ':' .. tostring(x) .. ',' .. tostring(y) .. ',' .. tostring(z)
-    end
-    return table.concat(out, ';'), select('#', it()), select('#', it())";
-const GMATCH_TWO: &str = "local s, a, b = ...
-    local out, p, q = {}, s.gmatch(a, b), s.gmatch(a, b)
-    for i = 1, 20 do
-        local x = p()
-        local y = i % 3 == 0 and q() or x
-        out[#out + 1] = tostring(x) .. ',' .. tostring(y)
-    end
-    return table.concat(out, ';')";
 
 /// Pieces of which most patterns are well formed, and some are not.
 pub(super) fn pattern() -> impl Strategy<Value = Vec<u8>> {
@@ -121,9 +36,7 @@ fn replacement() -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn pattern_functions_are_the_stock_ones() {
     let both = Both::new();
-    let bodies: Vec<_> = [FIND, FIND_METHOD, MATCH, GSUB, GSUB_ALL, GSUB_CALL, GMATCH, GMATCH_TWO]
-        .map(|text| both.body(text))
-        .into();
+    let bodies = BODIES.map(|text| both.body(text));
     let cases = if cfg!(debug_assertions) { 4_000 } else { 200_000 };
     proptest!(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() },
         |(s in subject(), p in pattern(), r in replacement(), init in -30i64..30, n in -2i64..6)| {
