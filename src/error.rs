@@ -268,6 +268,12 @@ impl Error {
         Error(Box::new(Inner { failure, origin }))
     }
 
+    /// Names a place of the user's program, unless one closer to the cause has been named.
+    pub(crate) fn at(mut self, origin: &Origin) -> Error {
+        self.0.origin.get_or_insert_with(|| origin.clone());
+        self
+    }
+
     /// The kind of failure, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.0.failure.kind

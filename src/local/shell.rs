@@ -22,9 +22,8 @@ use crate::local::pace::Pace;
 use crate::local::run::Run;
 use crate::plan::stage::StageId;
 use crate::process::{Ending, Group};
-use crate::row::frame::{self, FrameError};
 use crate::row::layout::{Layout, Rows};
-use crate::row::msgpack;
+use crate::row::{frame, msgpack};
 use crate::source::long_row::longer_than;
 
 /// Bytes that one read of a command's output asks for.
@@ -303,9 +302,6 @@ fn whole_frames(buffer: &[u8], max_row: usize) -> (usize, Option<Failure>) {
         let whole = match frame::first(&buffer[end..], max_row) {
             Ok(None) => return (end, None),
             Ok(Some(payload)) => check_payload(payload).map(|()| payload.len()),
-            Err(FrameError::TooLong { .. }) => {
-                return (end, Some(longer_than("a command wrote a row of", max_row)));
-            }
             Err(error) => Err(not_frames(error)),
         };
         match whole {

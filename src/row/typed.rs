@@ -26,6 +26,8 @@ pub(crate) enum TypedError {
     Width { expected: u32, found: u32 },
     #[error("column {column} is the text {text}, where a number is asked for")]
     TextForNumber { column: u32, text: String },
+    #[error("column {column} is {bytes}, bytes that are no UTF-8, where text is asked for")]
+    BytesForText { column: u32, bytes: String },
     #[error("column {column}: {message}")]
     Column { column: u32, message: String },
     #[error("a row has at least one column")]
@@ -54,6 +56,10 @@ impl TypedError {
             TypedError::Other(message) if message == wide::TOO_WIDE => {
                 Some("as text it can be of any length: `number.to_string()`")
             }
+            TypedError::BytesForText { .. } => Some(
+                "`pipe(\"iconv -f latin1 -t utf-8\")` makes text of Latin-1; a `gleamflow::Value` \
+                 takes any bytes",
+            ),
             _ => None,
         }
     }

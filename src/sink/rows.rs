@@ -186,7 +186,8 @@ impl Dataset {
     #[track_caller]
     pub fn stream<T: DeserializeOwned>(&self) -> Result<RowStream<T>> {
         let node = self.sink("stream", Location::caller(), SinkRows::Any);
-        let running = local::start(&self.flow, std::slice::from_ref(&node))?;
+        let running = local::start(&self.flow, std::slice::from_ref(&node))
+            .map_err(|error| error.at(&node.origin))?;
         Ok(RowStream { node, running: Some(running), rows: VecDeque::new(), failure: None })
     }
 
@@ -328,7 +329,7 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                 }
                 Some(Message::Failed(error)) => {
                     this.running = None;
-                    return Poll::Ready(Some(Err(error)));
+                    return Poll::Ready(Some(Err(error.at(&this.node.origin))));
                 }
                 Some(Message::End(_)) => this.running = None,
                 None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),

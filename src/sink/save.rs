@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Result};
+use crate::error::{ErrorKind, Failure, Origin, Result};
 use crate::flow::Flow;
 use crate::local::block::Block;
 use crate::plan::compile::{SinkNode, SinkRows};
@@ -223,7 +223,13 @@ impl Flow {
     /// # Errors
     /// Whatever fails in the flow or in a sink; nothing attached; two sinks with one file, by
     /// whatever paths and links.
+    #[track_caller]
     pub fn run(&self) -> Result<()> {
+        let origin = Origin::new("run", Location::caller());
+        self.run_attached().map_err(|error| error.at(&origin))
+    }
+
+    fn run_attached(&self) -> Result<()> {
         let (nodes, mut sinks) = self.take_attached()?;
         let mut consumers: Vec<&mut dyn Consume> = Vec::new();
         for sink in &mut sinks {
@@ -237,7 +243,14 @@ impl Flow {
     ///
     /// # Errors
     /// As for `run`.
-    pub async fn run_async(&self) -> Result<()> {
+    #[track_caller]
+    pub fn run_async(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let origin = Origin::new("run_async", Location::caller());
+        let flow = self.clone();
+        async move { flow.run_attached_async().await.map_err(|error| error.at(&origin)) }
+    }
+
+    async fn run_attached_async(&self) -> Result<()> {
         let (nodes, mut sinks) = self.take_attached()?;
         let mut consumers: Vec<&mut (dyn Consume + Send)> = Vec::new();
         for sink in &mut sinks {

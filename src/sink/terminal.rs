@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Origin, Result};
+use crate::error::{Error, ErrorKind, Failure, Origin, Result};
 use crate::flow::Flow;
 use crate::local::block::Block;
 use crate::local::{self, Message, Running};
@@ -35,8 +35,8 @@ pub(crate) fn run(
     sinks: &[SinkNode],
     consumers: &mut [&mut dyn Consume],
 ) -> Result<()> {
-    let running = local::start(flow, sinks)?;
-    block_on(drive(running, sinks, consumers))
+    let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
+    block_on(drive(running, sinks, consumers)).map_err(|error| at_terminal(error, sinks))
 }
 
 /// The same in the caller's async code.
@@ -45,8 +45,16 @@ pub(crate) async fn run_async(
     sinks: &[SinkNode],
     consumers: &mut [&mut (dyn Consume + Send)],
 ) -> Result<()> {
-    let running = local::start(flow, sinks)?;
-    drive(running, sinks, consumers).await
+    let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
+    drive(running, sinks, consumers).await.map_err(|error| at_terminal(error, sinks))
+}
+
+/// What no step is to blame for is the terminal's; of several sinks, [`Flow::run`] is that.
+fn at_terminal(error: Error, sinks: &[SinkNode]) -> Error {
+    match sinks {
+        [terminal] => error.at(&terminal.origin),
+        _ => error,
+    }
 }
 
 async fn drive<C: Consume + ?Sized>(

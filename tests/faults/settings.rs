@@ -6,17 +6,15 @@ use crate::program::Place;
 fn a_number_of_workers_that_is_none_is_refused() {
     let place = Place::with_input("a\n");
     for text in ["many", "-1", "1.5", "99999999999999999999"] {
-        place
-            .program(["read", &place.input()])
-            .env("GLEAMFLOW_WORKERS", text)
-            .run()
-            .fails(&format!("GLEAMFLOW_WORKERS={text:?}: a whole number is wanted"));
+        place.program(["read", &place.input()]).env("GLEAMFLOW_WORKERS", text).run().fails(
+            &format!("HERE, save_lines_to: GLEAMFLOW_WORKERS={text:?}: a whole number is wanted"),
+        );
     }
     place
         .program(["read", &place.input()])
         .env("GLEAMFLOW_WORKERS", "0")
         .run()
-        .fails("a flow needs at least one worker");
+        .fails("HERE, save_lines_to: a flow needs at least one worker");
 }
 
 #[test]
@@ -25,8 +23,8 @@ fn a_memory_that_is_none_is_refused() {
     for text in ["lots", "12Q", "-5"] {
         place.program(["read", &place.input()]).env("GLEAMFLOW_MEMORY", text).run().fails(
             &format!(
-                "GLEAMFLOW_MEMORY={text:?}: bad size {text:?}: expected a number of bytes, or one \
-                 such as 512M or 2G"
+                "HERE, save_lines_to: GLEAMFLOW_MEMORY={text:?}: bad size {text:?}: expected a number \
+                 of bytes, or one such as 512M or 2G"
             ),
         );
     }
@@ -39,15 +37,15 @@ fn a_memory_that_is_too_small_is_refused_with_the_least() {
         place.program(["read", &place.input()]).workers(2).env("GLEAMFLOW_MEMORY", memory).run()
     };
     read("127M").fails(
-        "a memory of 127 MiB does not suffice for 2 workers\n\n\
+        "HERE, save_lines_to: a memory of 127 MiB does not suffice for 2 workers\n\n\
          hint: the least is 64 MiB + 32 MiB a worker: 128 MiB",
     );
     read("0").fails(
-        "a memory of 0 MiB does not suffice for 2 workers\n\n\
+        "HERE, save_lines_to: a memory of 0 MiB does not suffice for 2 workers\n\n\
          hint: the least is 64 MiB + 32 MiB a worker: 128 MiB",
     );
     read("134217727").fails(
-        "a memory of 127 MiB does not suffice for 2 workers\n\n\
+        "HERE, save_lines_to: a memory of 127 MiB does not suffice for 2 workers\n\n\
          hint: the least is 64 MiB + 32 MiB a worker: 128 MiB",
     );
     read("128M").prints("a\n");
@@ -60,7 +58,8 @@ fn an_absurd_number_of_workers_is_refused_and_not_a_crash() {
         .program(["read", &place.input()])
         .env("GLEAMFLOW_WORKERS", u64::MAX.to_string())
         .run();
-    outcome.fails("18446744073709551615 workers are too many: the most is 65536");
+    outcome
+        .fails("HERE, save_lines_to: 18446744073709551615 workers are too many: the most is 65536");
 }
 
 #[test]
@@ -70,10 +69,13 @@ fn a_missing_folder_for_temporary_files_is_named() {
     let at =
         |path: &str| place.program(["sort", &place.input()]).env("GLEAMFLOW_TMPDIR", path).run();
     at(&place.path("nowhere")).fails(&format!(
-        "the directory for temporary files: DIR/nowhere: No such file or directory (os error 2){hint}"
+        "HERE, save_lines_to: the directory for temporary files: DIR/nowhere: No such file or \
+         directory (os error 2){hint}"
     ));
-    at(&place.input())
-        .fails(&format!("the directory for temporary files: DIR/in.txt is not a directory{hint}"));
+    at(&place.input()).fails(&format!(
+        "HERE, save_lines_to: the directory for temporary files: DIR/in.txt is not a \
+         directory{hint}"
+    ));
 }
 
 #[test]

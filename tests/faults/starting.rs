@@ -62,7 +62,7 @@ fn a_program_under_the_workers_name_does_not_start_a_chain_of_programs() {
         )
         .run()
         .fails(
-            "this program was started as a worker but could not be one\n\n\
+            "HERE, save_text_to: this program was started as a worker but could not be one\n\n\
              hint: `workers_in_process()` needs no other processes",
         );
 }
@@ -174,11 +174,13 @@ fn a_worker_that_cannot_be_started_is_an_error() {
             .run()
     };
     map(&place.path("missing")).fails(&format!(
-        "cannot start a worker (DIR/missing): No such file or directory (os error 2){hint}"
+        "HERE, save_text_to: cannot start a worker (DIR/missing): No such file or directory (os \
+         error 2){hint}"
     ));
     let outcome = map("/bin/true");
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stderr.starts_with("Error: a worker exited with code 0"), "{}", outcome.stderr);
+    let text = &outcome.stderr;
+    assert!(text.starts_with("Error: HERE, save_text_to: a worker exited with code 0"), "{text}");
     // An empty variable counts as none.
     map("").prints("a\n");
     let outcome = map("/bin/cat");

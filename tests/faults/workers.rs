@@ -18,7 +18,7 @@ fn a_killed_worker_is_an_error_that_says_how_it_ended() {
         });
         crate::program::send_signal(worker.pid, 9);
         running.wait().fails(
-            "a worker was killed by signal 9 (SIGKILL)\n\n\
+            "HERE, save_text_to: a worker was killed by signal 9 (SIGKILL)\n\n\
              hint: the system kills processes when memory is short: see `memory`",
         );
     }
@@ -41,7 +41,7 @@ fn a_worker_killed_before_an_exchange_is_an_error_at_once() {
     }
     let outcome = running.wait();
     outcome.fails(
-        "a worker was killed by signal 9 (SIGKILL)\n\n\
+        "HERE, save_text_to: a worker was killed by signal 9 (SIGKILL)\n\n\
          hint: the system kills processes when memory is short: see `memory`",
     );
     assert_eq!(outcome.text(), "");

@@ -497,3 +497,32 @@ fn knobs_that_cannot_be_are_refused_with_the_least() {
     assert_says(&error.to_string(), &["/nowhere", "hint: `temp_dir`"]);
     let _ = text(&Flow::new().temp_dir("/tmp").range(0..1), "%d").unwrap();
 }
+
+#[test]
+fn an_error_that_no_step_is_to_blame_for_has_the_line_of_the_terminal() {
+    let rows = || Flow::new().workers(0).range(0..1);
+    let says = |error: gleamflow::Error, line: u32, terminal: &str| {
+        assert_eq!(error.location(), Some((file!(), line)), "{error}");
+        assert_eq!(error.operator(), Some(terminal));
+        let expected = format!("{}:{line}, {terminal}: a flow needs at least one worker", file!());
+        assert_eq!(error.to_string(), expected);
+    };
+    says(rows().collect::<i64>().unwrap_err(), line!(), "collect");
+    says(rows().first::<i64>().unwrap_err(), line!(), "first");
+    says(rows().count().unwrap_err(), line!(), "count");
+    says(rows().for_each_row(|_: i64| ()).unwrap_err(), line!(), "for_each_row");
+    says(rows().stream::<i64>().err().unwrap(), line!(), "stream");
+    says(rows().save_lines_to(Vec::new()).unwrap_err(), line!(), "save_lines_to");
+    let rows = rows();
+    rows.to_lines(Vec::new()).to_lines(Vec::new());
+    says(rows.flow().run().unwrap_err(), line!(), "run");
+    let error = rows.flow().run().unwrap_err();
+    assert_says(&error.to_string(), &[", run: nothing is attached to this flow"]);
+}
+
+#[test]
+fn latin1_in_a_string_is_an_error_that_shows_it() {
+    let lines: [&[u8]; 2] = [b"cafe", b"caf\xe9"];
+    let error = Flow::new().lines(lines).collect::<String>().unwrap_err().to_string();
+    assert_says(&error, &["collect: column 1 is \"caf\\xe9\", bytes that are no UTF-8", "hint: "]);
+}

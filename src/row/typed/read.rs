@@ -174,6 +174,18 @@ impl<'de> Column<'de> {
     }
 }
 
+impl Column<'_> {
+    /// Bytes where text is asked for come from files in another encoding.
+    fn expect_text(&self) -> Result<(), TypedError> {
+        match msgpack::head(self.bytes)?.0 {
+            value @ Value::Bin(bytes) if std::str::from_utf8(bytes).is_err() => {
+                Err(TypedError::BytesForText { column: self.number, bytes: describe_head(value) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Methods that `rmp_serde` does.
 macro_rules! by_rmp {
     ($($method:ident($($argument:ident: $type:ty),*) $(after $check:ident)?;)*) => {$(
@@ -228,9 +240,9 @@ impl<'de> de::Deserializer<'de> for Column<'de> {
         deserialize_f64() after expect_number;
         deserialize_any();
         deserialize_bool();
-        deserialize_char();
-        deserialize_str();
-        deserialize_string();
+        deserialize_char() after expect_text;
+        deserialize_str() after expect_text;
+        deserialize_string() after expect_text;
         deserialize_bytes();
         deserialize_byte_buf();
         deserialize_unit();

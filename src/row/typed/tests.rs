@@ -135,6 +135,17 @@ fn text_for_a_number_names_the_remedy() {
 }
 
 #[test]
+fn latin1_for_a_text_shows_the_bytes_and_names_the_remedy() {
+    let error = from_payload::<(i64, String)>(b"\x07\xc4\x04caf\xe9").expect_err("no UTF-8");
+    let message = "column 2 is \"caf\\xe9\", bytes that are no UTF-8, where text is asked for";
+    assert_eq!(error.to_string(), message);
+    assert!(error.hint().is_some_and(|hint| hint.contains("iconv -f latin1")));
+    assert_eq!(refused::<Option<String>>(b"\xc4\x01\xe9").split(' ').nth(3), Some("\"\\xe9\","));
+    assert_eq!(from_payload::<String>(b"\xc4\x01a").ok().as_deref(), Some("a"));
+    assert!(from_payload::<rmpv::Value>(b"\xc4\x01\xe9").is_ok());
+}
+
+#[test]
 fn other_misfits_name_the_column() {
     assert!(refused::<(i64, String)>(&[1, 2]).starts_with("column 2: "));
     assert!(refused::<(u8, u8)>(&[1, 0xff]).starts_with("column 2: "));
