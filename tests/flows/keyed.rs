@@ -56,7 +56,16 @@ fn sort_takes_the_same_order_as_the_sort_command() {
 
 #[test]
 fn lines_that_no_step_looks_into_are_sorted_as_their_rows_are() {
-    let text = ["b\t2\tx", "a\t10", "", "c", "a\t9\t", "\t\t", "b\t2\tw", "caf\u{e9}\t\0"];
+    let text = [
+        "b\t2\tx\t",
+        "a\t10\t\t",
+        "\t\t\t",
+        "c\t\t\t1",
+        "a\t9\t\tz\t",
+        "\t\t\t",
+        "b\t2\tw\t",
+        "caf\u{e9}\t\0\t\t",
+    ];
     let keep = "function(...) return ... end";
     for order in [Sort::by(1), Sort::by(2).numeric().descending().then(3), Sort::by(4)] {
         let raw = same(|flow| lines(&flow.lines(text).split("\t").sort(order.clone())));
