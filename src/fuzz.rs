@@ -12,10 +12,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
 use crate::plan::chain::KeyColumn;
-use crate::row::block::{HEADER_BYTES, Header, Kind};
+use crate::row::block::{Content, HEADER_BYTES, Header};
 use crate::row::describe::{describe, describe_columns, describe_line};
 use crate::row::format::Format;
-use crate::row::frame::{self, Frames};
+use crate::row::frame;
+use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
 use crate::row::text::{self, Number};
 use crate::row::{key, line_key, order, typed};
@@ -44,13 +45,13 @@ fn block(bytes: &[u8]) {
             assert_eq!(decoded.encode(), *header);
         }
         // What passes the checksums is told from what doesn't by whoever has made it.
-        let header = Header::new(Kind::Frames, 1, 2, 3, &bytes[HEADER_BYTES..]);
+        let header = Header::new(Content::Rows(Layout::Frames), 1, 3, &bytes[HEADER_BYTES..]);
         assert_eq!(Header::decode(&header.encode()), Ok(header));
         assert_eq!(header.verify(&bytes[HEADER_BYTES..]), Ok(()));
         assert!(header.verify(bytes).is_err());
     }
     let (mut engine, worker) = UnixStream::pair().expect("two descriptors are left");
-    let header = Header::new(Kind::Lines, 0, 0, 0, bytes).encode();
+    let header = Header::new(Content::Rows(Layout::Lines), 0, 0, bytes).encode();
     // Less than a socket takes while nobody reads.
     for part in [&header[..], bytes, &bytes[..bytes.len() / 2]] {
         engine.write_all(part).expect("the socket takes it");
@@ -69,20 +70,30 @@ fn frames(bytes: &[u8]) {
     const MAX_ROW: usize = 1 << 10;
     let mut found = Vec::new();
     let mut error = None;
-    for payload in Frames::new(bytes, MAX_ROW) {
-        match payload {
-            Ok(payload) => found.push(payload),
+    let mut rest = bytes;
+    while !rest.is_empty() && error.is_none() {
+        match frame::first(rest, MAX_ROW) {
+            Ok(Some(payload)) => {
+                rest = &rest[frame::LENGTH_BYTES + payload.len()..];
+                found.push(payload);
+            }
+            Ok(None) => error = Some(frame::FrameError::Truncated),
             Err(damage) => error = Some(damage),
         }
     }
     let mut written = Vec::new();
     for payload in &found {
         assert!((1..=MAX_ROW).contains(&payload.len()));
-        frame::put(&mut written, payload).expect("it is a row");
+        let start = frame::begin(&mut written);
+        written.extend_from_slice(payload);
+        frame::end(&mut written, start).expect("it is a row");
     }
+    let sound: Vec<_> = Rows::frames(&written).each().flatten().collect();
+    assert_eq!(sound, found);
+    assert_eq!(Rows::frames(&written).count() as usize, found.len());
     assert!(bytes.starts_with(&written));
     assert_eq!(error.is_none(), written.len() == bytes.len());
-    if let Ok(whole) = frame::whole(bytes, MAX_ROW) {
+    if let Ok(whole) = Layout::Frames.whole(bytes, 0, MAX_ROW) {
         assert_eq!((whole.bytes, whole.rows as usize), (written.len(), found.len()));
     } else {
         assert!(found.is_empty());
@@ -168,10 +179,10 @@ fn keys(bytes: &[u8]) {
         for column in [key::WHOLE_ROW, 1] {
             let order = [KeyColumn { column, descending: numeric, numeric }];
             let mut of_line = Vec::new();
-            line_key::append_line_key(&mut of_line, bytes, &order);
+            line_key::append_line_key(&mut of_line, bytes, &order).expect("it has a column");
             assert_eq!(of_line, row_key(&row_of([bytes]), &order));
             let mut of_columns = Vec::new();
-            line_key::append_columns_key(&mut of_columns, bytes, &order);
+            line_key::append_columns_key(&mut of_columns, bytes, &order).expect("it has a column");
             assert_eq!(of_columns, row_key(&row_of(bytes.split(|&b| b == b'\t')), &order));
         }
     }
