@@ -69,7 +69,7 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
         let rows = lower_node(node, &mut lower, step, inputs)
             .map_err(|failure| Error::new(failure, Some(node.origin.clone())))?;
         let rows = match readers {
-            1 => Rows::Open(rows),
+            1 => Rows::Open(Box::new(rows)),
             _ => Rows::Shared(lower.share(rows)),
         };
         lowered.insert(id, Lowered { step, depth, rows: Some(rows) });
@@ -95,7 +95,7 @@ struct Lowered {
 }
 
 enum Rows {
-    Open(Open),
+    Open(Box<Open>),
     /// A stage that several read.
     Shared(StageId),
 }
@@ -124,7 +124,7 @@ fn take(lower: &Lower, lowered: &mut HashMap<NodeId, Lowered>, id: NodeId) -> Op
     match &node.rows {
         Some(Rows::Shared(stage)) => lower.reopen(*stage, node.step),
         _ => match node.rows.take() {
-            Some(Rows::Open(rows)) => rows,
+            Some(Rows::Open(rows)) => *rows,
             _ => unreachable!("a node with one reader is read once"),
         },
     }

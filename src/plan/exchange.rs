@@ -31,9 +31,9 @@ impl Side {
     }
 }
 
-/// What a task may do to rows of equal keys before the exchange. `keys` are the key columns (from
-/// 1) of the arriving rows; combined rows have the keys first, so that the side's order names
-/// columns 1..=n.
+/// What a task may do to rows of equal keys before the exchange. `keys` are the key columns of the
+/// arriving rows, counted from 1; combined rows have the keys first, and the side's order names
+/// those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Combine {
     /// Folds with the user's function.

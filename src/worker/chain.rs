@@ -41,7 +41,7 @@ const FRAMES: Head = Head::Rows(Layout::Frames);
 enum Segment {
     /// The number of a segment of the Lua state.
     Lua(usize),
-    Native(Native, RefCell<NativeCode>),
+    Native(Native, Box<RefCell<NativeCode>>),
 }
 
 /// Native code for one task, and room for its rows.
@@ -66,7 +66,7 @@ struct Segments {
 
 impl Segments {
     fn native(&mut self, native: &Native, code: Code) {
-        let code = RefCell::new(NativeCode { code, out: Vec::new() });
+        let code = Box::new(RefCell::new(NativeCode { code, out: Vec::new() }));
         self.all.push(Segment::Native(native.clone(), code));
         self.head = FRAMES;
     }

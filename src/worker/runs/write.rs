@@ -62,7 +62,7 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
             })
         };
         match rows.layout.is_lines() {
-            true => rows.try_each_whole(|line, payload| push(line, payload)),
+            true => rows.try_each_whole(push),
             false => rows.try_each(|payload| push(payload, payload)),
         }
     }
