@@ -184,3 +184,7 @@ pub(crate) mod path_bytes {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "paths_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Sources: rows come in the order of files and lines, and bytes pass as they are.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
 use gleamflow::Flow;
 
@@ -250,16 +250,21 @@ fn a_file_replaced_during_a_run_is_not_mixed_with_the_new_one() {
 fn a_file_cut_off_or_written_anew_during_a_run_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("in");
-    for (text, how) in [
-        ("old\n", "it has become shorter than the 200000 bytes it had"),
-        (&"new\n".repeat(60_000), "it has been rewritten since the run began"),
-    ] {
+    let cut = |file: &std::fs::File| file.set_len(4);
+    let write = |mut file: &std::fs::File| file.write_all("new\n".repeat(60_000).as_bytes());
+    type Change<'a> = &'a dyn Fn(&std::fs::File) -> std::io::Result<()>;
+    let changes: [(Change, &str); 2] = [
+        (&cut, "it has become shorter than the 200000 bytes it had"),
+        (&write, "it has been rewritten since the run began"),
+    ];
+    for (change, how) in changes {
         std::fs::write(&path, "old\n".repeat(50_000)).unwrap();
         let flow = Flow::new().workers(2).test_sizes(Some(1000), None, None);
+        let rows = flow.text_file(&path).map("function(line) return line end");
         let mut seen = 0;
-        let result = flow.text_file(&path).for_each_row(|_: String| {
+        let result = rows.for_each_row(|_: String| {
             if seen == 0 {
-                std::fs::write(&path, text).unwrap();
+                change(&std::fs::File::options().write(true).open(&path).unwrap()).unwrap();
             }
             seen += 1;
         });
@@ -280,7 +285,7 @@ fn a_file_that_is_appended_to_during_a_run_is_read_as_it_was() {
         assert_eq!(line, "old");
         if seen % 10_000 == 0 {
             let mut log = std::fs::File::options().append(true).open(&path).unwrap();
-            std::io::Write::write_all(&mut log, b"new\n").unwrap();
+            log.write_all(b"new\n").unwrap();
         }
         seen += 1;
     });
@@ -371,11 +376,11 @@ fn a_row_of_a_command_is_too_long_or_not_however_reads_fall() {
     let halves = "printf %075d 0; sleep 0.02; printf '%075d\\n' 0";
     for command in [
         format!("printf 'ok\\n'; {long}; printf 'more\\n'"),
-        format!("printf 'ok\\n%0150d\\nmore\\n' 0"),
+        "printf 'ok\\n%0150d\\nmore\\n' 0".to_owned(),
         format!("printf 'ok\\n'; sleep 0.02; {long}"),
         format!("printf 'ok\\n'; {halves}"),
         format!("printf 'ok\\n'; sleep 0.02; {halves}"),
-        format!("printf 'ok\\n%0150d' 0"),
+        "printf 'ok\\n%0150d' 0".to_owned(),
     ] {
         let command = format!("cat > /dev/null; {command}");
         let rows = || Flow::new().workers(1).max_row(100).lines(["go"]).pipe(command.as_str());
