@@ -8,8 +8,6 @@ use proptest::prelude::*;
 use super::identity::Identity;
 use super::lines::LineReader;
 use super::paths::{FileKind, InputFile, expand};
-use super::split::{Piece, needs_sequential, plan_splits};
-use super::place::count_rows;
 use super::split::{Piece, plan_splits};
 use super::stream::{SequentialLines, Stream};
 use crate::error::{ErrorKind, Failure, InputPlace};
