@@ -16,7 +16,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
-use crate::local::shell::{cannot_start, check_ending, take_rows};
+use crate::local::shell::{cannot_start, check_ending, push_last, take_rows};
 use crate::local::tasks::frame_bytes;
 use crate::plan::stage::{RowKind, StageId};
 use crate::process::Group;
@@ -146,8 +146,10 @@ impl PerRow {
             started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
         );
         let stdout = group.child.stdout.take().expect("its stdout is a pipe");
-        take_rows(&self.run, stdout, out, RowKind::Columns, 0, &Pace::default()).await?;
-        check_ending(group, step, &self.command).await
+        let pace = Pace::default();
+        let last = take_rows(&self.run, stdout, out, RowKind::Columns, 0, &pace).await?;
+        check_ending(group, step, &self.command).await?;
+        push_last(out, last).await
     }
 }
 

@@ -67,14 +67,14 @@ impl ShellStage {
         let take = async {
             let kind = self.run.plan.stages[self.stage].output;
             let stopped = self.until_stopped(started);
-            tokio::select! {
+            let last = tokio::select! {
                 taken = take_rows(&self.run, stdout, out, kind, self.partition, &pace) => taken?,
                 stop = stopped => return Err(stop),
-            }
+            };
             for (command, (step, text)) in started.iter_mut().zip(&self.commands) {
                 check_ending(command, *step, text).await?;
             }
-            Ok(())
+            push_last(out, last).await
         };
         tokio::pin!(feed);
         tokio::pin!(take);
@@ -195,7 +195,8 @@ pub(crate) async fn check_ending(
     Err(Stop::Failed(failure.at_step(step)))
 }
 
-/// Passes on what a command writes, in blocks of whole rows.
+/// Passes on what a command writes, in blocks of whole rows. A last line without a LF is given
+/// back: it is a row only of a command that ends well, and else what one has left half-written.
 pub(crate) async fn take_rows(
     run: &Run,
     mut stdout: impl AsyncRead + Unpin,
@@ -203,7 +204,7 @@ pub(crate) async fn take_rows(
     kind: RowKind,
     partition: u32,
     pace: &Pace,
-) -> Result<(), Stop> {
+) -> Result<Option<Block>, Stop> {
     let max_row = run.settings.limits.max_row;
     let mut buffer = run.buffers.take();
     loop {
@@ -244,7 +245,7 @@ pub(crate) async fn take_rows(
         }
     }
     if buffer.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     if kind == RowKind::Frames {
         let message = "a command's output ends within a frame";
@@ -252,7 +253,15 @@ pub(crate) async fn take_rows(
     }
     buffer.extend_from_slice(b"\n");
     let bytes = Bytes::from(buffer);
-    Ok(out.push(Block { kind, partition, rows: 1, bytes }).await?)
+    Ok(Some(Block { kind, partition, rows: 1, bytes }))
+}
+
+/// Passes on the last line of a command that has ended well.
+pub(crate) async fn push_last(out: &Writer, last: Option<Block>) -> Result<(), Stop> {
+    match last {
+        Some(block) => Ok(out.push(block).await?),
+        None => Ok(()),
+    }
 }
 
 /// Takes whole rows from the front; what is left is the start of a row.
