@@ -16,7 +16,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::run::Run;
-use crate::local::shell::{cannot_start, check_ending, set_environment, take_rows};
+use crate::local::shell::{cannot_start, check_ending, push_last, set_environment, take_rows};
 use crate::plan::stage::StageId;
 use crate::process::Group;
 use crate::row::describe::describe_line;
@@ -141,8 +141,10 @@ impl PerRow {
             started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
         );
         let stdout = group.take_stdout().expect("its stdout is a pipe");
-        take_rows(&self.run, stdout, out, Layout::Columns, 0, &Pace::default()).await?;
-        check_ending(group, step, &self.command).await
+        let pace = Pace::default();
+        let last = take_rows(&self.run, stdout, out, Layout::Columns, 0, &pace).await?;
+        check_ending(group, step, &self.command).await?;
+        push_last(out, last).await
     }
 }
 

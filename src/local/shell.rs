@@ -71,14 +71,14 @@ impl ShellStage {
         let take = async {
             let layout = self.run.plan.stages[self.stage].output.layout();
             let stopped = self.until_stopped(started);
-            tokio::select! {
+            let last = tokio::select! {
                 taken = take_rows(&self.run, stdout, out, layout, self.partition, &pace) => taken?,
                 stop = stopped => return Err(stop),
-            }
+            };
             for (command, (step, text)) in started.iter_mut().zip(&self.commands) {
                 check_ending(command, *step, text).await?;
             }
-            Ok(())
+            push_last(out, last).await
         };
         tokio::pin!(feed);
         tokio::pin!(take);
@@ -232,7 +232,8 @@ fn ends_with_grep(command: &str) -> bool {
         || program == "git" && words.next() == Some("grep")
 }
 
-/// Passes on what a command writes, in blocks of whole rows.
+/// Passes on what a command writes, in blocks of whole rows. A last line without a LF is given
+/// back: it is a row only of a command that ends well, and else what one has left half-written.
 pub(crate) async fn take_rows(
     run: &Run,
     mut stdout: impl AsyncRead + Unpin,
@@ -240,7 +241,7 @@ pub(crate) async fn take_rows(
     layout: Layout,
     partition: u32,
     pace: &Pace,
-) -> Result<(), Stop> {
+) -> Result<Option<Block>, Stop> {
     let max_row = run.settings.limits.max_row;
     let mut buffer = run.buffers.take();
     loop {
@@ -273,7 +274,7 @@ pub(crate) async fn take_rows(
         }
     }
     if buffer.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     if layout == Layout::Frames {
         let message = "a command's output ends within a frame";
@@ -281,7 +282,15 @@ pub(crate) async fn take_rows(
     }
     buffer.extend_from_slice(b"\n");
     let bytes = Bytes::from(buffer);
-    Ok(out.push(Block { layout, partition, rows: 1, bytes }).await?)
+    Ok(Some(Block { layout, partition, rows: 1, bytes }))
+}
+
+/// Passes on the last line of a command that has ended well.
+pub(crate) async fn push_last(out: &Writer, last: Option<Block>) -> Result<(), Stop> {
+    match last {
+        Some(block) => Ok(out.push(block).await?),
+        None => Ok(()),
+    }
 }
 
 /// Where the whole lines at the front of a buffer end, and what is wrong with the one behind them.

@@ -83,6 +83,19 @@ fn of_several_commands_the_one_that_failed_is_named() {
 }
 
 #[test]
+fn a_line_that_a_killed_command_has_half_written_is_no_row() {
+    let place = Place::with_input("1\n");
+    for scenario in ["pipe", "pipe_as_args"] {
+        let half = "printf 'whole\nhal'; kill -9 $$";
+        let outcome = place.program([scenario, &place.input(), half]).run();
+        assert!(outcome.stderr.contains("was killed by signal 9"), "{}", outcome.stderr);
+        assert!(matches!(outcome.text().as_str(), "" | "whole\n"), "{:?}", outcome.text());
+        let whole = "printf 'whole\nwell'";
+        place.program([scenario, &place.input(), whole]).run().prints("whole\nwell\n");
+    }
+}
+
+#[test]
 fn a_command_killed_by_a_signal_is_an_error_that_names_it() {
     let place = Place::with_input(lines(1000));
     place

@@ -118,8 +118,9 @@ impl Whole {
     }
 
     /// The promise; a run's processes and temporary files are looked for by `wait`.
-    fn check(&self, place: &Place, outcome: &Outcome, is_program: bool, about: &str) {
+    fn check(&self, place: &Place, outcome: &Outcome, victim: Victim, about: &str) {
         let stderr = &outcome.stderr;
+        let reads_a_victim = victim == Command && about.contains("pipes");
         let file = std::fs::read(place.path("out.txt")).ok();
         let mut names = vec!["few.txt".to_owned(), "in.txt".to_owned()];
         if file.is_some() {
@@ -135,10 +136,14 @@ impl Whole {
                 return;
             }
             (Some(1), None) => assert!(stderr.starts_with("Error: "), "{about}: {stderr}"),
-            (None, Some(9)) if is_program => {}
+            (None, Some(9)) if victim == Program => {}
             other => panic!("{about}: {other:?}\n{stderr}"),
         }
-        assert!(self.stdout.starts_with(&outcome.stdout), "{about}: other bytes\n{stderr}");
+        // A command that reads another one's output takes what a killed one has written for the
+        // whole, and its rows may be out before the error.
+        if !reads_a_victim {
+            assert!(self.stdout.starts_with(&outcome.stdout), "{about}: other bytes\n{stderr}");
+        }
     }
 }
 
@@ -178,7 +183,7 @@ fn a_kill_at_any_moment_gives_the_right_bytes_or_an_error_and_leaves_nothing() {
             send_signal(pid, 9);
         }
         let outcome = running.wait();
-        whole[which].check(&place, &outcome, victim == Program, &about);
+        whole[which].check(&place, &outcome, victim, &about);
         let end = match (hit, outcome.code) {
             (None, _) => "not there any more",
             (_, Some(0)) => "hit, and the run was right",
@@ -187,6 +192,9 @@ fn a_kill_at_any_moment_gives_the_right_bytes_or_an_error_and_leaves_nothing() {
         };
         *counts.entry((victim, end)).or_default() += 1;
         fresh();
+        if (round + 1) % 100 == 0 {
+            println!("{} of {kills} runs", round + 1);
+        }
     }
     let mut hits = 0;
     for ((victim, end), count) in &counts {
