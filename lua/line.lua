@@ -286,8 +286,7 @@ local meta = {
 		return line.size
 	end,
 }
-local new_line =
-	ffi.metatype("struct { const uint8_t *bytes; uint32_t size, row, view; }", meta)
+local new_line = ffi.metatype("struct { const uint8_t *bytes; uint32_t size, row, view; }", meta)
 
 M.line, M.other = new_line(), new_line()
 M.next_match, M.walk, M.text = next_match, walk, text

@@ -89,7 +89,10 @@ end
 -- selene: allow(global_usage)
 local G = _G
 rawset(G, "raw_pairs", G.pairs)
-for name, v in next, { emit = emit, pairs = pairs, str = str, require = require, tostring = tostring } do
+for name, v in
+	next,
+	{ emit = emit, pairs = pairs, str = str, require = require, tostring = tostring }
+do
 	rawset(G, name, v)
 end
 rawset(G, "null", null)

@@ -91,7 +91,9 @@ local function is_known_format()
 		text = text .. "return list end"
 		local plain = loadstring("return function(line) local list = {} " .. text, "=remake")()
 		local model = loadstring(
-			"local list return function() return function(line) local list = list " .. text .. " end",
+			"local list return function() return function(line) local list = list "
+				.. text
+				.. " end",
 			"=remake"
 		)()()
 		if rewrite(dump(plain), 1, 1) ~= dump(model) then

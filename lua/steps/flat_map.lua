@@ -49,8 +49,7 @@ local function spreader(id, next_step)
 		end
 		if count ~= n then
 			error(
-				n == 0
-						and "expected an iterator, a list or nothing, got a table that is no list"
+				n == 0 and "expected an iterator, a list or nothing, got a table that is no list"
 					or "expected a list, got a table with holes or other keys",
 				0
 			)
