@@ -20,6 +20,7 @@ use crate::local::block::Block;
 use crate::local::buffers::Buffers;
 use crate::local::link::Task;
 use crate::local::pool::Lease;
+use crate::local::runtime::on_a_thread;
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
 use crate::local::warnings::Warnings;
@@ -183,18 +184,26 @@ impl Run {
     }
 
     /// Gives the disk of runs back that nobody reads any more. Where the file system can't make
-    /// holes, it is given back with the files.
+    /// holes, or no thread can be had, it is given back with the files.
     pub(crate) async fn give_back(&self, runs: Vec<RunInput>) {
+        let in_files = runs.into_iter().filter_map(|run| match run.run {
+            runs::Run::File(run) => Some(run),
+            runs::Run::Inline(_) => None,
+        });
+        let in_files: Vec<_> = in_files.collect();
+        if in_files.is_empty() {
+            return;
+        }
         let files = self.run_files.lock().expect("no code panics while it holds the files").clone();
-        let punched = tokio::task::spawn_blocking(move || {
+        let punched = on_a_thread(move || {
             let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            for run in runs {
-                if let runs::Run::File(run) = run.run {
-                    let _ = fallocate(&files[run.file as usize], hole, run.offset, run.len);
-                }
+            for run in in_files {
+                let _ = fallocate(&files[run.file as usize], hole, run.offset, run.len);
             }
         });
-        let _ = punched.await;
+        if let Ok(punched) = punched {
+            let _ = punched.await;
+        }
     }
 
     /// Gives the workers back, ends those that are still at work, and waits for their end.

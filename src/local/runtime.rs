@@ -42,7 +42,7 @@ pub(crate) fn on_a_thread<T: Send + 'static>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, Failure> {
     let (sender, result) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("gleamflow-source".into());
+    let thread = std::thread::Builder::new().name("gleamflow-wait".into());
     let started = thread.spawn(move || {
         block_write_signals();
         // A run that has been cancelled meanwhile wants no result.

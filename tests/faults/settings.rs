@@ -69,11 +69,11 @@ fn a_missing_folder_for_temporary_files_is_named() {
     let at =
         |path: &str| place.program(["sort", &place.input()]).env("GLEAMFLOW_TMPDIR", path).run();
     at(&place.path("nowhere")).fails(&format!(
-        "HERE, save_lines_to: the directory for temporary files: DIR/nowhere: No such file or \
+        "HERE, save_text_to: the directory for temporary files: DIR/nowhere: No such file or \
          directory (os error 2){hint}"
     ));
     at(&place.input()).fails(&format!(
-        "HERE, save_lines_to: the directory for temporary files: DIR/in.txt is not a \
+        "HERE, save_text_to: the directory for temporary files: DIR/in.txt is not a \
          directory{hint}"
     ));
 }
