@@ -153,7 +153,7 @@ fn a_run_that_cannot_have_its_temporary_file_leaves_no_worker() {
     let outcome =
         place.program(["failures", &place.input(), "10"]).env("GLEAMFLOW_TMPDIR", "/proc").run();
     assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "0 children\n"));
-    let error = "sort: cannot create a temporary file in /proc";
+    let error = ": cannot create a temporary file in /proc";
     assert_eq!(outcome.stderr.matches(error).count(), 10, "{}", outcome.stderr);
 }
 
@@ -205,7 +205,7 @@ fn a_program_named_as_worker_that_never_answers_is_an_error() {
         program.env("GLEAMFLOW_WORKER", &silent).start()
     };
     map().wait().fails(
-        "a worker said nothing for 10 s\n\n\
+        "HERE, save_text_to: a worker said nothing for 10 s\n\n\
          hint: GLEAMFLOW_WORKER names a program that links gleamflow",
     );
     // It does not see the end of a program that is killed, and yet ends with it.
