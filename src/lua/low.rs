@@ -20,8 +20,9 @@ pub(super) const END: usize = 1 << 47;
 /// Below are programs at fixed addresses, and what they map.
 const FIRST_HINT: usize = 1 << 36;
 
-/// So many ranges are tried before there is said to be none.
+/// So many ranges are tried before there is said to be none, the later ones this far apart.
 const MOST_HINTS: usize = 256;
+const LONGEST_STEP: usize = 1 << 40;
 
 /// What has been asked for, so that the next range asked for lies behind it.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
@@ -36,8 +37,11 @@ pub(super) fn map(size: usize, end: usize) -> Option<*mut u8> {
     unsafe { unmap(given, size) };
     // A hint is no order: where the range is taken the system gives another one, a high one again.
     let span = end.checked_sub(FIRST_HINT + size)?;
+    // What has taken it may be large, as a sanitizer's shadow is, so the next is further on.
+    let mut step = size;
     for _ in 0..MOST_HINTS {
-        let hint = FIRST_HINT + ASKED.fetch_add(size, Ordering::Relaxed) % span;
+        let hint = FIRST_HINT + ASKED.fetch_add(step, Ordering::Relaxed) % span;
+        step = (2 * step).min(LONGEST_STEP);
         let given = map_near(hint, size)?;
         if fits(given, size, end) {
             return Some(given);
