@@ -14,7 +14,7 @@ local M = {}
 
 local GGET, GSET, sets_field
 do
-	-- selene: allow(undefined_variable, unscoped_variables)
+	-- selene: allow(undefined_variable, unscoped_variables, unused_variable)
 	local list = instructions(function()
 		gleamflow_a = gleamflow_b
 	end)

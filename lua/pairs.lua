@@ -79,13 +79,12 @@ end
 local function other_keys(t, n)
 	local keys, count, without, others = false, 0, nil, 0
 	for k in next, t do
-		if type(k) == "number" and k >= 1 and k <= n and k == floor(k) then
-			-- Of the list part.
-		elseif has_order(k) then
+		local in_list = type(k) == "number" and k >= 1 and k <= n and k == floor(k)
+		if not in_list and has_order(k) then
 			keys = keys or {}
 			count = count + 1
 			keys[count] = k
-		else
+		elseif not in_list then
 			without = without or {}
 			others = others + 1
 			without[others] = k

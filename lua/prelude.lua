@@ -115,14 +115,15 @@ end
 for name, f in next, patterns.functions do
 	string[name] = f
 end
-string.format = addresses.format
+rawset(string, "format", addresses.format)
 -- A restart begins a new cycle, so it is only for what user code has done to the collector.
 local collectgarbage, collector_touched = collectgarbage, false
 rawset(G, "collectgarbage", function(...)
 	collector_touched = true
 	return collectgarbage(...)
 end)
-math.random, math.randomseed = random.random, random.seed
+rawset(math, "random", random.random)
+rawset(math, "randomseed", random.seed)
 function os.exit()
 	error("os.exit is not available in a step", 2)
 end
