@@ -128,9 +128,9 @@ pub(crate) fn put_row(
 ) -> Result<(), Failed> {
     let start = frame::begin(out);
     put(out)?;
-    let length = out.len() - start - frame::LENGTH_BYTES;
-    if length > max_row {
-        return Err(frame::FrameError::TooLong { length, max_row }.into());
+    if out.len() - start - frame::LENGTH_BYTES > max_row {
+        let message = "a row is larger than `max_row` allows";
+        return Err(Failure::new(ErrorKind::Row, message).into());
     }
     Ok(frame::end(out, start)?)
 }
