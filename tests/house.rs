@@ -18,14 +18,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Terminals start runs, and files are written with signals as errors.
     ("sink", &["flow", "dataset", "plan", "row", "local", "process"]),
     ("lua", &["plan", "row"]),
-    ("worker", &["lua", "plan", "process", "row", "source", "sink"]),
+    ("worker", &["lua", "plan", "process", "row", "source", "sink", "op"]),
     ("local", &["worker", "plan", "flow", "row", "process", "source"]),
     // Parts for benches/parts, each of them alone.
     ("bench", &["lua", "plan", "row", "worker"]),
     // What reads bytes, for tests/fuzz.
     ("fuzz", &["lua", "plan", "row", "worker"]),
     // The graph under construction, and the handle on it.
-    ("flow", &["dataset", "plan", "sink", "source"]),
+    ("flow", &["dataset", "plan", "row", "sink", "source"]),
     ("dataset", &["flow", "plan"]),
 ];
 

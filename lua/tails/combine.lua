@@ -14,7 +14,8 @@ local state = require("gleamflow.state")
 local words = require("gleamflow.words")
 local clear_table = require("table.clear")
 
-local select, type, tonumber = select, type, tonumber
+local select, type, tonumber, error, max, format =
+	select, type, tonumber, error, math.max, string.format
 local copy, cast = codec.copy, ffi.cast
 local bytes_pointer = ffi.typeof("const uint8_t *")
 local hint = words.hint
@@ -24,6 +25,9 @@ local MOST_COST = 4 * 1048576
 local KEY_COST = 32
 -- So many rows pass by when the keys of a whole table came but once or so.
 local ROWS_ALONE = 4 * MOST_KEYS
+
+local MISSING = "there is no column %d: the row has %d column%s\n\n"
+	.. "hint: `pad(%d)` makes rows at least %d columns wide"
 
 -- Stands for a nil, which would be a hole.
 local NIL = {}
@@ -36,9 +40,10 @@ function M.new(template, id, columns, tail)
 	local one, two, many, unequal = fold.one, fold.two, fold.many, fold.unequal
 	local list, pair = tail.list, tail.pair
 	local key_columns = #columns
-	local is_key = {}
+	local is_key, last_key = {}, 0
 	for i = 1, key_columns do
 		is_key[columns[i]] = true
+		last_key = max(last_key, columns[i])
 	end
 	-- Whether the key is the first column of a row and its only key.
 	local key_first = key_columns == 1 and columns[1] == 1
@@ -315,7 +320,23 @@ function M.new(template, id, columns, tail)
 		check()
 	end
 
+	-- A row without one of the key columns: said as `row/missing.rs` says it.
+	local function missing(total)
+		local column = last_key
+		for i = 1, key_columns do
+			if columns[i] > total then
+				column = columns[i]
+				break
+			end
+		end
+		progress.step = id
+		error(format(MISSING, column, total, total == 1 and "" or "s", column, column), 0)
+	end
+
 	local function general(total, ...)
+		if total < last_key then
+			missing(total)
+		end
 		local columns_given = { ... }
 		local values, n = {}, 0
 		for i = 1, total do

@@ -117,18 +117,24 @@ fn the_text_1_is_not_the_number_1() {
 }
 
 #[test]
-fn nil_is_a_key_and_a_missing_key_column_is_nil() {
+fn nil_is_a_key_and_a_missing_key_column_is_none() {
     let text = same(|flow| {
         let rows = flow.rows([
             vec![Value::from(1), Value::Nil],
             vec![Value::from(2), text_value("k")],
             vec![Value::from(4)],
         ]);
-        values(&rows.reduce_by([2], "function(x, y) return x + y end"))
+        values(&rows.pad(2).reduce_by([2], "function(x, y) return x + y end"))
     });
     assert_eq!(text, "nil 5\n\"k\" 2\n");
-    let sorted = same(|flow| values(&flow.rows([vec![2, 0], vec![1]]).sort(2)));
-    assert_eq!(sorted, "1\n2 0\n");
+    let message = same_error(|flow| {
+        let rows = flow.rows([vec![2, 0], vec![1]]);
+        rows.reduce_by([2], "function(x, y) return x + y end").count()
+    });
+    let missing = ["reduce_by", "there is no column 2: the row has 1 column", "hint: `pad(2)`"];
+    assert_says(&message, &missing);
+    let message = same_error(|flow| flow.rows([vec![2, 0], vec![1]]).sort(2).count());
+    assert_says(&message, &["sort", "there is no column 2: the row has 1 column"]);
 }
 
 #[test]

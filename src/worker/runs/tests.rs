@@ -130,9 +130,8 @@ fn payloads(rows: Vec<(Vec<u8>, bool)>) -> Vec<Vec<u8>> {
 fn inputs(tasks: &[TaskRuns]) -> Vec<RunInput> {
     let mut inputs = Vec::new();
     for (task, runs) in (0..).zip(tasks) {
-        for (sequence, run) in (0..).zip(&runs.runs) {
-            inputs.push(RunInput { task, sequence, run: run.clone() });
-        }
+        let numbered = (0..).zip(runs.runs.clone());
+        inputs.extend(numbered.map(|(sequence, run)| RunInput { task, sequence, run }));
     }
     inputs
 }
@@ -166,11 +165,11 @@ fn model(tasks: &[Vec<Row>], keep: Keep) -> Vec<(Vec<u8>, bool)> {
     rows.sort_by(|left, right| key(left).cmp(key(right)));
     let starts: Vec<bool> =
         (0..rows.len()).map(|i| i == 0 || key(&rows[i - 1]) != key(&rows[i])).collect();
-    let mut marked = rows.into_iter().zip(starts);
+    let marked = rows.into_iter().zip(starts);
     match keep {
         Keep::All => marked.collect(),
         Keep::First => marked.filter(|row| row.1).collect(),
-        Keep::Top(rows) => marked.by_ref().take(rows as usize).collect(),
+        Keep::Top(rows) => marked.take(rows as usize).collect(),
     }
 }
 
@@ -259,8 +258,7 @@ proptest! {
     fn top_keeps_the_first_rows_of_the_order(
         tasks in any_tasks(), arena in any_arena(), rows in 0..200_u64, fan_in in 2..20_usize,
     ) {
-        let disk = Disk::new();
-        let keep = Keep::Top(rows);
+        let (disk, keep) = (Disk::new(), Keep::Top(rows));
         let written = disk.write_all(&tasks, arena, keep);
         prop_assert_eq!(
             disk.merge(passes(&disk, inputs(&written), fan_in, keep), (None, None), 0, keep),
