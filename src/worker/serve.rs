@@ -27,7 +27,7 @@ use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::tail::{Sending, TailSink, lost};
 use crate::worker::task::{Setup, StageWork, TaskResult, TaskSpec};
-use crate::worker::watchdog::{Watched, watch_engine, watch_steps};
+use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
 const MOST_NESTED: usize = 16;
@@ -63,6 +63,7 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
             task: AtomicU32::new(0),
             turn: AtomicU32::new(0),
         }),
+        watchdog: RefCell::default(),
     });
     if worker.output.tell(Control::Hello, 0, VERSION.as_bytes()).is_err() {
         return;
@@ -93,6 +94,7 @@ struct Worker {
     /// Tasks at work, each inside the one before it.
     running: RefCell<Vec<RunningTask>>,
     watched: Arc<Watched>,
+    watchdog: RefCell<Option<mpsc::Sender<Watch>>>,
 }
 
 struct RunningTask {
@@ -109,8 +111,6 @@ struct ServedRun {
     idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
     /// This worker's place for runs; its file comes before the first task that may need it.
     store: RunStore,
-    /// Dropped with the run: ends its watchdog.
-    _watchdog: mpsc::Sender<()>,
 }
 
 struct OpenTask {
@@ -210,6 +210,9 @@ impl Worker {
                 self.tasks.borrow_mut().clear();
                 self.run.take();
                 self.files().clear();
+                if self.watchdog.borrow().is_some() {
+                    self.watch(Watch::Rest)?;
+                }
             }
             Control::Close => {
                 drop(self.tasks.borrow_mut().remove(&number));
@@ -241,21 +244,29 @@ impl Worker {
 
     fn set_up(&self, setup: Setup) -> io::Result<()> {
         let limit = setup.limits.step_timeout_ms.map(Duration::from_millis);
-        let (watchdog, over) = mpsc::channel();
-        let watching =
-            watch_steps(self.watched.clone(), limit, self.output.clone(), self.home, over);
         // Where no thread can be had, a run without a limit does without its warning.
-        if limit.is_some() {
-            watching?;
+        if let Err(error) = self.watch(Watch::Run(limit))
+            && limit.is_some()
+        {
+            return Err(error);
         }
         self.run.replace(Some(Rc::new(ServedRun {
             stages: setup.stages.iter().cloned().collect(),
             store: self.run_store(setup.run_file),
             setup,
             idle: RefCell::default(),
-            _watchdog: watchdog,
         })));
         Ok(())
+    }
+
+    /// Tells the watchdog of steps, which the first run starts.
+    fn watch(&self, word: Watch) -> io::Result<()> {
+        let mut watchdog = self.watchdog.borrow_mut();
+        let watchdog = match &mut *watchdog {
+            Some(watchdog) => watchdog,
+            none => none.insert(watch_steps(self.watched.clone(), self.output.clone(), self.home)?),
+        };
+        watchdog.send(word).map_err(io::Error::other)
     }
 
     fn run(&self) -> Rc<ServedRun> {

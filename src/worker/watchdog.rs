@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -55,48 +56,73 @@ pub(crate) struct Watched {
 /// So long a step may be in one row before a run without a limit says so.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reports a step that has been in one row for longer than `limit`, or warns of one where there is
-/// no limit.
+/// What a watchdog of steps is told.
+pub(crate) enum Watch {
+    /// A run has begun: report a step that has been in one row for longer than the limit, or warn of
+    /// one where there is none.
+    Run(Option<Duration>),
+    /// It is over.
+    Rest,
+}
+
+/// Starts the watchdog of steps: one for as long as the worker lives, since a thread for each run
+/// costs short runs more than all that they do.
 pub(crate) fn watch_steps(
     watched: Arc<Watched>,
-    limit: Option<Duration>,
     output: Output,
     home: Home,
-    over: std::sync::mpsc::Receiver<()>,
-) -> io::Result<()> {
-    let allowed = limit.unwrap_or(PATIENCE);
-    let look = (allowed / 8).clamp(Duration::from_millis(1), Duration::from_millis(250));
+) -> io::Result<Sender<Watch>> {
+    let (sender, told) = mpsc::channel();
     Builder::new().spawn(move || {
-        let mut since = Instant::now();
-        let mut last = None;
-        let mut warned = false;
-        loop {
-            match over.recv_timeout(look) {
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-                _ => return,
-            }
-            let now = snapshot(&watched);
-            if now.is_none() || now != last {
-                (last, since, warned) = (now, Instant::now(), false);
-                continue;
-            }
-            if warned || since.elapsed() < allowed {
-                continue;
-            }
-            let Some(limit) = limit else {
-                warn(&watched, &output);
-                warned = true;
-                continue;
+        let mut word = told.recv();
+        while let Ok(now) = word {
+            word = match now {
+                Watch::Rest => told.recv(),
+                Watch::Run(limit) => watch_run(&watched, limit, &output, home, &told),
             };
-            report(&watched, limit, &output);
-            match home {
-                // Nothing more is run: the main thread may be in the middle of anything.
-                Home::Process => end_worker(),
-                Home::Thread => return,
-            }
         }
     })?;
-    Ok(())
+    Ok(sender)
+}
+
+/// Watches one run; returns the next word.
+fn watch_run(
+    watched: &Watched,
+    limit: Option<Duration>,
+    output: &Output,
+    home: Home,
+    told: &Receiver<Watch>,
+) -> Result<Watch, RecvError> {
+    let allowed = limit.unwrap_or(PATIENCE);
+    let look = (allowed / 8).clamp(Duration::from_millis(1), Duration::from_millis(250));
+    let mut since = Instant::now();
+    let mut last = None;
+    let mut warned = false;
+    loop {
+        match told.recv_timeout(look) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+            Ok(word) => return Ok(word),
+        }
+        let now = snapshot(watched);
+        if now.is_none() || now != last {
+            (last, since, warned) = (now, Instant::now(), false);
+            continue;
+        }
+        if warned || since.elapsed() < allowed {
+            continue;
+        }
+        warned = true;
+        let Some(limit) = limit else {
+            warn(watched, output);
+            continue;
+        };
+        report(watched, limit, output);
+        if home == Home::Process {
+            // Nothing more is run: the main thread may be in the middle of anything.
+            end_worker();
+        }
+    }
 }
 
 fn snapshot(watched: &Watched) -> Option<[u32; 4]> {
