@@ -103,7 +103,7 @@ fn native_parts(lua: &Lua) -> mlua::Result<Table> {
 fn load(lua: &Lua, name: &str, environment: &Table) -> mlua::Result<Function> {
     let text = scripts::text(name)
         .ok_or_else(|| mlua::Error::RuntimeError(format!("no file lua/{name}.lua")))?;
-    let code = compiled(lua, name, &text)?;
+    let code = compiled(lua, name, text)?;
     let chunk = lua.load(&**code).set_name(format!("=lua/{name}.lua"));
     let chunk = chunk.set_mode(mlua::chunk::ChunkMode::Binary);
     chunk.set_environment(environment.clone()).into_function()
@@ -114,19 +114,19 @@ type Compiled = (Cow<'static, str>, Arc<Vec<u8>>);
 
 /// A file of ours as bytecode, which this process compiles once: a state for a short flow would
 /// else spend more on reading our files than on the flow.
-fn compiled(lua: &Lua, name: &str, text: &Cow<'static, str>) -> mlua::Result<Arc<Vec<u8>>> {
+fn compiled(lua: &Lua, name: &str, text: Cow<'static, str>) -> mlua::Result<Arc<Vec<u8>>> {
     static COMPILED: Mutex<BTreeMap<String, Compiled>> = Mutex::new(BTreeMap::new());
     let known = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((known_text, code)) = known().get(name)
-        && known_text == text
+        && *known_text == text
     {
         return Ok(code.clone());
     }
     // Some are without line numbers, as stock functions are: nothing then counts them as a place.
     let strip = matches!(name, "patterns" | "line" | "addresses");
-    let code = lua.load(&**text).set_name(format!("=lua/{name}.lua")).into_function()?.dump(strip);
+    let code = lua.load(&*text).set_name(format!("=lua/{name}.lua")).into_function()?.dump(strip);
     let code = Arc::new(code);
-    known().insert(name.to_owned(), (text.clone(), code.clone()));
+    known().insert(name.to_owned(), (text, code.clone()));
     Ok(code)
 }
 
