@@ -3,7 +3,6 @@
 //! A newcomer's trap: a `Flow` is a handle. Its clones, and the datasets made from it, all speak of
 //! the same graph; nothing runs before a terminal or [`Flow::run`].
 
-use std::io::Read;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,11 +11,10 @@ use std::time::Duration;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
 use crate::plan::graph::{Graph, Node, Operation, Shared};
-use crate::plan::stage::Source;
-use crate::row::layout::Layout;
+use crate::plan::source::Source;
 use crate::script::{IntoScript, Script};
 use crate::sink::Attached;
-use crate::source::kept::KeptFile;
+use crate::source::held::Held;
 
 /// A dataflow under construction.
 ///
@@ -43,10 +41,8 @@ pub struct Flow {
 pub(crate) struct State {
     pub graph: Graph,
     pub settings: Settings,
-    /// The readers given to `reader`; taken by the run that reads them.
-    pub readers: Vec<Option<Box<dyn Read + Send>>>,
-    /// Rows that `lines` and `rows` were given, where they are many.
-    pub kept: Vec<Arc<KeptFile>>,
+    /// What plans of this flow name by number.
+    pub held: Held,
     pub attached: Vec<Attached>,
 }
 
@@ -203,10 +199,10 @@ impl Flow {
         &self,
         operator: &str,
         caller: &Location<'_>,
-        source: Result<(Source, Layout), Failure>,
+        source: Result<Source, Failure>,
     ) -> Dataset {
-        let operation = source.map(|(source, kind)| {
-            Operation::new(move |plan, step, []| Ok(plan.source(step, source.clone(), kind)))
+        let operation = source.map(|source| {
+            Operation::new(move |plan, step, []| Ok(plan.source(step, source.clone())))
         });
         self.add(Origin::new(operator, caller), [], operation)
     }

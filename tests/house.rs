@@ -13,7 +13,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("row", &[]),
     ("process", &[]),
     ("plan", &["row"]),
-    ("op", &["flow", "dataset", "plan", "row"]),
+    // A command takes rows in a format of a sink.
+    ("op", &["flow", "dataset", "plan", "row", "sink"]),
     ("source", &["flow", "dataset", "plan", "row"]),
     // Terminals start runs, and files are written with signals as errors.
     ("sink", &["flow", "dataset", "plan", "row", "local", "process"]),

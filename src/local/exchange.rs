@@ -10,16 +10,12 @@ use tokio::sync::oneshot;
 use crate::error::Failure;
 use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
-use crate::local::run::Run;
+use crate::local::session::Session;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
-use crate::plan::exchange::{Cuts, Keep};
+use crate::plan::exchange::Keep;
 use crate::plan::stage::{StageId, Work};
-use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns, choose_cuts};
+use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns};
 use crate::worker::task::{TaskInput, TaskResult};
-
-/// Bytes of rows in one key range, and the most ranges there are.
-const RANGE_BYTES: u64 = 4 << 20;
-const MOST_RANGES: u64 = 64;
 
 /// Samples of all tasks together, up to 10 MiB of them: 500 for each range.
 const MOST_SAMPLES: usize = 32_000;
@@ -36,7 +32,7 @@ pub(crate) enum Before {
 
 /// Runs the tasks before an exchange.
 pub(crate) async fn run_sorted(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     before: Before,
     mut sorted: oneshot::Sender<Sorted>,
@@ -46,13 +42,13 @@ pub(crate) async fn run_sorted(
         let (source, runs) = match before {
             Before::Rows(source) => (source, None),
             Before::Runs(from) => {
-                let (source, runs) = merge_source(run, stage, from).await?;
+                let (source, runs) = merge_source(session, stage, from).await?;
                 (source, Some(runs))
             }
         };
-        run_tasks(run, stage, source, &mut results).await?;
+        run_tasks(session, stage, source, &mut results).await?;
         if let Some(runs) = runs {
-            run.give_back(runs).await;
+            session.give_back(runs).await;
         }
         Ok(())
     };
@@ -62,7 +58,7 @@ pub(crate) async fn run_sorted(
     };
     let result = match result {
         Ok(()) => Ok(results.made.into_iter().map(runs_of).collect()),
-        Err(Stop::Failed(failure)) => Err(failure.at_step(run.plan.stages[stage].step)),
+        Err(Stop::Failed(failure)) => Err(failure.at_step(session.plan.stages[stage].step)),
         Err(Stop::Gone) => return,
     };
     // A merge that has been cancelled in between needs no runs.
@@ -71,19 +67,19 @@ pub(crate) async fn run_sorted(
 
 /// Runs the merge tasks behind an exchange.
 pub(crate) async fn run_merge(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     sorted: Vec<oneshot::Receiver<Sorted>>,
     out: Writer,
 ) {
     let source = tokio::select! {
-        source = merge_source(run, stage, sorted) => source,
+        source = merge_source(session, stage, sorted) => source,
         () = out.gone() => return,
     };
     match source {
         Ok((source, runs)) => {
-            run_rows(run, stage, source, out).await;
-            run.give_back(runs).await;
+            run_rows(session, stage, source, out).await;
+            session.give_back(runs).await;
         }
         Err(stop) => out.settle(Err(stop)),
     }
@@ -91,7 +87,7 @@ pub(crate) async fn run_merge(
 
 /// The merge tasks, once all runs are there, and the runs that they read.
 async fn merge_source(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     sides: Vec<oneshot::Receiver<Sorted>>,
 ) -> Result<(TaskSource, Vec<RunInput>), Stop> {
@@ -105,31 +101,24 @@ async fn merge_source(
         sides_from.push(u32::try_from(tasks.len()).expect("fewer than 2^32 tasks"));
         tasks.extend(sorted.map_err(Stop::Failed)?);
     }
-    let Work::Merge { merge, .. } = &run.plan.stages[stage].work else {
+    let Work::Merge { merge, .. } = &session.plan.stages[stage].work else {
         unreachable!("only merges read runs")
     };
-    let cuts = match merge.cuts {
-        Cuts::One => Vec::new(),
-        Cuts::Keys | Cuts::Rows => {
-            let bytes: u64 = tasks.iter().map(|task| task.bytes).sum();
-            let ranges = bytes.div_ceil(range_bytes(run)).clamp(1, MOST_RANGES);
-            let numbered: Vec<(u32, &TaskRuns)> = (0..).zip(&tasks).collect();
-            choose_cuts(&numbered, ranges as usize, merge.cuts == Cuts::Rows)
-        }
-    };
+    let sampled: Vec<_> = (0..).zip(&tasks).map(|(task, made)| made.sampled(task)).collect();
+    let cuts = merge.cuts.choose(&sampled, session.settings.split_bytes);
     let mut runs: Vec<RunInput> = Vec::new();
     for (task, made) in (0..).zip(tasks) {
         let numbered = (0..).zip(made.runs);
         runs.extend(numbered.map(|(sequence, run)| RunInput { task, sequence, run }));
     }
     // Two for each worker are open at once, each with a share of its worker's memory.
-    let most_bytes = 2 * run.settings.limits.merge_bytes;
+    let most_bytes = 2 * session.settings.limits.merge_bytes;
     let runs = loop {
         let mut groups = neighbours(runs, most_bytes);
         if groups.len() <= 1 {
             break groups.pop().unwrap_or_default();
         }
-        runs = merge_pass(run, stage, merge.keep, groups).await?;
+        runs = merge_pass(session, stage, merge.keep, groups).await?;
     };
     let ranges = if runs.is_empty() { 0 } else { cuts.len() + 1 };
     let read = runs.clone();
@@ -139,10 +128,6 @@ async fn merge_source(
         TaskInput::Merge { runs: runs.clone(), from, to, sides_from: sides_from.clone() }
     });
     Ok((TaskSource::Inputs(Box::new(inputs)), read))
-}
-
-fn range_bytes(run: &Run) -> u64 {
-    run.settings.split_bytes.map_or(RANGE_BYTES, |split| split.max(1))
 }
 
 /// Groups of neighbours that can be merged at once: not too many, and of large rows, of which
@@ -169,7 +154,7 @@ fn neighbours(runs: Vec<RunInput>, most_bytes: usize) -> Vec<Vec<RunInput>> {
 /// Makes fewer and longer runs of neighbouring ones. It only merges: to combine here would make
 /// the result depend on how many runs there are.
 async fn merge_pass(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     keep: Keep,
     groups: Vec<Vec<RunInput>>,
@@ -179,8 +164,8 @@ async fn merge_pass(
         groups.iter().map(|runs| (runs[0].task, runs[0].sequence)).collect();
     let inputs = groups.into_iter().map(move |runs| TaskInput::MergeRuns { runs, keep });
     let mut results = Results::default();
-    run_tasks(run, stage, TaskSource::Inputs(Box::new(inputs)), &mut results).await?;
-    run.give_back(read).await;
+    run_tasks(session, stage, TaskSource::Inputs(Box::new(inputs)), &mut results).await?;
+    session.give_back(read).await;
     let merged = firsts.into_iter().zip(results.made).map(|((task, sequence), result)| {
         let run = result.merged.expect("a merge of runs makes a run");
         // The rows know their tasks; a merged run goes by the first of those it was made of.

@@ -16,8 +16,8 @@ mod outgoing;
 mod pace;
 mod per_row;
 mod pool;
-mod run;
 mod runtime;
+mod session;
 mod settings;
 mod shell;
 mod spool;
@@ -26,5 +26,5 @@ mod steps;
 mod tasks;
 mod warnings;
 
-pub(crate) use run::Message;
+pub(crate) use session::Message;
 pub(crate) use start::{Running, explain, start};

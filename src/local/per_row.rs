@@ -15,7 +15,7 @@ use crate::error::{ErrorKind, Failure, StepId};
 use crate::local::block::Block;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
-use crate::local::run::Run;
+use crate::local::session::Session;
 use crate::local::shell::{cannot_start, check_ending, push_last, set_environment, take_rows};
 use crate::plan::stage::StageId;
 use crate::process::Group;
@@ -25,7 +25,7 @@ use crate::row::{msgpack, text};
 
 /// A command that is run for each row of one partition.
 pub(crate) struct PerRow {
-    pub run: Arc<Run>,
+    pub session: Arc<Session>,
     pub stage: StageId,
     pub command: String,
     pub partition: u32,
@@ -34,13 +34,13 @@ pub(crate) struct PerRow {
 impl PerRow {
     /// Runs the commands; returns when none of their processes is left.
     pub(crate) async fn run(self, reader: Reader, out: Writer) {
-        let step = self.run.plan.stages[self.stage].step;
+        let step = self.session.plan.stages[self.stage].step;
         let this = Arc::new(self);
         let mut commands = JoinSet::new();
         let result = tokio::select! {
             result = this.work(step, reader, &out, &mut commands) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = this.run.cancel.cancelled() => Err(Stop::Gone),
+            () = this.session.cancel.cancelled() => Err(Stop::Gone),
         };
         // Each one's queue has lost its reader, so each kills its command and ends.
         while commands.join_next().await.is_some() {}
@@ -65,11 +65,11 @@ impl PerRow {
                 return next.map(drop).map_err(Stop::Failed);
             };
             for row in block.as_rows().each() {
-                if running.len() >= self.run.settings.workers {
+                if running.len() >= self.session.settings.workers {
                     let first = running.pop_front().expect("there is at least one worker");
                     pass_on(first, out, self.partition).await?;
                 }
-                let edge = Edge::new(1, false, 1, &self.run.meter, step);
+                let edge = Edge::new(1, false, 1, &self.session.meter, step);
                 running.push_back(edge.reader(0));
                 let row = row.map_err(Failure::from).and_then(|row| arguments(block.layout, row));
                 let this = self.clone();
@@ -110,7 +110,7 @@ impl PerRow {
         let result = tokio::select! {
             result = self.command(step, &arguments, &out, &mut group) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = self.run.cancel.cancelled() => Err(Stop::Gone),
+            () = self.session.cancel.cancelled() => Err(Stop::Gone),
         };
         if let Some(group) = &mut group {
             group.end().await;
@@ -134,7 +134,7 @@ impl PerRow {
     ) -> Result<(), Stop> {
         let started = Group::spawn_shell(&self.command, |shell| {
             let arguments = arguments.iter().map(|text| OsString::from_vec(text.clone()));
-            set_environment(shell, &self.run, self.stage, self.partition);
+            set_environment(shell, &self.session, self.stage, self.partition);
             shell.arg("sh").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         });
         let group = group.insert(
@@ -142,7 +142,7 @@ impl PerRow {
         );
         let stdout = group.take_stdout().expect("its stdout is a pipe");
         let pace = Pace::default();
-        let last = take_rows(&self.run, stdout, out, Layout::Columns, 0, &pace).await?;
+        let last = take_rows(&self.session, stdout, out, Layout::Columns, 0, &pace).await?;
         check_ending(group, step, &self.command).await?;
         push_last(out, last).await
     }

@@ -19,7 +19,7 @@ use crate::local::block::Block;
 use crate::local::buffers::Buffers;
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::pace::Pace;
-use crate::local::run::Run;
+use crate::local::session::Session;
 use crate::plan::stage::StageId;
 use crate::process::{Ending, Group};
 use crate::row::layout::{Layout, Rows};
@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Commands over one partition, each one's stdout the next one's stdin.
 pub(crate) struct ShellStage {
-    pub run: Arc<Run>,
+    pub session: Arc<Session>,
     pub stage: StageId,
     pub commands: Vec<(StepId, String)>,
     pub partition: u32,
@@ -48,7 +48,7 @@ impl ShellStage {
         let result = tokio::select! {
             result = self.work(reader, &out, &mut started) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = self.run.cancel.cancelled() => Err(Stop::Gone),
+            () = self.session.cancel.cancelled() => Err(Stop::Gone),
         };
         for command in &mut started {
             command.ask_to_end().await;
@@ -69,10 +69,10 @@ impl ShellStage {
         let pace = Pace::default();
         let feed = feed(stdin, reader);
         let take = async {
-            let layout = self.run.plan.stages[self.stage].output.layout();
+            let layout = self.session.plan.stages[self.stage].output.layout();
             let stopped = self.until_stopped(started);
             let last = tokio::select! {
-                taken = take_rows(&self.run, stdout, out, layout, self.partition, &pace) => taken?,
+                taken = take_rows(&self.session, stdout, out, layout, self.partition, &pace) => taken?,
                 stop = stopped => return Err(stop),
             };
             for (command, (step, text)) in started.iter_mut().zip(&self.commands) {
@@ -113,7 +113,7 @@ impl ShellStage {
             };
             let input = between.take().map_or_else(Stdio::piped, Stdio::from);
             let group = Group::spawn_shell(command, |shell| {
-                set_environment(shell, &self.run, self.stage, self.partition);
+                set_environment(shell, &self.session, self.stage, self.partition);
                 shell.stdin(input).stdout(stdout);
             })
             .map_err(failed)?;
@@ -145,12 +145,17 @@ impl ShellStage {
 }
 
 /// What a command finds in its environment beside what the program has.
-pub(crate) fn set_environment(shell: &mut Command, run: &Run, stage: StageId, partition: u32) {
-    let partitions = run.plan.stages[stage].partitions;
+pub(crate) fn set_environment(
+    shell: &mut Command,
+    session: &Session,
+    stage: StageId,
+    partition: u32,
+) {
+    let partitions = session.plan.stages[stage].partitions;
     shell
         .env("GLEAMFLOW_PARTITION", partition.to_string())
         .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
-    if let Some(folder) = run.command_folder() {
+    if let Some(folder) = session.command_folder() {
         shell.env("TMPDIR", folder);
     }
 }
@@ -235,15 +240,15 @@ fn ends_with_grep(command: &str) -> bool {
 /// Passes on what a command writes, in blocks of whole rows. A last line without a LF is given
 /// back: it is a row only of a command that ends well, and else what one has left half-written.
 pub(crate) async fn take_rows(
-    run: &Run,
+    session: &Session,
     mut stdout: impl AsyncRead + Unpin,
     out: &Writer,
     layout: Layout,
     partition: u32,
     pace: &Pace,
 ) -> Result<Option<Block>, Stop> {
-    let max_row = run.settings.limits.max_row;
-    let mut buffer = run.buffers.take();
+    let max_row = session.settings.limits.max_row;
+    let mut buffer = session.buffers.take();
     loop {
         if buffer.capacity() - buffer.len() < READ_BYTES / 2 {
             buffer.reserve(READ_BYTES);
@@ -263,7 +268,7 @@ pub(crate) async fn take_rows(
         };
         // Rows before a bad one come first, however one read has brought them.
         if end > 0 {
-            let bytes = take_front(&run.buffers, &mut buffer, end);
+            let bytes = take_front(&session.buffers, &mut buffer, end);
             let rows = Rows::new(layout, &bytes).count();
             pace.passing.store(true, Ordering::Relaxed);
             out.push(Block { layout, partition, rows, bytes }).await?;

@@ -10,21 +10,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, ErrorKind, Failure, StepId};
+use crate::error::{Error, ErrorKind, Failure, Warning};
 use crate::flow::Flow;
 use crate::local::edge::{Edge, Reader, Writer};
 use crate::local::exchange::{Before, Sorted, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
-use crate::local::run::{Message, Run, check_temp_dir};
 use crate::local::runtime::runtime;
+use crate::local::session::{Message, Session, check_temp_dir};
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
-use crate::local::steps::{Feed, run_deal, run_feed, run_slice, used_up};
+use crate::local::steps::{run_deal, run_slice, run_source};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Form, Input, Output, Plan, Slice, Source, Stage, StageId, Work};
-use crate::source::paths::{Found, expand};
-use crate::source::split::{needs_sequential, plan_splits};
+use crate::plan::stage::{Form, Input, Output, Plan, Slice, Stage, StageId, Work};
+use crate::source::open::{Opened, Opening, PartsInOrder};
+use crate::source::registry;
 use crate::worker;
 use crate::worker::task::TaskInput;
 
@@ -108,61 +108,56 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     }
     let runtime = runtime()?;
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
-    let run = Run::new(plan, settings, sender);
-    let mut sources = HashMap::new();
-    for (id, stage) in run.plan.stages.iter().enumerate() {
-        if let Input::Source(source) = &stage.input {
-            let chained = stage.work.chain().is_some();
-            let opened = open_source(flow, source, &run, stage.step, chained)
-                .map_err(|failure| run.error(failure.at_step(stage.step)))?;
-            sources.insert(id, opened);
-        }
-    }
-    take_readers(flow, &mut sources);
-    tracing::debug!(stages = run.plan.stages.len(), workers = run.settings.workers, "start a run");
+    let session = Session::new(plan, settings, sender);
+    let sources = open_sources(flow, &session)?;
+    tracing::debug!(
+        stages = session.plan.stages.len(),
+        workers = session.settings.workers,
+        "start a run"
+    );
     let closed: Vec<_> = sinks.iter().map(|_| CancellationToken::new()).collect();
     let finished = CancellationToken::new();
     let running = Running {
         messages,
         closed: closed.clone(),
-        cancel: run.cancel.clone(),
+        cancel: session.cancel.clone(),
         finished: finished.clone(),
     };
     runtime.spawn(async move {
-        let cancel = run.cancel.clone();
+        let cancel = session.cancel.clone();
         let mut drivers = Drivers::default();
-        start_drivers(&run, sources, closed, &mut drivers);
+        start_drivers(&session, sources, closed, &mut drivers);
         let all = async {
             while let Some(ended) = drivers.rows.join_next().await {
-                report_panic(&run, ended).await;
+                report_panic(&session, ended).await;
             }
             while let Some(ended) = drivers.shell.join_next().await {
-                report_panic(&run, ended).await;
+                report_panic(&session, ended).await;
             }
         };
         tokio::select! {
             () = all => {}
             () = cancel.cancelled() => {}
         }
-        run.cancel.cancel();
+        session.cancel.cancel();
         drivers.rows.shutdown().await;
         // These kill their commands and wait for them.
         while drivers.shell.join_next().await.is_some() {}
-        run.dismiss().await;
+        session.dismiss().await;
         tracing::debug!("the run has ended");
-        drop(run);
+        drop(session);
         finished.cancel();
     });
     Ok(running)
 }
 
 /// A driver that panics has left its readers without an end: the run must not wait for it.
-async fn report_panic(run: &Run, ended: Result<(), tokio::task::JoinError>) {
+async fn report_panic(session: &Session, ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
         let message = format!("the engine failed, which is a bug of gleamflow: {error}");
-        run.fail_at_once(Failure::new(ErrorKind::Worker, message)).await;
+        session.fail_at_once(Failure::new(ErrorKind::Worker, message)).await;
     }
 }
 
@@ -173,95 +168,44 @@ struct Drivers {
     shell: JoinSet<()>,
 }
 
-/// A source, opened as far as needed to know that it can be read.
-enum Opened {
-    Inputs(Box<dyn Iterator<Item = TaskInput> + Send>),
-    Feed(Feed),
-    /// A reader that is there to be taken, once all sources are known to be there.
-    Reader(usize),
-}
-
-/// Takes the readers that can be read once: from here on nothing keeps the run from beginning.
-fn take_readers(flow: &Flow, sources: &mut HashMap<StageId, Opened>) {
-    for opened in sources.values_mut() {
-        if let Opened::Reader(slot) = *opened {
-            let reader = flow.state().readers[slot].take();
-            *opened = Opened::Feed(reader.map_or(Feed::UsedUp, Feed::Reader));
+/// Opens all sources of a plan, so that a run which cannot begin reads none of them.
+fn open_sources(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Opened>, Error> {
+    let held = flow.state().held.clone();
+    let Resolved { limits, split_bytes, .. } = &session.settings;
+    let (max_row, split_bytes) = (limits.max_row, *split_bytes);
+    let mut sources = HashMap::new();
+    for (id, stage) in session.plan.stages.iter().enumerate() {
+        let Input::Source(source) = &stage.input else { continue };
+        let mut opening = Opening { held: &held, max_row, split_bytes, warnings: Vec::new() };
+        let opened = registry::source(&source.code).and_then(|code| code.open(&mut opening));
+        let opened = opened.map_err(|failure| session.error(failure.at_step(stage.step)))?;
+        for warning in opening.warnings {
+            session.warnings.add(Warning::new(warning).at_step(stage.step));
         }
+        let opened = match opened {
+            // Without steps nothing of it is worth a worker.
+            Opened::Parts(parts) if stage.work.chain().is_none() => {
+                Opened::Stream(Box::new(PartsInOrder::new(parts, source.layout, max_row)))
+            }
+            opened => opened,
+        };
+        sources.insert(id, opened);
     }
-}
-
-fn open_source(
-    flow: &Flow,
-    source: &Source,
-    run: &Run,
-    step: StepId,
-    chained: bool,
-) -> Result<Opened, Failure> {
-    let split_bytes = run.settings.split_bytes;
-    Ok(match source {
-        Source::Lines { text, .. } => Opened::Feed(Feed::Lines(text.clone())),
-        Source::Rows { frames, .. } => Opened::Feed(Feed::Frames(frames.clone())),
-        Source::Kept { slot, .. } => Opened::Feed(Feed::Kept(flow.state().kept[*slot].clone())),
-        Source::Range { first, end } if chained => {
-            Opened::Inputs(Box::new(range_inputs(*first, *end, split_bytes)))
-        }
-        Source::Range { first, end } => Opened::Feed(Feed::Range(*first, *end)),
-        Source::Reader { slot } => match flow.state().readers.get(*slot) {
-            Some(Some(_)) => Opened::Reader(*slot),
-            _ => return Err(used_up()),
-        },
-        Source::TextFile { patterns } => {
-            let Found { files, unmatched } = expand(patterns)?;
-            for pattern in unmatched {
-                let place = run.plan.origins.get(step as usize);
-                let place = place.map(|origin| format!("{origin}: ")).unwrap_or_default();
-                tracing::warn!("{place}no file matches {pattern}");
-            }
-            if needs_sequential(&files) {
-                return Ok(Opened::Feed(Feed::Files(files)));
-            }
-            let splits = plan_splits(&files, split_bytes);
-            match chained {
-                true => Opened::Inputs(Box::new(splits.into_iter().map(TaskInput::Text))),
-                false => Opened::Feed(Feed::Pieces(splits)),
-            }
-        }
-    })
-}
-
-/// Cuts a range into at most 64 tasks, or more if they would be very long.
-fn range_inputs(
-    first: i64,
-    end: i64,
-    split_bytes: Option<u64>,
-) -> impl Iterator<Item = TaskInput> + Send {
-    let total = i128::from(end) - i128::from(first);
-    let step = match split_bytes {
-        Some(bytes) => i128::from(bytes.div_ceil(8)),
-        None => (total / 64).clamp(1 << 17, 1 << 22),
-    };
-    let mut next = i128::from(first);
-    std::iter::from_fn(move || {
-        let from = next;
-        next = (next + step).min(i128::from(end));
-        let edge = |value| i64::try_from(value).expect("it lies within the range");
-        (from < next).then(|| TaskInput::Range { first: edge(from), end: edge(next) })
-    })
+    Ok(sources)
 }
 
 fn start_drivers(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     mut sources: HashMap<StageId, Opened>,
     closed: Vec<CancellationToken>,
     drivers: &mut Drivers,
 ) {
-    let stages = &run.plan.stages;
+    let stages = &session.plan.stages;
     let edges: Vec<Edge> = stages
         .iter()
-        .zip(run.plan.readers())
+        .zip(session.plan.readers())
         .map(|(stage, readers)| {
-            Edge::new(stage.partitions, is_apart(stage), readers, &run.meter, stage.step)
+            Edge::new(stage.partitions, is_apart(stage), readers, &session.meter, stage.step)
         })
         .collect();
     let mut readers_given = vec![0; stages.len()];
@@ -291,13 +235,13 @@ fn start_drivers(
                 _ => vec![(0, whole_input(), out(0))],
             }
         };
-        let (run, out) = (run.clone(), edges[id].writer());
+        let (session, out) = (session.clone(), edges[id].writer());
         match stage.work.clone() {
             Work::Forward => match sources.remove(&id) {
-                Some(Opened::Feed(feed)) => {
-                    drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
+                Some(Opened::Stream(source)) => {
+                    drivers.rows.spawn(async move { run_source(&session, source, out).await });
                 }
-                Some(Opened::Inputs(_) | Opened::Reader(_)) => {
+                Some(Opened::Parts(_)) => {
                     unreachable!("a stage without steps reads its source in the engine")
                 }
                 None => {
@@ -311,38 +255,38 @@ fn start_drivers(
                     _ => Before::Rows(task_source(
                         sources.remove(&id),
                         whole_input,
-                        &run,
+                        &session,
                         id,
                         drivers,
                     )),
                 };
                 let (sender, receiver) = oneshot::channel();
                 sorted.insert(id, receiver);
-                drivers.rows.spawn(async move { run_sorted(&run, id, source, sender).await });
+                drivers.rows.spawn(async move { run_sorted(&session, id, source, sender).await });
             }
             Work::Merge { .. } => {
                 let from = take_sorted(&mut sorted, &inputs);
-                drivers.rows.spawn(async move { run_merge(&run, id, from, out).await });
+                drivers.rows.spawn(async move { run_merge(&session, id, from, out).await });
             }
             Work::Chain(_) if is_apart(stage) => {
                 let partitions = partitions();
-                drivers.rows.spawn(async move { run_partitions(&run, id, partitions).await });
+                drivers.rows.spawn(async move { run_partitions(&session, id, partitions).await });
             }
             Work::Chain(_) => {
-                let source = task_source(sources.remove(&id), whole_input, &run, id, drivers);
-                drivers.rows.spawn(async move { run_rows(&run, id, source, out).await });
+                let source = task_source(sources.remove(&id), whole_input, &session, id, drivers);
+                drivers.rows.spawn(async move { run_rows(&session, id, source, out).await });
             }
             Work::Commands(commands) => {
                 for (partition, reader, out) in partitions() {
-                    let (run, mut commands) = (run.clone(), commands.clone());
+                    let (session, mut commands) = (session.clone(), commands.clone());
                     if commands[0].form == Form::Arguments {
                         let command = commands.remove(0).text;
-                        let per_row = PerRow { run, stage: id, command, partition };
+                        let per_row = PerRow { session, stage: id, command, partition };
                         drivers.shell.spawn(per_row.run(reader, out));
                     } else {
                         let commands =
                             commands.into_iter().map(|one| (one.step, one.text)).collect();
-                        let shell = ShellStage { run, stage: id, commands, partition };
+                        let shell = ShellStage { session, stage: id, commands, partition };
                         drivers.shell.spawn(shell.run(reader, out));
                     }
                 }
@@ -355,13 +299,13 @@ fn start_drivers(
             }
         }
     }
-    for (sink, (&stage, closed)) in run.plan.outputs.iter().zip(closed).enumerate() {
+    for (sink, (&stage, closed)) in session.plan.outputs.iter().zip(closed).enumerate() {
         let reader = edges[stage].reader(readers_given[stage]);
         readers_given[stage] += 1;
-        let run = run.clone();
+        let session = session.clone();
         drivers.rows.spawn(async move {
             tokio::select! {
-                () = forward(&run, sink, reader) => {}
+                () = forward(&session, sink, reader) => {}
                 () = closed.cancelled() => {}
             }
         });
@@ -386,33 +330,32 @@ fn take_sorted(
 fn task_source(
     opened: Option<Opened>,
     input: impl FnOnce() -> Reader,
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     drivers: &mut Drivers,
 ) -> TaskSource {
     match opened {
-        Some(Opened::Inputs(inputs)) => TaskSource::Inputs(inputs),
-        Some(Opened::Feed(feed)) => {
-            let edge = Edge::new(1, false, 1, &run.meter, run.plan.stages[stage].step);
-            let (run, out) = (run.clone(), edge.writer());
-            drivers.rows.spawn(async move { run_feed(&run, feed, out).await });
+        Some(Opened::Parts(parts)) => TaskSource::Inputs(Box::new(parts.map(TaskInput::Part))),
+        Some(Opened::Stream(source)) => {
+            let edge = Edge::new(1, false, 1, &session.meter, session.plan.stages[stage].step);
+            let (session, out) = (session.clone(), edge.writer());
+            drivers.rows.spawn(async move { run_source(&session, source, out).await });
             TaskSource::Blocks(edge.reader(0))
         }
-        Some(Opened::Reader(_)) => unreachable!("readers are taken before anything reads them"),
         None => TaskSource::Blocks(input()),
     }
 }
 
 /// Hands a sink's rows to the caller.
-async fn forward(run: &Run, sink: usize, mut reader: Reader) {
+async fn forward(session: &Session, sink: usize, mut reader: Reader) {
     loop {
         let message = match reader.next().await {
             Ok(Some(block)) => Message::Block(sink, block),
             Ok(None) => Message::End(sink),
-            Err(failure) => Message::Failed(run.error(failure)),
+            Err(failure) => Message::Failed(session.error(failure)),
         };
         let last = !matches!(message, Message::Block(..));
-        if run.messages.send(message).await.is_err() || last {
+        if session.messages.send(message).await.is_err() || last {
             return;
         }
     }

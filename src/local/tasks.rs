@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::local::block::{Block, Item};
 use crate::local::edge::{Gone, Reader, Stop, Writer};
 use crate::local::link::Task;
-use crate::local::run::Run;
+use crate::local::session::Session;
 use crate::local::spool::Spool;
 use crate::plan::seed;
 use crate::plan::stage::StageId;
@@ -43,13 +43,13 @@ enum Started {
 
 /// Runs all tasks of a stage and hands over their blocks and results in order.
 pub(crate) async fn run_tasks(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     source: TaskSource,
     take: &mut impl TakeInOrder,
 ) -> Result<(), Stop> {
-    let ahead = Arc::new(Semaphore::new(tasks_ahead(run)));
-    run_tasks_ahead(run, stage, 0, source, ahead, take).await
+    let ahead = Arc::new(Semaphore::new(tasks_ahead(session)));
+    run_tasks_ahead(session, stage, 0, source, ahead, take).await
 }
 
 /// A worker's share of the memory with which it can have two tasks of a stage open.
@@ -57,13 +57,13 @@ const ROOMY_BYTES: usize = 64 << 20;
 
 /// Tasks of one stage that may be open at once. Each has a Lua heap, so where there is little
 /// memory, each worker has one.
-fn tasks_ahead(run: &Run) -> usize {
-    let roomy = run.settings.limits.lua_bytes >= ROOMY_BYTES;
-    run.settings.workers * if roomy { 2 } else { 1 }
+fn tasks_ahead(session: &Session) -> usize {
+    let roomy = session.settings.limits.lua_bytes >= ROOMY_BYTES;
+    session.settings.workers * if roomy { 2 } else { 1 }
 }
 
 async fn run_tasks_ahead(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     partition: u32,
     source: TaskSource,
@@ -72,7 +72,7 @@ async fn run_tasks_ahead(
 ) -> Result<(), Stop> {
     let (started, mut in_order) = mpsc::unbounded_channel();
     let mut opener =
-        Opener { run, stage, partition, ahead, started, feeders: JoinSet::new(), opened: 0 };
+        Opener { session, stage, partition, ahead, started, feeders: JoinSet::new(), opened: 0 };
     let open_all = async {
         let opened = match source {
             TaskSource::Inputs(inputs) => opener.open_inputs(inputs).await,
@@ -116,7 +116,7 @@ async fn gather_task(task: &Task, take: &mut impl TakeInOrder) -> Result<(), Sto
 }
 
 struct Opener<'a> {
-    run: &'a Arc<Run>,
+    session: &'a Arc<Session>,
     stage: StageId,
     partition: u32,
     /// Tasks that may be ahead of the one whose rows are being passed on.
@@ -132,7 +132,7 @@ impl Opener<'_> {
         let spec =
             TaskSpec { stage: self.stage, seed: seed::of_task(self.partition, self.opened), input };
         self.opened += 1;
-        let task = Arc::new(self.run.open_task(&spec).await?);
+        let task = Arc::new(self.session.open_task(&spec).await?);
         let _ = self.started.send(Started::Task(task.clone(), permit));
         Ok(task)
     }
@@ -163,7 +163,7 @@ impl Opener<'_> {
             while !block.bytes.is_empty() {
                 let (feed, left) = match current.take() {
                     Some(current) => current,
-                    None => (self.open_fed().await?, self.run.stream_task_bytes(offset)),
+                    None => (self.open_fed().await?, self.session.stream_task_bytes(offset)),
                 };
                 let piece = cut_front(&mut block, left);
                 let len = piece.bytes.len() as u64;
@@ -181,7 +181,7 @@ impl Opener<'_> {
     /// Opens a task that is fed from a queue.
     async fn open_fed(&mut self) -> Result<Arc<Spool>, Failure> {
         let task = self.open(TaskInput::Blocks).await?;
-        let feed = Spool::new(self.run.meter.clone(), Arc::default());
+        let feed = Spool::new(self.session.meter.clone(), Arc::default());
         let queue = feed.clone();
         self.feeders.spawn(async move {
             while let Item::Block(block) = queue.pop().await {
@@ -209,24 +209,29 @@ fn cut_front(block: &mut Block, limit: u64) -> Block {
 }
 
 /// Puts the rows of a stage's tasks where its readers find them.
-pub(crate) async fn run_rows(run: &Arc<Run>, stage: StageId, source: TaskSource, out: Writer) {
-    let ahead = Arc::new(Semaphore::new(tasks_ahead(run)));
-    run_rows_ahead(run, stage, 0, source, ahead, &out).await;
+pub(crate) async fn run_rows(
+    session: &Arc<Session>,
+    stage: StageId,
+    source: TaskSource,
+    out: Writer,
+) {
+    let ahead = Arc::new(Semaphore::new(tasks_ahead(session)));
+    run_rows_ahead(session, stage, 0, source, ahead, &out).await;
 }
 
 async fn run_rows_ahead(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     partition: u32,
     source: TaskSource,
     ahead: Arc<Semaphore>,
     out: &Writer,
 ) {
-    let work = &run.plan.stages[stage].work;
+    let work = &session.plan.stages[stage].work;
     let partition_of_all = (!work.is_routed()).then_some(partition);
     let mut rows = RowsOut { out, partition: partition_of_all, counts: work.only_counts() };
     let result = tokio::select! {
-        result = run_tasks_ahead(run, stage, partition, source, ahead, &mut rows) => result,
+        result = run_tasks_ahead(session, stage, partition, source, ahead, &mut rows) => result,
         () = out.gone() => return,
     };
     out.settle(result);
@@ -241,27 +246,27 @@ const OPEN_PARTITIONS: usize = 64;
 /// Partitions are begun in order: whoever reads one after another must not wait for one that
 /// waits behind those it reads later. The rows of those not begun yet wait in their queues.
 pub(crate) async fn run_partitions(
-    run: &Arc<Run>,
+    session: &Arc<Session>,
     stage: StageId,
     partitions: Vec<(u32, Reader, Writer)>,
 ) {
     let one_each: Vec<_> = partitions.iter().map(|_| Arc::new(Semaphore::new(1))).collect();
     let mut ended = vec![false; partitions.len()];
     let mut first = 0;
-    let most = OPEN_PARTITIONS.max(tasks_ahead(run));
+    let most = OPEN_PARTITIONS.max(tasks_ahead(session));
     let mut to_begin = partitions.into_iter().enumerate();
     let mut running = JoinSet::new();
     if let Some(ahead) = one_each.first() {
-        ahead.add_permits(tasks_ahead(run) - 1);
+        ahead.add_permits(tasks_ahead(session) - 1);
     }
     loop {
         while running.len() < most
             && let Some((number, (partition, reader, out))) = to_begin.next()
         {
-            let (run, ahead) = (run.clone(), one_each[number].clone());
+            let (session, ahead) = (session.clone(), one_each[number].clone());
             running.spawn(async move {
                 let source = TaskSource::Blocks(reader);
-                run_rows_ahead(&run, stage, partition, source, ahead, &out).await;
+                run_rows_ahead(&session, stage, partition, source, ahead, &out).await;
                 number
             });
         }
@@ -270,7 +275,7 @@ pub(crate) async fn run_partitions(
         while ended.get(first).is_some_and(|&ended| ended) {
             first += 1;
             if let Some(ahead) = one_each.get(first) {
-                ahead.add_permits(tasks_ahead(run) - 1);
+                ahead.add_permits(tasks_ahead(session) - 1);
             }
         }
     }

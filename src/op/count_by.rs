@@ -10,7 +10,8 @@ use crate::error::{ErrorKind, Failure};
 use crate::op::columns;
 use crate::op::native::{Fold, malformed};
 use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
-use crate::plan::native::{Arguments, Native};
+use crate::plan::named::Arguments;
+use crate::plan::native::Native;
 use crate::row::msgpack::{self, Value};
 
 impl Dataset {

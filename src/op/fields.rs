@@ -9,7 +9,7 @@ use crate::dataset::Dataset;
 use crate::error::Failed;
 use crate::op::native::{BlockStep, each_row, only_text};
 use crate::plan::chain::Step;
-use crate::plan::native::Arguments;
+use crate::plan::named::Arguments;
 use crate::row::layout::Rows;
 use crate::row::msgpack;
 

@@ -10,7 +10,8 @@ use crate::error::{Failed, Failure};
 use crate::op::native::{GroupStep, malformed};
 use crate::plan::chain::{KeyColumn, WHOLE_ROW};
 use crate::plan::exchange::{Cuts, Exchange, Group, Keep, Side};
-use crate::plan::native::{Arguments, Native};
+use crate::plan::named::Arguments;
+use crate::plan::native::Native;
 use crate::row::frame;
 use crate::row::layout::Rows;
 

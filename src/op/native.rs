@@ -5,7 +5,7 @@
 //! else. A step's code is made anew for each task.
 
 use crate::error::{ErrorKind, Failed, Failure, Warning};
-use crate::plan::native::{Arguments, Native};
+use crate::plan::named::registry;
 use crate::row::describe::describe;
 use crate::row::frame;
 use crate::row::layout::Rows;
@@ -62,20 +62,6 @@ pub(crate) trait Fold {
     fn clear(&mut self);
 }
 
-/// The operators' native code, by the names of their [`Arguments`].
-macro_rules! registry {
-    ($(#[$doc:meta])* $find:ident, $kind:ident: $($code:path),* $(,)?) => {
-        $(#[$doc])*
-        pub(crate) fn $find(native: &Native) -> Result<Box<dyn $kind>, Failure> {
-            let code: Box<dyn $kind> = match &*native.name {
-                $(<$code as Arguments>::NAME => Box::new(native.arguments::<$code>()?),)*
-                name => return Err(unknown(name)),
-            };
-            Ok(code)
-        }
-    };
-}
-
 registry! {
     /// A step's code.
     block_step, BlockStep:
@@ -96,11 +82,6 @@ registry! {
     /// A fold's code.
     fold, Fold:
     super::count_by::Count,
-}
-
-fn unknown(name: &str) -> Failure {
-    let message = format!("the plan names native code that is not here: {name:?}");
-    Failure::new(ErrorKind::Plan, message).hint("is the plan of another version of gleamflow?")
 }
 
 /// Makes one row of each row: `row` appends the columns that come of a payload.

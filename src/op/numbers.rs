@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Failed, Failure};
 use crate::op::native::{BlockStep, each_row, malformed};
 use crate::op::{Listed, columns};
 use crate::plan::chain::Step;
-use crate::plan::native::Arguments;
+use crate::plan::named::Arguments;
 use crate::row::describe::describe_line;
 use crate::row::layout::Rows;
 use crate::row::missing::Missing;

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::plan::stage::{Command, Form};
+use crate::sink;
 
 impl Dataset {
     /// Sends the rows as lines, columns joined by TAB, to `sh -c command`, and takes the lines
@@ -80,7 +81,8 @@ impl Dataset {
 
     fn command(&self, operator: &str, caller: &Location<'_>, text: String, form: Form) -> Dataset {
         self.add(operator, caller, move |plan, step, rows| {
-            Ok(plan.command(rows, Command { step, text: text.clone(), form }))
+            let as_text = (form == Form::Lines).then(sink::lines);
+            Ok(plan.command(rows, as_text, Command { step, text: text.clone(), form }))
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Failed;
 use crate::op::native::{BlockStep, column_of, each_row};
 use crate::op::{Listed, columns};
 use crate::plan::chain::Step;
-use crate::plan::native::Arguments;
+use crate::plan::named::Arguments;
 use crate::row::layout::Rows;
 
 impl Dataset {

@@ -9,7 +9,8 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failed, Failure, Warning};
 use crate::op::native::{BlockStep, each_row, only_text, put_row};
 use crate::plan::chain::Step;
-use crate::plan::native::Arguments;
+use crate::plan::named::Arguments;
+use crate::plan::native::Native;
 use crate::row::describe::describe_line;
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack;
@@ -36,7 +37,9 @@ impl Dataset {
             separator => Ok(separator.to_vec()),
         };
         self.try_add("split", Location::caller(), separator, |plan, step, rows, separator| {
-            plan.fuse(rows, Step::native(step, &Split::at(separator)))
+            let mut split = Native::new(step, &Split::at(separator));
+            split.view = (*separator == b"\t").then_some(Layout::Columns);
+            plan.fuse(rows, Step::Native(split))
         })
     }
 }
@@ -59,10 +62,6 @@ impl Split {
 
 impl Arguments for Split {
     const NAME: &str = "split";
-
-    fn view(&self) -> Option<Layout> {
-        (self.separator == b"\t").then_some(Layout::Columns)
-    }
 }
 
 impl fmt::Display for Split {

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
 use crate::plan::exchange::{Combine, Group, Keep};
-use crate::plan::native::{Arguments, Native};
+use crate::plan::named::Arguments;
+use crate::plan::native::Native;
+use crate::plan::writing::Writing;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 use crate::row::layout::Layout;
 
@@ -123,10 +125,8 @@ impl Step {
 pub(crate) enum Tail {
     /// Encoded rows.
     Frames,
-    /// Columns joined by TAB, a line per row: for commands and line sinks.
-    Lines { step: StepId },
-    /// Formatted text, a line per row.
-    Text { step: StepId, format: String },
+    /// Text, a line for each row.
+    Written(Writing),
     /// Nothing: only the number of rows counts.
     Count,
     /// Encoded rows, routed by the hash of their key columns (from 1) to one of `count` partitions.
@@ -139,6 +139,6 @@ impl Tail {
     /// Whether rows of different partitions stay apart. All else looks through them, partition 0
     /// first.
     pub(crate) fn keeps_partitions(&self) -> bool {
-        matches!(self, Tail::Frames | Tail::Lines { .. })
+        matches!(self, Tail::Frames | Tail::Written(_))
     }
 }

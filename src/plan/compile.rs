@@ -14,6 +14,7 @@ use crate::plan::lower::{Lower, Open};
 use crate::plan::rewrite;
 use crate::plan::seed;
 use crate::plan::stage::{Output, Plan, Slice, StageId};
+use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
 /// What a sink wants of the rows of a node.
@@ -23,10 +24,8 @@ pub(crate) enum SinkRows {
     Any,
     /// The same of the first row alone.
     First,
-    /// Columns joined by TAB.
-    Lines,
-    /// Formatted text.
-    Text(String),
+    /// Text.
+    Written(TextFormat),
     /// Only their number.
     Count,
 }
@@ -146,10 +145,7 @@ fn lower_sink(lower: &mut Lower, step: StepId, rows: Open, wanted: &SinkRows) ->
             let first = lower.slice(step, rows, Slice { skip: 0, take: Some(1) });
             lower.share(first)
         }
-        SinkRows::Lines => lower.end(rows, Tail::Lines { step }, Output::Rows(Layout::Columns)),
-        SinkRows::Text(format) => {
-            lower.end(rows, Tail::Text { step, format: format.clone() }, Output::Rows(Layout::Text))
-        }
+        SinkRows::Written(format) => lower.write(rows, Writing { step, format: format.clone() }),
         SinkRows::Count => lower.end(rows, Tail::Count, Output::Rows(Layout::Text)),
     }
 }

@@ -7,8 +7,7 @@ use std::fmt::{self, Write as _};
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Head, KeyColumn, Step, Tail, WHOLE_ROW};
 use crate::plan::exchange::{Group, Keep};
-use crate::plan::stage::{Input, Plan, Slice, Source, Stage, Work};
-use crate::row::layout::Layout;
+use crate::plan::stage::{Input, Plan, Slice, Stage, Work};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +37,7 @@ impl Plan {
     fn stage(&self, f: &mut fmt::Formatter<'_>, index: usize, stage: &Stage) -> fmt::Result {
         write!(f, "stage {}: ", index + 1)?;
         match (&stage.input, &stage.work) {
-            (Input::Source(source), _) => f.write_str(&source_text(source))?,
+            (Input::Source(source), _) => f.write_str(&source.code.shown)?,
             (Input::Stages(inputs), Work::Merge { merge, .. }) => {
                 f.write_str("merge of ")?;
                 for (nth, (input, order)) in inputs.iter().zip(&merge.orders).enumerate() {
@@ -92,19 +91,18 @@ impl Plan {
                 write!(f, " → {}", self.operator(code.step))?;
             }
             Head::Groups(Group::Fold { fold: native, .. } | Group::Step(native)) => {
-                write!(f, " → {}", native.shown)?;
+                write!(f, " → {}", native.code.shown)?;
             }
         }
         for step in &chain.steps {
             match step {
                 Step::Lua(step) => write!(f, " → {}", self.operator(step.code.step))?,
-                Step::Native(native) => write!(f, " → {}", native.shown)?,
+                Step::Native(native) => write!(f, " → {}", native.code.shown)?,
             }
         }
         match &chain.tail {
             Tail::Frames => Ok(()),
-            Tail::Lines { .. } => f.write_str(" → lines"),
-            Tail::Text { format, .. } => write!(f, " → format {format:?}"),
+            Tail::Written(writing) => write!(f, " → {}", writing.format.code.shown),
             Tail::Count => f.write_str(" → count"),
             Tail::Partition { keys, count, .. } => {
                 write!(f, " → partition by {} into {count}", list(keys))
@@ -124,21 +122,6 @@ impl Plan {
 
     fn operator(&self, step: StepId) -> &str {
         &self.origins[step as usize].operator
-    }
-}
-
-fn source_text(source: &Source) -> String {
-    match source {
-        Source::TextFile { patterns } => {
-            let names: Vec<String> = patterns.iter().map(|p| format!("{p:?}")).collect();
-            format!("text_file {}", names.join(", "))
-        }
-        Source::Lines { rows, .. } | Source::Kept { rows, layout: Layout::Lines, .. } => {
-            format!("lines ({rows})")
-        }
-        Source::Rows { rows, .. } | Source::Kept { rows, .. } => format!("rows ({rows})"),
-        Source::Range { first, end } => format!("range {first}..{end}"),
-        Source::Reader { .. } => "reader".to_owned(),
     }
 }
 

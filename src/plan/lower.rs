@@ -9,9 +9,9 @@ use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::{Exchange, Side};
 use crate::plan::seed;
-use crate::plan::stage::{
-    Command, Form, Input, Merge, Output, Slice, Source, Stage, StageId, Work,
-};
+use crate::plan::source::Source;
+use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work};
+use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
 const FRAMES: Output = Output::Rows(Layout::Frames);
@@ -47,7 +47,8 @@ impl Lower {
     }
 
     /// Rows of a source.
-    pub(crate) fn source(&mut self, step: StepId, source: Source, layout: Layout) -> Open {
+    pub(crate) fn source(&mut self, step: StepId, source: Source) -> Open {
+        let layout = source.layout;
         Open {
             step,
             input: Input::Source(source),
@@ -134,13 +135,18 @@ impl Lower {
         self.reopen(stage, step)
     }
 
-    /// Sends the rows through a command, apart for each partition.
-    pub(crate) fn command(&mut self, rows: Open, command: Command) -> Open {
+    /// Sends the rows through a command, apart for each partition: as text or else as they are.
+    pub(crate) fn command(
+        &mut self,
+        rows: Open,
+        as_text: Option<TextFormat>,
+        command: Command,
+    ) -> Open {
         let (step, output) = (command.step, command.form.output());
-        let stage = match command.form {
-            Form::Lines => self.end(rows, Tail::Lines { step }, Output::Rows(Layout::Columns)),
-            Form::Arguments => self.share(rows),
-            Form::Frames => self.share_as_frames(rows),
+        let stage = match (as_text, command.form) {
+            (Some(format), _) => self.write(rows, Writing { step, format }),
+            (None, Form::Frames) => self.share_as_frames(rows),
+            (None, _) => self.share(rows),
         };
         let partitions = self.stages[stage].partitions;
         self.engine_stage(step, vec![stage], Work::Commands(vec![command]), output, partitions)
@@ -172,6 +178,12 @@ impl Lower {
             merge: None,
             partitions,
         }
+    }
+
+    /// Ends a chain where its rows leave as text.
+    pub(super) fn write(&mut self, rows: Open, writing: Writing) -> StageId {
+        let output = Output::Rows(writing.format.layout);
+        self.end(rows, Tail::Written(writing), output)
     }
 
     /// Ends a chain.

@@ -4,11 +4,15 @@
 
 pub(crate) mod chain;
 pub(crate) mod compile;
+pub(crate) mod cut;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lower;
+pub(crate) mod named;
 pub(crate) mod native;
 mod rewrite;
 pub(crate) mod seed;
+pub(crate) mod source;
 pub(crate) mod stage;
+pub(crate) mod writing;

@@ -2,12 +2,12 @@
 //!
 //! A newcomer's trap: stages are listed so that each reads only from stages before it.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Chain, Code, KeyColumn, Tail};
 use crate::plan::exchange::{Cuts, Keep};
+use crate::plan::source::Source;
 use crate::row::layout::Layout;
 
 /// A stage's place in the plan.
@@ -52,36 +52,6 @@ impl Input {
             Input::Stages(stages) => stages,
         }
     }
-}
-
-/// Where rows come from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Source {
-    TextFile {
-        patterns: Vec<std::path::PathBuf>,
-    },
-    Lines {
-        text: Bytes,
-        rows: u64,
-    },
-    Rows {
-        frames: Bytes,
-        rows: u64,
-    },
-    /// Rows in a file of the program that made the plan, by its number there.
-    Kept {
-        slot: usize,
-        rows: u64,
-        layout: Layout,
-    },
-    Range {
-        first: i64,
-        end: i64,
-    },
-    /// A reader of the program that made the plan, by its number there.
-    Reader {
-        slot: usize,
-    },
 }
 
 /// What leaves a stage.

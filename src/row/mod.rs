@@ -4,6 +4,7 @@
 //! malformed ones and never panics.
 
 pub(crate) mod block;
+pub(crate) mod byte_string;
 pub(crate) mod describe;
 pub(crate) mod ends;
 pub(crate) mod format;

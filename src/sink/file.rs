@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, access, linkat, open};
 use tempfile::{NamedTempFile, TempPath};
 
+use super::save::{Output, Target};
+use super::terminal::Consume;
 use crate::error::{ErrorKind, Failure};
+use crate::local::block::Block;
+use crate::process::with_file_size_as_error;
 
 const BUFFER_BYTES: usize = 256 << 10;
 const PREFIX: &str = ".gleamflow-";
@@ -75,12 +80,6 @@ impl AtomicFile {
         let to = opened.map_err(|error| cannot_write(path, &error))?;
         let to = BufWriter::with_capacity(BUFFER_BYTES, to);
         Ok(AtomicFile { path: path.to_owned(), to: Some(to) })
-    }
-
-    /// Writes what is buffered and puts the file in its place.
-    pub(crate) fn commit(mut self) -> Result<(), Failure> {
-        self.flush().and_then(|()| self.give_name()).map_err(|error| self.failure(&error))?;
-        self.rename().map(drop)
     }
 
     /// Gives the file a name beside its place, from where it only has to be renamed.
@@ -299,6 +298,40 @@ fn has_no_directory(path: &Path, directory: &Path) -> Failure {
     let directory = directory.display();
     let message = format!("cannot write {}: there is no directory {directory}", path.display());
     Failure::new(ErrorKind::Io, message).hint(format!("make it first: mkdir -p {directory}"))
+}
+
+/// A file that appears whole when a run has succeeded.
+pub(super) struct PathTarget(pub PathBuf);
+
+impl Target for PathTarget {
+    type Output = AtomicFile;
+
+    fn open(self) -> Result<AtomicFile, Failure> {
+        AtomicFile::create(self.0)
+    }
+}
+
+impl Output for AtomicFile {
+    fn file(&self) -> Option<&AtomicFile> {
+        Some(self)
+    }
+
+    fn into_file(self: Box<Self>) -> Option<AtomicFile> {
+        Some(*self)
+    }
+}
+
+impl Consume for AtomicFile {
+    fn block(&mut self, block: &Block) -> Result<ControlFlow<()>, Failure> {
+        match with_file_size_as_error(|| self.write_all(&block.bytes)) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -3,15 +3,20 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use super::super::together::commit_all;
 use super::*;
 
 type Make = fn(&Path, &Path) -> io::Result<Temporary>;
 const MAKES: [Make; 2] = [Temporary::unnamed, Temporary::named];
 
+fn commit(file: AtomicFile) -> Result<(), Failure> {
+    commit_all(vec![file]).map_err(|(_, failure)| failure)
+}
+
 fn write_with(make: Make, path: &Path, text: &str) {
     let mut file = AtomicFile::create_with(path, make).unwrap();
     file.write_all(text.as_bytes()).unwrap();
-    file.commit().unwrap();
+    commit(file).unwrap();
 }
 
 fn names_in(directory: &Path) -> Vec<String> {
@@ -34,7 +39,7 @@ fn a_file_appears_only_when_committed_and_nothing_else_stays() {
         file.write_all(&[b'x'; 3 * BUFFER_BYTES]).unwrap();
         file.write_all(b"y").unwrap();
         assert!(!path.exists());
-        file.commit().unwrap();
+        commit(file).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 3 * BUFFER_BYTES as u64 + 1);
         assert_eq!(names_in(dir.path()), ["out.txt"]);
     }
@@ -143,5 +148,5 @@ fn a_full_disk_is_named_with_the_path() {
     assert_eq!(file.failure(&error).message, expected);
     let mut file = AtomicFile::create("/dev/full").unwrap();
     file.write_all(b"buffered").unwrap();
-    assert_eq!(file.commit().unwrap_err().message, expected);
+    assert_eq!(commit(file).unwrap_err().message, expected);
 }

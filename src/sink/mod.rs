@@ -2,15 +2,28 @@
 //!
 //! Invariant: a failed run leaves no half-written file behind.
 
-mod file;
+// In the order of the page of `Dataset`.
+mod text;
+
+mod lines;
+
 mod rows;
+
+mod stream;
+
+mod explain;
+
+mod file;
+pub(crate) mod registry;
+mod run;
 mod save;
 mod stdout;
 mod terminal;
 mod together;
 
 pub(crate) use file::AtomicFile;
+pub(crate) use lines::lines;
 pub(crate) use save::Attached;
 pub(crate) use stdout::stdout_is_closed;
 
-pub use rows::RowStream;
+pub use stream::RowStream;

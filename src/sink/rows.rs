@@ -1,24 +1,20 @@
-//! `collect`, `first`, `for_each_row`, `count`, `stream`: rows as the program's own values.
+//! `collect`, `first`, `for_each_row`, `count`: rows as the program's own values.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::local::block::Block;
-use crate::local::{self, Message, Running};
-use crate::plan::compile::{SinkNode, SinkRows};
+use crate::plan::compile::SinkRows;
 use crate::row::describe::describe;
 use crate::row::layout::Layout;
 use crate::row::typed;
-use crate::sink::terminal::{Consume, NO_END, run, run_async};
+use crate::sink::terminal::{Consume, run, run_async};
 
+/// # Into the program's own values
 impl Dataset {
     /// Runs the flow and returns its rows: tuples, structs or vectors by column, any other type
     /// from rows of one column. `Vec<gleamflow::Value>` takes any row.
@@ -103,8 +99,22 @@ impl Dataset {
         run(&self.flow, &[node], &mut [&mut counted])?;
         Ok(counted.0)
     }
+}
 
+/// # The same in async code
+impl Dataset {
     /// [`Dataset::collect`] for async code.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let rows: Vec<i64> = Flow::new().range(1..3).collect_async().await?;
+    /// assert_eq!(rows, [1, 2]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// # })?;
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for `collect`.
@@ -122,6 +132,16 @@ impl Dataset {
     }
 
     /// [`Dataset::first`] for async code.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// assert_eq!(Flow::new().range(7..9).first_async::<i64>().await?, Some(7));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// # })?;
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for `first`.
@@ -141,6 +161,18 @@ impl Dataset {
 
     /// [`Dataset::for_each_row`] for async code; the function is called from the polling task.
     ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let mut sum = 0;
+    /// Flow::new().range(1..4).for_each_row_async(|x: i64| sum += x).await?;
+    /// assert_eq!(sum, 6);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// # })?;
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for `for_each_row`.
     #[track_caller]
@@ -155,6 +187,16 @@ impl Dataset {
 
     /// [`Dataset::count`] for async code.
     ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// assert_eq!(Flow::new().range(1..4).count_async().await?, 3);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// # })?;
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for `count`.
     #[track_caller]
@@ -167,49 +209,9 @@ impl Dataset {
             Ok(counted.0)
         }
     }
+}
 
-    /// Starts the flow and returns its rows as a stream. Dropping the stream cancels the run.
-    ///
-    /// ```
-    /// use gleamflow::Flow;
-    ///
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// let mut rows = Flow::new().range(0..3).stream::<i64>()?;
-    /// assert_eq!(rows.next_row().await.transpose()?, Some(0));
-    /// # Ok::<(), gleamflow::Error>(())
-    /// # })?;
-    /// # Ok::<(), gleamflow::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// What can be known before a row has moved; all else comes as an item, and is the last.
-    #[track_caller]
-    pub fn stream<T: DeserializeOwned>(&self) -> Result<RowStream<T>> {
-        let node = self.sink("stream", Location::caller(), SinkRows::Any);
-        let running = local::start(&self.flow, std::slice::from_ref(&node))
-            .map_err(|error| error.at(&node.origin))?;
-        Ok(RowStream { node, running: Some(running), rows: VecDeque::new(), failure: None })
-    }
-
-    /// The plan of this dataset as text: a line for each stage, then one for each step whose
-    /// function reads and writes the same globals and so keeps state within its task.
-    ///
-    /// ```
-    /// use gleamflow::Flow;
-    ///
-    /// let text = Flow::new().range(0..9).sort(1).explain()?;
-    /// assert_eq!(text.lines().count(), 3);
-    /// # Ok::<(), gleamflow::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// What is wrong with the flow itself, as a run would find it before it starts.
-    #[track_caller]
-    pub fn explain(&self) -> Result<String> {
-        let node = self.sink("explain", Location::caller(), SinkRows::Any);
-        local::explain(&self.flow, &node)
-    }
-
+impl Dataset {
     fn each_row<T: DeserializeOwned>(
         &self,
         operator: &str,
@@ -269,7 +271,10 @@ impl<T: DeserializeOwned, F: FnMut(T)> Consume for Decoded<T, F> {
 }
 
 /// Decodes each row of a block.
-fn decode<T: DeserializeOwned>(block: &Block, mut take: impl FnMut(T)) -> Result<(), Failure> {
+pub(super) fn decode<T: DeserializeOwned>(
+    block: &Block,
+    mut take: impl FnMut(T),
+) -> Result<(), Failure> {
     let mut typed_row = |payload: &[u8]| -> Result<(), Failure> {
         let row = typed::from_payload(payload)
             .map_err(|error| error.failure(ErrorKind::Row).row(describe(payload)))?;
@@ -285,73 +290,4 @@ fn decode<T: DeserializeOwned>(block: &Block, mut take: impl FnMut(T)) -> Result
         block.layout.put_columns(row, &mut payload);
         typed_row(&payload)
     })
-}
-
-/// The rows of a running flow, as they come.
-///
-/// It is a [`Stream`]; [`RowStream::next_row`] needs no other crate. Dropping it cancels the run.
-#[must_use = "a stream does nothing unless it is polled"]
-pub struct RowStream<T> {
-    node: SinkNode,
-    running: Option<Running>,
-    rows: VecDeque<T>,
-    failure: Option<Failure>,
-}
-
-impl<T> Unpin for RowStream<T> {}
-
-impl<T: DeserializeOwned> RowStream<T> {
-    /// The next row; `None` at the end.
-    pub async fn next_row(&mut self) -> Option<Result<T>> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
-    }
-}
-
-impl<T: DeserializeOwned> Stream for RowStream<T> {
-    type Item = Result<T>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let this = &mut *self;
-        loop {
-            if let Some(row) = this.rows.pop_front() {
-                return Poll::Ready(Some(Ok(row)));
-            }
-            if let Some(failure) = this.failure.take() {
-                this.running = None;
-                let error = this.node.error(failure);
-                return Poll::Ready(Some(Err(error)));
-            }
-            let Some(running) = &mut this.running else { return Poll::Ready(None) };
-            match std::task::ready!(running.poll_next(context)) {
-                Some(Message::Block(_, block)) => {
-                    let rows = &mut this.rows;
-                    this.failure = decode(&block, |row| rows.push_back(row)).err();
-                }
-                Some(Message::Failed(error)) => {
-                    this.running = None;
-                    return Poll::Ready(Some(Err(error.at(&this.node.origin))));
-                }
-                Some(Message::End(_)) => this.running = None,
-                None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Flow;
-
-    #[test]
-    fn a_run_that_goes_without_its_end_is_an_error_of_the_stream() {
-        let dataset = Flow::new().range(0..3);
-        let mut stream = dataset.stream::<i64>().unwrap();
-        stream.running = Some(Running::gone());
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        let mut next = || Pin::new(&mut stream).poll_next(&mut context);
-        let Poll::Ready(Some(Err(error))) = next() else { panic!("an error was to come") };
-        assert!(error.to_string().ends_with("stream: the run ended without its end"), "{error}");
-        assert!(matches!(next(), Poll::Ready(None)));
-    }
 }

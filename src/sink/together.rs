@@ -10,7 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::file::{AtomicFile, directory_of};
-use crate::error::Failure;
+use super::save::Output;
+use crate::error::{Failure, Result};
+use crate::plan::compile::SinkNode;
+use crate::process::with_file_size_as_error;
 
 /// Files that a message names; a run may have thousands.
 const MOST_NAMED: usize = 3;
@@ -36,8 +39,23 @@ pub(crate) fn find_same(files: &[&AtomicFile]) -> Option<(usize, usize)> {
     None
 }
 
+/// Puts the files of sinks that have all their rows in their places.
+pub(super) fn commit<'a, O: Output + ?Sized>(
+    sinks: impl IntoIterator<Item = (&'a SinkNode, Box<O>)>,
+) -> Result<()> {
+    let (mut nodes, mut files) = (Vec::new(), Vec::new());
+    for (node, sink) in sinks {
+        if let Some(file) = sink.into_file() {
+            nodes.push(node);
+            files.push(file);
+        }
+    }
+    with_file_size_as_error(|| commit_all(files))
+        .map_err(|(index, failure)| nodes[index].error(failure))
+}
+
 /// Puts all files in their places. A failure comes with the number of the file it is about.
-pub(crate) fn commit_all(mut files: Vec<AtomicFile>) -> Result<(), (usize, Failure)> {
+pub(super) fn commit_all(mut files: Vec<AtomicFile>) -> std::result::Result<(), (usize, Failure)> {
     // Alone, a file has nothing to be in step with.
     let write = if files.len() > 1 { AtomicFile::sync } else { AtomicFile::flush };
     each(&mut files, write)?;
@@ -60,7 +78,7 @@ pub(crate) fn commit_all(mut files: Vec<AtomicFile>) -> Result<(), (usize, Failu
 fn each(
     files: &mut [AtomicFile],
     step: impl Fn(&mut AtomicFile) -> std::io::Result<()>,
-) -> Result<(), (usize, Failure)> {
+) -> std::result::Result<(), (usize, Failure)> {
     files
         .iter_mut()
         .enumerate()

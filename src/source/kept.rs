@@ -82,10 +82,6 @@ impl Keeper {
 }
 
 impl KeptFile {
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout
-    }
-
     /// Replaces `out` by the rows from `offset` on, about `block_bytes` of them, and moves the
     /// offset behind them. False: there are no more.
     pub(crate) fn next_block(

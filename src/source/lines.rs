@@ -1,25 +1,54 @@
-//! Reading a split: blocks of whole lines from the pieces of its files.
+//! Lines as a format, and reading a split: blocks of whole lines from the pieces of its files.
 //!
 //! A newcomer's trap: a piece's lines are not its bytes. A line belongs to the piece in which its
 //! first byte lies, so a reader begins one byte early, to see whether a line starts at `start`,
 //! and goes on beyond `end` until its last line is whole.
 
+use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
 use rustix::io::{pread, retry_on_intr};
+use serde::{Deserialize, Serialize};
 
 use super::long_row::{first_long_row, reserve_within, row_too_long};
+use super::open::{BlockReader, Format};
 use super::paths::{cannot_open, cannot_read};
 use super::place::place_in_file;
 use super::split::Piece;
+use super::stream::{SequentialLines, Streams};
 use crate::error::{Failure, InputPlace};
-use crate::row::layout::Rows;
+use crate::plan::named::Arguments;
+use crate::row::layout::{Layout, Rows};
 
 /// Read beyond a piece's end at a time, to finish its last line.
 const FINISH_BYTES: u64 = 8 << 10;
+
+/// Rows that end with LF; the last one needs none.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Lines {}
+
+impl Arguments for Lines {
+    const NAME: &str = "lines";
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lines")
+    }
+}
+
+impl Format for Lines {
+    fn pieces(&self, pieces: Vec<Piece>, max_row: usize) -> Box<dyn BlockReader> {
+        Box::new(LineReader::new(pieces, max_row))
+    }
+
+    fn streams(&self, streams: Streams, max_row: usize) -> Box<dyn BlockReader> {
+        Box::new(SequentialLines::new(streams, max_row))
+    }
+}
 
 /// Gives the lines of one split, block by block.
 pub(crate) struct LineReader {
@@ -52,53 +81,6 @@ impl LineReader {
             carry: Vec::new(),
             segments: Vec::new(),
             pending: None,
-        }
-    }
-
-    /// Replaces `out` by the next lines, about `block_bytes` of them and each ended by LF.
-    /// False: there are no more, and `out` is empty.
-    ///
-    /// A failure comes after the lines that precede it, and is the end of the split.
-    pub(crate) fn next_block(
-        &mut self,
-        out: &mut Vec<u8>,
-        block_bytes: usize,
-    ) -> Result<bool, Failure> {
-        out.clear();
-        self.segments.clear();
-        if let Some(failure) = self.pending.take() {
-            return Err(failure);
-        }
-        let mut whole = 0;
-        let mut failure = self.fill(out, &mut whole, block_bytes).err();
-        if failure.is_none() {
-            self.carry.extend_from_slice(&out[whole..]);
-        }
-        out.truncate(whole);
-        if let Some(start) = first_long_row(out, self.max_row) {
-            failure = Some(self.too_long(start));
-            out.truncate(start);
-        }
-        if failure.is_some() {
-            self.pieces = Vec::new().into_iter();
-            self.open = None;
-            self.carry = Vec::new();
-        }
-        match failure {
-            Some(failure) if out.is_empty() => Err(failure),
-            later => {
-                self.pending = later;
-                Ok(!out.is_empty())
-            }
-        }
-    }
-
-    /// Where a row of the last block came from. Reads the file again up to there.
-    pub(crate) fn place(&self, row_in_last_block: u32) -> InputPlace {
-        let first_behind = self.segments.partition_point(|s| s.rows_before <= row_in_last_block);
-        match self.segments[..first_behind].last() {
-            Some(s) => place_in_file(&s.path, s.offset, row_in_last_block - s.rows_before),
-            None => InputPlace::default(),
         }
     }
 
@@ -154,6 +136,49 @@ impl LineReader {
         let behind = self.segments.partition_point(|segment| segment.at <= start);
         let segment = &self.segments[behind - 1];
         row_too_long(&segment.path, segment.offset + (start - segment.at) as u64, self.max_row)
+    }
+}
+
+impl BlockReader for LineReader {
+    fn layout(&self) -> Layout {
+        Layout::Lines
+    }
+
+    fn next_block(&mut self, out: &mut Vec<u8>, block_bytes: usize) -> Result<bool, Failure> {
+        out.clear();
+        self.segments.clear();
+        if let Some(failure) = self.pending.take() {
+            return Err(failure);
+        }
+        let mut whole = 0;
+        let mut failure = self.fill(out, &mut whole, block_bytes).err();
+        if failure.is_none() {
+            self.carry.extend_from_slice(&out[whole..]);
+        }
+        out.truncate(whole);
+        if let Some(start) = first_long_row(out, self.max_row) {
+            failure = Some(self.too_long(start));
+            out.truncate(start);
+        }
+        if failure.is_some() {
+            self.pieces = Vec::new().into_iter();
+            self.open = None;
+            self.carry = Vec::new();
+        }
+        match failure {
+            Some(failure) if out.is_empty() => Err(failure),
+            later => {
+                self.pending = later;
+                Ok(!out.is_empty())
+            }
+        }
+    }
+
+    /// Where a row of the last block came from. Reads the file again up to there.
+    fn place(&self, row_in_last_block: u32) -> Option<InputPlace> {
+        let first_behind = self.segments.partition_point(|s| s.rows_before <= row_in_last_block);
+        let s = self.segments[..first_behind].last()?;
+        Some(place_in_file(&s.path, s.offset, row_in_last_block - s.rows_before))
     }
 }
 

@@ -4,20 +4,26 @@
 //! Invariants: which bytes belong to which split is a function of the inputs' sizes alone; every
 //! line is in exactly one split; the size of a block changes nothing but the block.
 
-mod compressed;
-mod identity;
-pub(crate) mod kept;
-pub(crate) mod lines;
-pub(crate) mod long_row;
-pub(crate) mod memory;
-pub(crate) mod paths;
-mod pattern;
-pub(crate) mod place;
-mod rows;
-pub(crate) mod split;
-mod stdin;
-pub(crate) mod stream;
+// In the order of the page of `Flow`.
 mod text_file;
+
+mod compressed;
+pub(crate) mod held;
+mod identity;
+mod kept;
+mod lines;
+pub(crate) mod long_row;
+pub(crate) mod open;
+mod paths;
+mod pattern;
+mod place;
+mod range;
+mod reader;
+pub(crate) mod registry;
+mod rows;
+mod split;
+mod stdin;
+mod stream;
 
 #[cfg(test)]
 mod tests;

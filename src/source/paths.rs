@@ -185,6 +185,29 @@ pub(crate) mod path_bytes {
     }
 }
 
+/// Several of them.
+pub(crate) mod list_of_bytes {
+    use std::path::PathBuf;
+
+    use serde::de::Deserializer;
+    use serde::ser::Serializer;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    struct Bytes(#[serde(with = "super::path_bytes")] PathBuf);
+
+    pub(crate) fn serialize<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(paths.iter().map(|path| Bytes(path.clone())))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
+        let paths = Vec::<Bytes>::deserialize(from)?;
+        Ok(paths.into_iter().map(|Bytes(path)| path).collect())
+    }
+}
+
 #[cfg(test)]
 #[path = "paths_tests.rs"]
 mod tests;

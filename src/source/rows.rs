@@ -1,19 +1,22 @@
-//! `lines`, `rows`, `range`, `reader`: sources that are no files.
+//! `lines`, `rows`: what the program itself gives.
 
-use std::io::Read;
-use std::ops::Range;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
+use super::kept::{Keeper, Kept, KeptFile, MEMORY_BYTES};
+use super::long_row::longer_than;
+use super::open::{BlockReader, Opened, Opening, Source};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::stage::Source;
-use crate::row::layout::Layout;
+use crate::plan::named::Arguments;
+use crate::plan::source::Source as PlannedSource;
+use crate::row::layout::{Layout, Rows};
 use crate::row::{frame, typed};
-use crate::source::kept::{Keeper, Kept, MEMORY_BYTES};
 
 impl Flow {
     /// Lines from the program itself, one row of one text column each.
@@ -95,51 +98,101 @@ impl Flow {
             put(&mut keeper.bytes, keeper.rows + 1, row).and_then(|()| keeper.row_ended())
         });
         let rows = keeper.rows;
-        let source = kept.and_then(|()| keeper.finish()).map(|kept| match (kept, layout) {
-            (Kept::Memory(text), Layout::Lines) => (Source::Lines { text, rows }, layout),
-            (Kept::Memory(frames), _) => (Source::Rows { frames, rows }, layout),
-            (Kept::File(file), _) => {
-                let mut state = self.state();
-                state.kept.push(Arc::new(file));
-                (Source::Kept { slot: state.kept.len() - 1, rows, layout }, layout)
-            }
+        let source = kept.and_then(|()| keeper.finish()).map(|kept| {
+            let place = match kept {
+                Kept::Memory(bytes) => GivenPlace::Memory(bytes),
+                Kept::File(file) => GivenPlace::File(self.state().held.put(file)),
+            };
+            PlannedSource::new(&Given { place, layout, rows }, layout)
         });
         self.add_source(operator, caller, source)
     }
+}
 
-    /// The integers of a range, one column each.
-    ///
-    /// ```
-    /// use gleamflow::Flow;
-    ///
-    /// assert_eq!(Flow::new().range(3..6).collect::<i64>()?, [3, 4, 5]);
-    /// # Ok::<(), gleamflow::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn range(&self, range: Range<i64>) -> Dataset {
-        let Range { start: first, end } = range;
-        let source = Ok((Source::Range { first, end }, Layout::Frames));
-        self.add_source("range", Location::caller(), source)
+/// Rows of the program, whole and encoded.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Given {
+    place: GivenPlace,
+    layout: Layout,
+    rows: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum GivenPlace {
+    Memory(Bytes),
+    /// In a [`KeptFile`] that the program holds, by its number.
+    File(usize),
+}
+
+impl Arguments for Given {
+    const NAME: &str = "given";
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s ({})", name_of_one(self.layout), self.rows)
+    }
+}
+
+fn name_of_one(layout: Layout) -> &'static str {
+    if layout.is_lines() { "line" } else { "row" }
+}
+
+impl Source for Given {
+    fn open(self: Box<Self>, opening: &mut Opening<'_>) -> Result<Opened, Failure> {
+        let from = match self.place {
+            GivenPlace::Memory(bytes) => From::Memory(bytes),
+            GivenPlace::File(number) => From::File(opening.held.get(number)?, 0),
+        };
+        let (layout, max_row) = (self.layout, opening.max_row);
+        Ok(Opened::Stream(Box::new(GivenReader { from, layout, max_row, rows: 0, long: false })))
+    }
+}
+
+/// Reads rows of the program, whose sizes nobody has looked at before.
+struct GivenReader {
+    from: From,
+    layout: Layout,
+    max_row: usize,
+    /// So many have passed.
+    rows: u64,
+    /// Whether the next row is too long.
+    long: bool,
+}
+
+enum From {
+    Memory(Bytes),
+    /// And how much of it has been read.
+    File(Arc<KeptFile>, u64),
+}
+
+impl BlockReader for GivenReader {
+    fn layout(&self) -> Layout {
+        self.layout
     }
 
-    /// The lines of a reader, such as stdin or a socket, in order and as they come. It is read on
-    /// a thread of the engine, once: a second run of the flow finds it used up.
-    ///
-    /// ```
-    /// use gleamflow::Flow;
-    ///
-    /// let text = std::io::Cursor::new("a\nb");
-    /// assert_eq!(Flow::new().reader(text).collect::<String>()?, ["a", "b"]);
-    /// # Ok::<(), gleamflow::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn reader(&self, reader: impl Read + Send + 'static) -> Dataset {
-        let slot = {
-            let mut state = self.state();
-            state.readers.push(Some(Box::new(reader)));
-            state.readers.len() - 1
-        };
-        let source = Ok((Source::Reader { slot }, Layout::Lines));
-        self.add_source("reader", Location::caller(), source)
+    fn next_block(&mut self, out: &mut Vec<u8>, block_bytes: usize) -> Result<bool, Failure> {
+        out.clear();
+        if !self.long {
+            match &mut self.from {
+                From::Memory(bytes) => {
+                    let end = Rows::new(self.layout, bytes).cut_at(block_bytes.max(1));
+                    out.extend_from_slice(&bytes.split_to(end));
+                }
+                From::File(file, offset) => {
+                    file.next_block(offset, out, block_bytes)?;
+                }
+            }
+            if let Some(start) = Rows::new(self.layout, out).first_longer(self.max_row) {
+                out.truncate(start);
+                self.long = true;
+            }
+            self.rows += u64::from(Rows::new(self.layout, out).count());
+        }
+        if self.long && out.is_empty() {
+            let what = format_args!("{} {} has", name_of_one(self.layout), self.rows + 1);
+            return Err(longer_than(what, self.max_row));
+        }
+        Ok(!out.is_empty())
     }
 }

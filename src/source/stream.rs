@@ -11,9 +11,11 @@ use memchr::memrchr;
 
 use super::compressed::refuse_compressed;
 use super::long_row::{first_long_row, reserve_within, row_too_long};
+use super::open::BlockReader;
 use super::paths::{FileKind, InputFile, cannot_open, cannot_read};
 use super::stdin;
 use crate::error::Failure;
+use crate::row::layout::Layout;
 
 /// An input that is read from start to end.
 pub(crate) struct Stream {
@@ -44,9 +46,12 @@ impl Stream {
     }
 }
 
+/// Streams that are opened one after another.
+pub(crate) type Streams = Box<dyn Iterator<Item = Result<Stream, Failure>> + Send>;
+
 /// Gives the lines of several streams, one stream after the other.
 pub(crate) struct SequentialLines {
-    streams: Box<dyn Iterator<Item = Result<Stream, Failure>> + Send>,
+    streams: Streams,
     max_row: usize,
     reader: Option<Box<dyn Read + Send>>,
     /// The open stream, or the one that has just ended.
@@ -79,45 +84,6 @@ impl SequentialLines {
             scratch: Vec::new(),
             carry: Vec::new(),
             pending: None,
-        }
-    }
-
-    /// Replaces `out` by the lines that one read of at most `block_bytes` completes, each ended
-    /// by LF and all of one stream; reads again only if it completes none. False: there are no
-    /// more.
-    ///
-    /// A failure comes after the lines that precede it, and is the end of the source.
-    pub(crate) fn next_block(
-        &mut self,
-        out: &mut Vec<u8>,
-        block_bytes: usize,
-    ) -> Result<bool, Failure> {
-        out.clear();
-        self.bytes_before += self.bytes;
-        self.bytes = 0;
-        let mut failure = self.pending.take();
-        if failure.is_none() {
-            failure = self.fill(out, block_bytes.max(1)).err();
-            if let Err(refused) = self.check_start(out) {
-                failure = Some(refused);
-                out.clear();
-            } else if let Some(start) = first_long_row(out, self.max_row) {
-                failure = Some(self.too_long(start));
-                out.truncate(start);
-            }
-        }
-        if failure.is_some() {
-            self.streams = Box::new(std::iter::empty());
-            self.reader = None;
-            self.carry = Vec::new();
-        }
-        self.bytes = out.len() as u64;
-        match failure {
-            Some(failure) if out.is_empty() => Err(failure),
-            later => {
-                self.pending = later;
-                Ok(!out.is_empty())
-            }
         }
     }
 
@@ -179,5 +145,44 @@ impl SequentialLines {
 
     fn too_long(&self, start: usize) -> Failure {
         row_too_long(Path::new(&self.name), self.bytes_before + start as u64, self.max_row)
+    }
+}
+
+impl BlockReader for SequentialLines {
+    fn layout(&self) -> Layout {
+        Layout::Lines
+    }
+
+    /// Replaces `out` by the lines that one read of at most `block_bytes` completes, each ended
+    /// by LF and all of one stream; reads again only if it completes none. False: there are no
+    /// more.
+    fn next_block(&mut self, out: &mut Vec<u8>, block_bytes: usize) -> Result<bool, Failure> {
+        out.clear();
+        self.bytes_before += self.bytes;
+        self.bytes = 0;
+        let mut failure = self.pending.take();
+        if failure.is_none() {
+            failure = self.fill(out, block_bytes.max(1)).err();
+            if let Err(refused) = self.check_start(out) {
+                failure = Some(refused);
+                out.clear();
+            } else if let Some(start) = first_long_row(out, self.max_row) {
+                failure = Some(self.too_long(start));
+                out.truncate(start);
+            }
+        }
+        if failure.is_some() {
+            self.streams = Box::new(std::iter::empty());
+            self.reader = None;
+            self.carry = Vec::new();
+        }
+        self.bytes = out.len() as u64;
+        match failure {
+            Some(failure) if out.is_empty() => Err(failure),
+            later => {
+                self.pending = later;
+                Ok(!out.is_empty())
+            }
+        }
     }
 }

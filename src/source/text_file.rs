@@ -1,14 +1,23 @@
 //! `text_file`: the lines of files.
 
+use std::fmt;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
+use super::lines::Lines;
+use super::open::{Found, Input, Opening, Place};
+use super::paths::{self, expand};
+use super::split::needs_sequential;
+use super::stream::{Stream, Streams};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::plan::stage::Source;
+use crate::plan::named::Arguments;
 use crate::row::layout::Layout;
 
+/// # Sources
 impl Flow {
     /// The lines of a file, of the files that a pattern (`logs/*.txt`) matches, in the order of
     /// their names' bytes, or of several of either, in the order given. Columns out: the line,
@@ -39,13 +48,51 @@ impl Flow {
         let patterns = paths.into_paths();
         let source = match patterns.is_empty() {
             true => Err(Failure::new(ErrorKind::Plan, "no path was given")),
-            false => Ok((Source::TextFile { patterns }, Layout::Lines)),
+            false => Ok(Input::of("text_file", &Files { patterns }, &Lines {}, Layout::Lines)),
         };
         self.add_source("text_file", Location::caller(), source)
     }
 }
 
+/// Files, by paths and patterns.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Files {
+    #[serde(with = "paths::list_of_bytes")]
+    patterns: Vec<PathBuf>,
+}
+
+impl Arguments for Files {
+    const NAME: &str = "files";
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.patterns.iter().map(|path| format!("{path:?}")).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl Place for Files {
+    fn find(self: Box<Self>, opening: &mut Opening<'_>) -> Result<Found, Failure> {
+        let paths::Found { files, unmatched } = expand(&self.patterns)?;
+        let warn = |pattern| format!("no file matches {pattern}");
+        opening.warnings.extend(unmatched.into_iter().map(warn));
+        if needs_sequential(&files) {
+            let streams: Streams = Box::new(files.into_iter().map(|file| Stream::open(&file)));
+            return Ok(Found::Streams(streams));
+        }
+        Ok(Found::Files(files))
+    }
+}
+
 /// What [`Flow::text_file`] takes: a path or pattern, or several.
+///
+/// ```
+/// use gleamflow::Paths;
+///
+/// assert_eq!("logs/*.txt".into_paths().len(), 1);
+/// assert_eq!(["a.txt", "b.txt"].into_paths(), vec!["a.txt", "b.txt"].into_paths());
+/// ```
 pub trait Paths {
     /// The paths and patterns, in order.
     fn into_paths(self) -> Vec<PathBuf>;

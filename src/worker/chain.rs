@@ -104,17 +104,19 @@ impl ChainRunner {
                 segments.begin_lua();
             }
             Head::Groups(Group::Fold { keys, fold }) => {
-                let groups = FoldedGroups::new(*keys, native::fold(fold)?);
+                let groups = FoldedGroups::new(*keys, native::fold(&fold.code)?);
                 segments.native(fold, Code::Group(Box::new(groups)));
             }
             Head::Groups(Group::Step(step)) => {
-                segments.native(step, Code::Group(native::group_step(step)?));
+                segments.native(step, Code::Group(native::group_step(&step.code)?));
             }
         }
         let starts_in_lua = !segments.lua.is_empty();
         for (nth, step) in steps.iter().enumerate() {
             match step {
-                Step::Native(step) => segments.native(step, Code::Step(native::block_step(step)?)),
+                Step::Native(step) => {
+                    segments.native(step, Code::Step(native::block_step(&step.code)?))
+                }
                 Step::Lua(step) => {
                     // A fold of groups is a segment by itself: see `push`.
                     if nth == 0 && starts_in_lua {
@@ -130,7 +132,7 @@ impl ChainRunner {
                 segments.last_lua().tail = LuaTail::Combine { keys, code };
             }
             Tail::Runs { combine: Some(Combine::Native { keys, fold }), .. } => {
-                let combining = Combining::new(keys, native::fold(fold)?);
+                let combining = Combining::new(keys, native::fold(&fold.code)?);
                 segments.native(fold, Code::Combine(combining));
             }
             _ => {}
@@ -141,8 +143,8 @@ impl ChainRunner {
             Some(LuaSegment { head: Head::Groups(_), steps, tail: LuaTail::Frames })
                 if steps.is_empty()
         );
-        let written = match segments.last() {
-            Some(Segment::Lua(_)) => written(&chain.tail)?,
+        let written = match (segments.last(), &chain.tail) {
+            (Some(Segment::Lua(_)), Tail::Written(writing)) => Some(written(writing)?),
             _ => None,
         };
         let writes_text = written.is_some();
@@ -294,7 +296,7 @@ impl NativeCode {
     /// Forgets what an earlier task left behind.
     fn begin_task(&mut self, native: &Native) -> Result<(), Failure> {
         match &mut self.code {
-            Code::Step(step) => *step = native::block_step(native)?,
+            Code::Step(step) => *step = native::block_step(&native.code)?,
             Code::Group(group) => group.clear(),
             Code::Combine(combining) => combining.clear(),
         }

@@ -20,10 +20,9 @@ mod watchdog;
 
 pub(crate) use serve::{Home, serve};
 
-use crate::error::{ErrorKind, Failure, StepId};
+use crate::error::{Failure, StepId};
 use crate::plan::chain::Tail;
 use crate::plan::stage::Plan;
-use crate::row::format::Format;
 
 /// What engine and worker must agree on.
 pub(crate) const VERSION: &str = concat!("gleamflow ", env!("CARGO_PKG_VERSION"));
@@ -31,11 +30,8 @@ pub(crate) const VERSION: &str = concat!("gleamflow ", env!("CARGO_PKG_VERSION")
 /// Finds what is wrong with a plan's Lua and formats before anything starts.
 pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     for (chain, _) in plan.stages.iter().filter_map(|stage| stage.work.chain()) {
-        if let Tail::Text { step, format } = &chain.tail {
-            Format::parse(format).map_err(|error| {
-                let message = format!("format {format:?}: {error}");
-                Failure::new(ErrorKind::Plan, message).at_step(*step)
-            })?;
+        if let Tail::Written(writing) = &chain.tail {
+            tail::written(writing)?;
         }
     }
     crate::lua::check_syntax(&plan.codes())

@@ -11,8 +11,8 @@ use crate::error::{ErrorKind, Failure, InputPlace};
 use crate::plan::chain::Head;
 use crate::plan::exchange::Keep;
 use crate::row::layout::{Layout, Mark, Rows};
-use crate::row::{frame, msgpack};
-use crate::source::lines::LineReader;
+use crate::source::open::BlockReader;
+use crate::source::registry;
 use crate::worker::runs::{Merge, RunInput, RunStore};
 use crate::worker::task::{Limits, StageWork, TaskInput, TaskResult};
 
@@ -23,11 +23,8 @@ pub(crate) type RunFiles = Arc<Mutex<HashMap<u32, Arc<File>>>>;
 pub(crate) enum TaskSource {
     /// The engine sends blocks.
     Blocks,
-    Text(Box<LineReader>),
-    Range {
-        next: i64,
-        end: i64,
-    },
+    /// A part of a source.
+    Part(Box<dyn BlockReader>),
     Merge {
         merge: Box<Merge>,
         layout: Layout,
@@ -35,10 +32,7 @@ pub(crate) enum TaskSource {
         marked: bool,
     },
     /// Runs to be made one: done when the input ends.
-    MergeRuns {
-        runs: Vec<RunInput>,
-        keep: Keep,
-    },
+    MergeRuns { runs: Vec<RunInput>, keep: Keep },
 }
 
 impl TaskSource {
@@ -51,10 +45,7 @@ impl TaskSource {
     ) -> Result<TaskSource, Failure> {
         Ok(match input {
             TaskInput::Blocks => TaskSource::Blocks,
-            TaskInput::Text(pieces) => {
-                TaskSource::Text(Box::new(LineReader::new(pieces, limits.max_row)))
-            }
-            TaskInput::Range { first, end } => TaskSource::Range { next: first, end },
+            TaskInput::Part(part) => TaskSource::Part(registry::part(&part)?.open(limits.max_row)?),
             TaskInput::Merge { runs, from, to, sides_from } => {
                 store.drop_arenas();
                 let keep = work.keep.expect("only merges read runs");
@@ -87,21 +78,9 @@ impl TaskSource {
         marks.clear();
         match self {
             TaskSource::Blocks | TaskSource::MergeRuns { .. } => Ok(None),
-            TaskSource::Text(reader) => {
+            TaskSource::Part(reader) => {
                 let more = reader.next_block(block, limits.block_bytes)?;
-                Ok(more.then_some(Rows::lines(block)))
-            }
-            TaskSource::Range { next, end } => {
-                if *next >= *end {
-                    return Ok(None);
-                }
-                while *next < *end && block.len() < limits.block_bytes {
-                    let start = frame::begin(block);
-                    msgpack::put_int(block, *next);
-                    frame::end(block, start).expect("nine bytes fit into a frame");
-                    *next += 1;
-                }
-                Ok(Some(Rows::frames(block)))
+                Ok(more.then_some(Rows::new(reader.layout(), block)))
             }
             TaskSource::Merge { merge, layout, marked } => {
                 match *marked {
@@ -121,7 +100,7 @@ impl TaskSource {
     /// Where a row of the last block came from.
     pub(crate) fn place(&self, row: u32) -> Option<InputPlace> {
         match self {
-            TaskSource::Text(reader) => Some(reader.place(row)),
+            TaskSource::Part(reader) => reader.place(row),
             _ => None,
         }
     }

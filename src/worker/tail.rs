@@ -7,12 +7,14 @@ use std::io;
 
 use crate::error::{Failed, Failure, StepId};
 use crate::plan::chain::{Chain, KeyColumn, Tail};
+use crate::plan::writing::Writing;
 use crate::row::block::Content;
 use crate::row::describe::describe;
 use crate::row::key;
 use crate::row::layout::{Layout, Rows};
 use crate::row::line_key;
 use crate::row::written::Written;
+use crate::sink::registry::row_format;
 use crate::worker::channel::Output;
 use crate::worker::runs::{RunStore, RunWriter};
 use crate::worker::task::{Limits, TaskResult};
@@ -83,10 +85,7 @@ impl TailSink {
     ) -> Result<TailSink, Failure> {
         let shape = match &chain.tail {
             Tail::Frames => Shape::Frames,
-            Tail::Lines { step } => Shape::Written(Layout::Columns, Written::lines(*step)),
-            Tail::Text { step, format } => {
-                Shape::Written(Layout::Text, Written::formatted(*step, format)?)
-            }
+            Tail::Written(writing) => Shape::Written(writing.format.layout, written(writing)?),
             Tail::Count => Shape::Count,
             Tail::Partition { step, keys, count } => {
                 let order = keys.iter().map(|&column| KeyColumn::ascending(column)).collect();
@@ -245,13 +244,11 @@ impl TailSink {
     }
 }
 
-/// How a tail that wants text has its rows written.
-pub(crate) fn written(tail: &Tail) -> Result<Option<Written>, Failure> {
-    Ok(match tail {
-        Tail::Lines { step } => Some(Written::lines(*step)),
-        Tail::Text { step, format } => Some(Written::formatted(*step, format)?),
-        _ => None,
-    })
+/// What writes the rows of a tail that wants text.
+pub(crate) fn written(writing: &Writing) -> Result<Written, Failure> {
+    let writer = row_format(&writing.format.code).and_then(|format| format.writer());
+    let writer = writer.map_err(|failure| failure.at_step(writing.step))?;
+    Ok(Written::new(writing.step, writer))
 }
 
 /// The engine has gone; there is nobody left to tell.

@@ -6,10 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::chain::{Chain, Code};
+use crate::plan::cut::Cut;
 use crate::plan::exchange::Keep;
+use crate::plan::named::Name;
 use crate::plan::stage::StageId;
-use crate::source::split::Piece;
-use crate::worker::runs::{Cut, Run, RunInput, TaskRuns};
+use crate::worker::runs::{Run, RunInput, TaskRuns};
 
 /// The stages of a run, sent once to each worker that serves it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,10 +55,8 @@ pub(crate) struct TaskSpec {
 pub(crate) enum TaskInput {
     /// Blocks that the engine sends.
     Blocks,
-    /// Parts of text files, which the worker reads.
-    Text(Vec<Piece>),
-    /// Integers.
-    Range { first: i64, end: i64 },
+    /// A part of a source, which the worker reads.
+    Part(Name),
     /// A key range of sorted runs.
     Merge {
         runs: Vec<RunInput>,

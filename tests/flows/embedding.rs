@@ -4,7 +4,7 @@ use std::process::Command;
 
 use gleamflow::Flow;
 
-use crate::harness::{many_words, within_a_minute};
+use crate::harness::{many_words, without_hanging};
 
 fn word_count(flow: Flow) -> String {
     let mut text = Vec::new();
@@ -21,7 +21,7 @@ const COUNTED: &str = "w0,100\nw1,100\nw2,100\n";
 
 #[test]
 fn a_blocking_terminal_works_inside_a_multi_thread_runtime() {
-    within_a_minute(|| {
+    without_hanging(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -44,7 +44,7 @@ fn a_blocking_terminal_works_inside_a_multi_thread_runtime() {
 
 #[test]
 fn a_blocking_terminal_works_inside_a_current_thread_runtime() {
-    within_a_minute(|| {
+    without_hanging(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert_eq!(runtime.block_on(async { word_count(Flow::new()) }), COUNTED);
         let in_process = runtime.block_on(async { word_count(Flow::new().workers_in_process()) });
@@ -61,7 +61,7 @@ fn async_terminals_work_without_a_runtime_of_tokio() {
             self.0.unpark();
         }
     }
-    within_a_minute(|| {
+    without_hanging(|| {
         let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
         let mut context = std::task::Context::from_waker(&waker);
         let mut counting = Box::pin(Flow::new().range(0..1000).sort(1).pipe("cat").count_async());
@@ -76,7 +76,7 @@ fn async_terminals_work_without_a_runtime_of_tokio() {
 
 #[test]
 fn a_flow_runs_in_a_thread_that_ends() {
-    within_a_minute(|| {
+    without_hanging(|| {
         for _ in 0..5 {
             assert_eq!(std::thread::spawn(|| word_count(Flow::new())).join().unwrap(), COUNTED);
         }
@@ -95,7 +95,7 @@ fn a_flow_made_in_one_thread_runs_in_another() {
 
 #[test]
 fn sixty_four_flows_run_at_once() {
-    within_a_minute(|| {
+    without_hanging(|| {
         let all_ready = std::sync::Barrier::new(64);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..64)
@@ -129,7 +129,7 @@ fn a_writer_may_run_another_flow() {
             Ok(())
         }
     }
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         let mut nested = Nested(Vec::new());
         let rows = Flow::new().workers(1).lines(["outer"]).map("function(x) return x end");
         rows.save_lines_to(&mut nested).unwrap();

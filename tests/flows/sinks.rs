@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use gleamflow::{ErrorKind, Flow};
 use serde::Deserialize;
 
-use crate::harness::{Endless, assert_says, lines, same, same_error, text, within_a_minute};
+use crate::harness::{Endless, assert_says, lines, same, same_error, text, without_hanging};
 
 /// A writer that others can look into.
 #[derive(Clone, Default)]
@@ -282,7 +282,7 @@ fn a_reader_feeds_two_sinks() {
 
 #[test]
 fn a_fork_does_not_wait_for_its_slow_branch() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let [slow, fast] = [(); 2].map(|()| Shared::default());
             let rows = flow.range(0..20_000);
@@ -299,7 +299,7 @@ fn a_fork_does_not_wait_for_its_slow_branch() {
 
 #[test]
 fn a_branch_that_reads_nothing_stops_no_other() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let [none, some, all] = [(); 3].map(|()| Shared::default());
             let rows = flow.range(0..20_000);
@@ -319,7 +319,7 @@ fn a_branch_that_reads_nothing_stops_no_other() {
 
 #[test]
 fn limits_on_all_branches_end_a_source_without_end() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let [two, three] = [(); 2].map(|()| Shared::default());
             let rows = flow.reader(Endless::new(b"again\n"));
@@ -430,7 +430,7 @@ fn count_counts_rows_of_every_kind() {
 #[test]
 fn first_of_a_source_without_end_returns() {
     let first: Option<String> =
-        within_a_minute(|| Flow::new().reader(Endless::new(b"x\n")).first().unwrap());
+        without_hanging(|| Flow::new().reader(Endless::new(b"x\n")).first().unwrap());
     assert_eq!(first.as_deref(), Some("x"));
 }
 
@@ -444,7 +444,7 @@ fn a_closed_writer_is_an_error_of_its_own_kind() {
 }
 
 fn lines_to(writer: Failing) -> gleamflow::Error {
-    within_a_minute(move || Flow::new().range(0..100_000).save_lines_to(writer).unwrap_err())
+    without_hanging(move || Flow::new().range(0..100_000).save_lines_to(writer).unwrap_err())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gleamflow::Flow;
 
-use crate::harness::{Endless, assert_says, lines, same, values, within_a_minute};
+use crate::harness::{Endless, assert_says, lines, same, values, without_hanging};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
@@ -14,7 +14,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn limit_ends_a_reader_without_end() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             lines(&flow.reader(Endless::new(b"abc\n")).map("function(x) return x, #x end").limit(3))
         })
@@ -27,13 +27,13 @@ const ENDLESS: &str = "function() local i = 0 return function() i = i + 1 return
 #[test]
 fn limit_ends_an_iterator_without_end() {
     let text =
-        within_a_minute(|| same(|flow| values(&flow.range(0..1).flat_map(ENDLESS).limit(4))));
+        without_hanging(|| same(|flow| values(&flow.range(0..1).flat_map(ENDLESS).limit(4))));
     assert_eq!(text, "1\n2\n3\n4\n");
 }
 
 #[test]
 fn limit_ends_an_iterator_without_end_before_another_stage() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let rows = flow.range(0..1).flat_map(ENDLESS).limit(4);
             lines(&rows.map("function(x) return -x end"))
@@ -44,7 +44,7 @@ fn limit_ends_an_iterator_without_end_before_another_stage() {
 
 #[test]
 fn limits_end_an_iterator_without_end_that_two_read() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let rows = flow.range(0..1).flat_map(ENDLESS);
             let place = tempfile::tempdir().unwrap();
@@ -60,9 +60,9 @@ fn limits_end_an_iterator_without_end_that_two_read() {
 
 #[test]
 fn limit_ends_a_command_without_end() {
-    let text = within_a_minute(|| same(|flow| lines(&flow.range(0..1).pipe("yes").limit(2))));
+    let text = without_hanging(|| same(|flow| lines(&flow.range(0..1).pipe("yes").limit(2))));
     assert_eq!(text, "y\ny\n");
-    let fed = within_a_minute(|| {
+    let fed = without_hanging(|| {
         same(|flow| lines(&flow.reader(Endless::new(b"a\n")).pipe("cat").pipe("head -n 2")))
     });
     assert_eq!(fed, "a\na\n");
@@ -70,7 +70,7 @@ fn limit_ends_a_command_without_end() {
 
 #[test]
 fn limit_ends_a_reader_without_end_behind_partitions() {
-    let text = within_a_minute(|| {
+    let text = without_hanging(|| {
         same(|flow| {
             let rows = flow.reader(Endless::new(b"a\n")).limit(7).round_robin(3).pipe("wc -l");
             lines(&rows)
@@ -84,7 +84,7 @@ fn echo(
     build: impl Fn(gleamflow::Dataset) -> gleamflow::Dataset + Send + 'static,
     in_process: bool,
 ) {
-    within_a_minute(move || {
+    without_hanging(move || {
         let (reader, mut writer) = std::io::pipe().unwrap();
         let flow = Flow::new();
         let flow = if in_process { flow.workers_in_process() } else { flow };
@@ -119,7 +119,7 @@ fn rows_come_through_commands_while_the_source_is_still_read() {
 
 #[test]
 fn a_writer_gets_rows_while_the_source_is_still_read() {
-    within_a_minute(|| {
+    without_hanging(|| {
         let (reader, mut source) = std::io::pipe().unwrap();
         let (rows, mut sink) = std::io::pipe().unwrap();
         let thread = std::thread::spawn(move || {
@@ -141,7 +141,7 @@ fn a_writer_gets_rows_while_the_source_is_still_read() {
 fn dropping_a_stream_cancels_the_run() {
     for in_process in [false, true] {
         let (dropped, was_dropped) = mpsc::channel();
-        within_a_minute(move || {
+        without_hanging(move || {
             let flow = if in_process { Flow::new().workers_in_process() } else { Flow::new() };
             let reader = Endless { line: b"x\n", dropped: Some(dropped) };
             let rows = flow.reader(reader).map("function(x) return x .. x end");
@@ -159,7 +159,7 @@ fn dropping_a_stream_ends_its_commands() {
     let directory = tempfile::tempdir().unwrap();
     let pid_file = directory.path().join("pid");
     let command = format!("echo $$ > {}; exec yes", pid_file.display());
-    within_a_minute(move || {
+    without_hanging(move || {
         runtime().block_on(async {
             let mut stream = Flow::new().range(0..1).pipe(command).stream::<String>().unwrap();
             assert_eq!(stream.next_row().await.unwrap().unwrap(), "y");
@@ -195,7 +195,7 @@ fn a_stream_of_a_flow_that_cannot_be_is_refused_at_once() {
 
 #[test]
 fn a_reader_of_rows_that_drags_behind_gets_them_all() {
-    within_a_minute(|| {
+    without_hanging(|| {
         runtime().block_on(async {
             let mut stream = Flow::new().range(0..200_000).stream::<i64>().unwrap();
             let mut next = 0;

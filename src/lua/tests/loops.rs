@@ -1,7 +1,7 @@
 //! Streaming, nesting, and that the loops are compiled.
 
 use super::*;
-use crate::row::written::Written;
+use crate::row::written::{TabLines, Written};
 
 #[test]
 fn one_row_may_become_a_million() {
@@ -96,7 +96,10 @@ fn the_loops_are_compiled() {
     let text: String = (0..20_000).map(|n| format!("line\t{n}\n")).collect();
     let map_lines = lines(vec![map(1, "function(l) return l, #l end")]);
     assert_compiled(map_lines, Rows::lines(text.as_bytes()));
-    let written = |steps| LuaSegment { tail: LuaTail::Written(Written::lines(90)), ..lines(steps) };
+    let written = |steps| LuaSegment {
+        tail: LuaTail::Written(Written::new(90, Arc::new(TabLines))),
+        ..lines(steps)
+    };
     for (keeps, then) in [
         ("function(l) return #l > 6 end", "function(l) return #l < 9 end"),
         (

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use rmpv::Value;
 
 use super::*;
-use crate::row::written::Written;
+use crate::row::format::Format;
+use crate::row::written::{TabLines, Written};
 
 fn value() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
@@ -38,8 +39,11 @@ fn written() -> impl Strategy<Value = Written> {
         Just("100%% %s\t%i"),
     ];
     prop_oneof![
-        Just(Written::lines(90)),
-        format.prop_map(|format| Written::formatted(90, format).expect("it parses")),
+        Just(Written::new(90, Arc::new(TabLines))),
+        format.prop_map(|format| Written::new(
+            90,
+            Arc::new(Format::parse(format).expect("it parses"))
+        )),
     ]
 }
 
@@ -93,7 +97,8 @@ proptest! {
 
 fn kept(filters: &[&str], input: &str) -> String {
     let steps = (1..).zip(filters).map(|(n, text)| lua_step("filter", code(n, text))).collect();
-    let segment = LuaSegment { tail: LuaTail::Written(Written::lines(90)), ..lines(steps) };
+    let segment =
+        LuaSegment { tail: LuaTail::Written(Written::new(90, Arc::new(TabLines))), ..lines(steps) };
     let vm = vm(segment);
     vm.begin_task(7).expect("begins");
     let (mut text, mut count) = (Vec::new(), 0);

@@ -12,8 +12,9 @@ use crate::row::layout::Layout;
 pub(super) fn rewrite(plan: &mut Plan, needless: &mut Needless) {
     for id in 0..plan.stages.len() {
         match &plan.stages[id].work {
-            Work::Chain(chain) if matches!(chain.tail, Tail::Lines { .. }) => {
-                if let Some(layout) = chain.raw() {
+            Work::Chain(chain) => {
+                let Tail::Written(writing) = &chain.tail else { continue };
+                if let Some(layout) = chain.raw().filter(|_| writing.format.keeps_lines) {
                     pass_on(plan, id, needless);
                     if needless.resolve(id) == id {
                         plan.stages[id].output = Output::Rows(layout);

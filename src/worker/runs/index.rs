@@ -11,11 +11,12 @@ use std::os::unix::fs::FileExt;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cut::Cut;
+use super::FileRun;
+use super::cut::place_of;
 use super::entry::Place;
 use super::store::{cannot_read, damaged};
-use super::{FileRun, KEY_BYTES};
 use crate::error::Failure;
+use crate::plan::cut::{Cut, KEY_BYTES};
 
 const HEAD_BYTES: usize = 24;
 const RECORD_BYTES: usize = HEAD_BYTES + KEY_BYTES;
@@ -139,7 +140,7 @@ impl Record<'_> {
         match self.key.cmp(&cut.key) {
             // The cut's key is not longer than what the record keeps; the whole key is, and so
             // behind it.
-            Ordering::Equal => !self.key_is_cut && self.place < cut.place(),
+            Ordering::Equal => !self.key_is_cut && self.place < place_of(cut),
             order => order == Ordering::Less,
         }
     }

@@ -7,13 +7,13 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::sync::Arc;
 
-use super::cut::Cut;
 use super::entry::{self, MAX_HEAD_BYTES, common_prefix};
 use super::read::RunReader;
 use super::store::{RunOutput, RunStore};
 use super::tree::{Contender, LoserTree};
-use super::{CHUNK_BYTES, KEY_BYTES, Run, RunInput};
+use super::{CHUNK_BYTES, Run, RunInput};
 use crate::error::Failure;
+use crate::plan::cut::{Cut, KEY_BYTES};
 use crate::plan::exchange::Keep;
 use crate::row::layout::{Layout, Mark};
 

@@ -1,7 +1,7 @@
 //! Sorted runs: how the rows of many tasks meet in the order of their keys.
 //!
 //! A task collects its rows in an [`arena`], sorts them and writes them as runs (`RunWriter`); when
-//! all tasks have ended, cut points are chosen from samples (`choose_cuts`), and each range
+//! all tasks have ended, cut points are chosen from samples (`plan/cut.rs`), and each range
 //! between two cuts is a merge of its slice of every run (`Merge`).
 //!
 //! A newcomer's trap: where a run ends says nothing. Runs are cut by the arena's size, that is by
@@ -19,7 +19,6 @@
 //! and checksum, then the index, a record about every 64 KiB, by which a merge finds its slice.
 
 mod arena;
-mod byte_string;
 mod cut;
 mod entry;
 mod index;
@@ -33,7 +32,9 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use cut::{Cut, Sample, choose_cuts};
+use crate::plan::cut::{Sample, Sampled};
+use crate::row::byte_string;
+
 pub(crate) use merge::{MAX_FAN_IN, Merge};
 pub(crate) use store::RunStore;
 pub(crate) use write::RunWriter;
@@ -48,9 +49,6 @@ const WRITE_BYTES: usize = 256 << 10;
 /// engine holds such runs of all tasks.
 const INLINE_BYTES: usize = 8 << 10;
 
-/// Samples, cuts and index records keep this much of a key.
-const KEY_BYTES: usize = 256;
-
 /// What a task leaves for the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TaskRuns {
@@ -64,6 +62,11 @@ pub(crate) struct TaskRuns {
 }
 
 impl TaskRuns {
+    /// What cuts are chosen by.
+    pub(crate) fn sampled(&self, task: u32) -> Sampled<'_> {
+        Sampled { task, samples: &self.samples, bytes: self.bytes }
+    }
+
     /// Drops every second sample; how many are left. The first stays: it stands for the rows from
     /// the task's beginning on.
     pub(crate) fn thin_samples(&mut self) -> usize {

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use rustix::buffer::spare_capacity;
 use rustix::io::{pread, retry_on_intr};
 
-use super::cut::Cut;
+use super::cut::follows;
 use super::entry::{Entry, Place};
 use super::index;
 use super::store::{CHUNK_HEAD_BYTES, cannot_read, chunk_checksum, damaged};
 use super::{Run, RunInput};
 use crate::error::Failure;
+use crate::plan::cut::Cut;
 
 /// A run's slice between two cuts, at its current entry.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl RunReader {
         };
         reader.advance(high)?;
         if let Some(low) = low {
-            while !reader.done && low.follows(reader.key(), reader.place()) {
+            while !reader.done && follows(low, reader.key(), reader.place()) {
                 reader.advance(high)?;
             }
         }
@@ -125,7 +126,7 @@ impl RunReader {
         let chunk = &self.buffer[self.at..self.chunk_end];
         self.entry = Entry::parse(chunk, self.merged).ok_or_else(damaged)?;
         self.at += self.entry.end;
-        if high.is_some_and(|high| !high.follows(self.key(), self.place())) {
+        if high.is_some_and(|high| !follows(high, self.key(), self.place())) {
             self.finish();
         }
         Ok(())

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Failure};
-use crate::plan::exchange::Keep;
+use crate::plan::{cut::*, exchange::Keep};
 use crate::row::layout::Rows;
 
 /// A key, and how many bytes stand behind it.
@@ -152,8 +152,8 @@ fn passes(disk: &Disk, mut inputs: Vec<RunInput>, fan_in: usize, keep: Keep) -> 
 }
 
 fn cuts(tasks: &[TaskRuns], ranges: usize, divide_keys: bool) -> Vec<Cut> {
-    let numbered: Vec<_> = (0..).zip(tasks).collect();
-    choose_cuts(&numbered, ranges, divide_keys)
+    let sampled: Vec<_> = (0..).zip(tasks).map(|(task, runs)| runs.sampled(task)).collect();
+    choose_cuts(&sampled, ranges, divide_keys)
 }
 
 /// The ten-line model.

@@ -1,7 +1,7 @@
 //! One run: what all its stages share, and its workers.
 //!
 //! A newcomer's trap: dropping the `Running` handle is what cancels. Every part of a run waits on
-//! `cancel`, and none is left when [`Run::finished`] resolves.
+//! `cancel`, and none is left when [`Session::finished`] resolves.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -43,7 +43,7 @@ pub(crate) enum Message {
 }
 
 /// What all stages of a run share.
-pub(crate) struct Run {
+pub(crate) struct Session {
     pub plan: Plan,
     pub settings: Resolved,
     pub meter: Arc<Meter>,
@@ -64,12 +64,16 @@ struct Member {
     files_sent: HashSet<u32>,
 }
 
-impl Run {
-    pub(crate) fn new(plan: Plan, settings: Resolved, messages: mpsc::Sender<Message>) -> Arc<Run> {
+impl Session {
+    pub(crate) fn new(
+        plan: Plan,
+        settings: Resolved,
+        messages: mpsc::Sender<Message>,
+    ) -> Arc<Session> {
         let block_bytes = settings.limits.block_bytes;
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
-        Arc::new(Run {
+        Arc::new(Session {
             plan,
             settings,
             meter: Arc::new(meter),
@@ -100,7 +104,7 @@ impl Run {
     }
 
     /// Starts a task on the worker that has least to do.
-    pub(crate) async fn open_task(self: &Arc<Run>, spec: &TaskSpec) -> Result<Task, Failure> {
+    pub(crate) async fn open_task(self: &Arc<Session>, spec: &TaskSpec) -> Result<Task, Failure> {
         let mut team = self.team.lock().await;
         let all_busy = team.iter().all(|member| member.lease.link.open_tasks() > 0);
         if all_busy && team.len() < self.settings.workers {
@@ -116,7 +120,7 @@ impl Run {
         Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings))
     }
 
-    fn hire(self: &Arc<Run>, team: &mut Vec<Member>) -> Result<(), Failure> {
+    fn hire(self: &Arc<Session>, team: &mut Vec<Member>) -> Result<(), Failure> {
         let first = team.is_empty();
         let most = self.settings.workers.max(self.settings.cores);
         let Some(lease) = Lease::take(first, most, self.settings.in_process)? else {
@@ -132,11 +136,11 @@ impl Run {
             self.run_files.lock().expect("no code panics while it holds the files").push(file);
             self.send_run_file(&mut member, run_file)?;
         }
-        let (run, link) = (self.clone(), member.lease.link.clone());
+        let (session, link) = (self.clone(), member.lease.link.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = run.cancel.cancelled() => {}
-                () = link.gone() => run.fail_at_once(link.failure()).await,
+                () = session.cancel.cancelled() => {}
+                () = link.gone() => session.fail_at_once(link.failure()).await,
             }
         });
         team.push(member);
