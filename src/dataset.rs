@@ -89,6 +89,15 @@ impl Dataset {
     }
 
     /// The flow that these rows belong to: for more sources, or to run attached sinks.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let small = Flow::new().range(0..2);
+    /// let large = small.flow().range(10..12);
+    /// assert_eq!(small.union(&large).count()?, 4);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn flow(&self) -> Flow {
         self.flow.clone()
     }

@@ -16,6 +16,9 @@ impl Dataset {
     /// assert_eq!(rows, [0, 1, 2]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// None of its own.
     #[track_caller]
     pub fn limit(&self, rows: u64) -> Dataset {
         self.add("limit", Location::caller(), move |plan, step, input| {

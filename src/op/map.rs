@@ -28,8 +28,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: what the function throws, and a column that no row can hold (a function, a
-    /// coroutine, a table deeper than 100).
+    /// At a terminal: what is no Lua function; what the function throws; a column that no row can
+    /// hold (a function, a coroutine, a table deeper than 100).
     #[track_caller]
     pub fn map(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("map", Location::caller(), function.into_script(), |plan, rows, code| {

@@ -23,6 +23,9 @@ impl Dataset {
     /// assert!(lines.contains(&"2 a".to_string()));
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a `count` that is not from 1 to 4096.
     #[track_caller]
     pub fn partition(&self, count: u32) -> Dataset {
         self.try_add(
@@ -33,7 +36,25 @@ impl Dataset {
         )
     }
 
-    /// [`Dataset::partition`] by the hash of the named columns, counted from 1, at least one.
+    /// [`Dataset::partition`] by the hash of the named columns, counted from 1.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows = Flow::new().rows([(1, "a"), (2, "b"), (3, "a")]);
+    /// let mut sums: Vec<(String, i64)> = rows
+    ///     .partition_by([2], 2)
+    ///     .pipe("awk '{ sum[$2] += $1 } END { for (key in sum) print key \"\\t\" sum[key] }'")
+    ///     .numbers([2])
+    ///     .collect()?;
+    /// sums.sort();
+    /// assert_eq!(sums, [("a".to_string(), 4), ("b".to_string(), 2)]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::partition`]; no key columns (see [`Dataset::round_robin`]); a column that
+    /// a row does not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
         let by = match keys.as_ref() {
@@ -56,6 +77,9 @@ impl Dataset {
     /// assert_eq!(rows, [0, 2, 4, 1, 3]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::partition`].
     #[track_caller]
     pub fn round_robin(&self, count: u32) -> Dataset {
         self.try_add(
