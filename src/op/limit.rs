@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::plan::stage::Slice;
 
+/// # Rows by their place
 impl Dataset {
     /// The first rows, at most `rows` of them, in order. What comes before stops as soon as they
     /// are there, and failures behind them are not reported.

@@ -6,6 +6,9 @@ use crate::dataset::Dataset;
 use crate::plan::chain::Step;
 use crate::script::IntoScript;
 
+/// # Steps in Lua
+///
+/// A Lua function is called with the columns of each row. Order is kept.
 impl Dataset {
     /// Calls a Lua function with the columns of each row; what it returns is the new row.
     ///

@@ -6,6 +6,11 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::op::{columns, partitions};
 
+/// # Partitions
+///
+/// Datasets side by side, so that a command can run several times at once. Steps in Lua, on columns
+/// and in the shell go on within each; what works by key, order or place looks through them, the
+/// first partition's rows first, and gives one, and so does what takes the rows.
 impl Dataset {
     /// Deals rows out to `count` partitions by the hash of their first column, so that a command
     /// behind it runs once for each partition, in parallel. Rows of one key meet in one partition

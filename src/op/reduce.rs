@@ -11,6 +11,10 @@ use crate::plan::graph::Operation;
 use crate::plan::lower::{Lower, Open};
 use crate::script::IntoScript;
 
+/// # By key and in order
+///
+/// Each of these sees all rows and gives one sequence, sorted: by key, by the order named, or by the
+/// whole row. What does not fit into memory goes to disk.
 impl Dataset {
     /// Folds the rows of each key, which is the first column, into one row: the key, then what the
     /// Lua function made of the other columns. Sorted by key.
