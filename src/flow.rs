@@ -90,7 +90,7 @@ impl Flow {
     }
 
     /// How many workers run at once. Without it `GLEAMFLOW_WORKERS` says so, or else there is
-    /// one for each core that the process may use. Zero is an error at a terminal.
+    /// one for each core that the process may use.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -102,6 +102,9 @@ impl Flow {
     /// assert_eq!(sum(1)?, sum(3)?);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: no workers, or more than 65,536; what in the variable is no number.
     pub fn workers(self, workers: usize) -> Flow {
         self.state().settings.workers = Some(workers);
         self
@@ -109,7 +112,7 @@ impl Flow {
 
     /// How many bytes of memory a run may use, workers and their Lua heaps included. Without it
     /// `GLEAMFLOW_MEMORY` says so (`512M`, `2G`), or else it is half of what the process may use.
-    /// The least is 64 MiB and 32 MiB for each worker; less is an error at a terminal.
+    /// The least is 64 MiB and 32 MiB for each worker.
     ///
     /// ```
     /// use gleamflow::{ErrorKind, Flow};
@@ -119,6 +122,9 @@ impl Flow {
     /// assert_eq!(numbers(1 << 20).count().unwrap_err().kind(), ErrorKind::Memory);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: less than the least; what in the variable is no size.
     pub fn memory(self, bytes: u64) -> Flow {
         self.state().settings.memory = Some(bytes);
         self
@@ -137,6 +143,9 @@ impl Flow {
     /// assert!(path.starts_with(directory.path().to_str().unwrap()));
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a directory where no file can be made, if the run needs one.
     pub fn temp_dir(self, directory: impl Into<PathBuf>) -> Flow {
         self.state().settings.temp_dir = Some(directory.into());
         self
@@ -154,12 +163,15 @@ impl Flow {
     /// let error = flow.range(0..1).map("function(x) while true do end end").count().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Timeout);
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal, of kind [`Timeout`](crate::ErrorKind::Timeout): the step and its row.
     pub fn step_timeout(self, limit: Duration) -> Flow {
         self.state().settings.step_timeout = Some(limit);
         self
     }
 
-    /// The longest row in bytes, 64 MiB without this. A longer one is an error.
+    /// The longest row in bytes, 64 MiB without this.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -169,6 +181,9 @@ impl Flow {
     /// assert!(flow.lines(["0123456789a"]).count().is_err());
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a longer row, wherever it enters the run or is made.
     pub fn max_row(self, bytes: usize) -> Flow {
         self.state().settings.max_row = Some(bytes);
         self
