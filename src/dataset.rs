@@ -15,6 +15,11 @@ use crate::script::Script;
 
 /// An ordered sequence of rows, not computed yet: what an operator of a [`Flow`] gives.
 ///
+/// A handle: methods leave it as it is and give another one, and what is used twice in a run is
+/// computed once. Below come the steps (in Lua, on columns, by key and in order, by place, with two
+/// datasets, shell commands, partitions), then what runs them, which is called a terminal. Steps
+/// never fail; what is wrong with one is an [`Error`](crate::Error) of the terminal.
+///
 /// ```
 /// use gleamflow::Flow;
 ///
@@ -89,6 +94,15 @@ impl Dataset {
     }
 
     /// The flow that these rows belong to: for more sources, or to run attached sinks.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let small = Flow::new().range(0..2);
+    /// let large = small.flow().range(10..12);
+    /// assert_eq!(small.union(&large).count()?, 4);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn flow(&self) -> Flow {
         self.flow.clone()
     }

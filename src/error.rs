@@ -10,9 +10,27 @@ use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 /// The result of everything that can fail here.
+///
+/// ```
+/// fn evens() -> gleamflow::Result<u64> {
+///     gleamflow::Flow::new().range(0..9).filter("function(x) return x % 2 == 0 end").count()
+/// }
+/// assert_eq!(evens()?, 5);
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of thing went wrong; for programs, where [`Error`]'s text is for people.
+///
+/// ```
+/// use gleamflow::{ErrorKind, Flow};
+///
+/// let numbers = Flow::new().range(0..3);
+/// let kind = |step: &str| numbers.map(step).count().unwrap_err().kind();
+/// assert_eq!(kind("function(x) return x.no.such end"), ErrorKind::Lua);
+/// assert_eq!(kind("function(x) return"), ErrorKind::Plan);
+/// assert_eq!(numbers.pipe("exit 3").count().unwrap_err().kind(), ErrorKind::Command);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -252,6 +270,12 @@ impl From<Failure> for Failed {
 /// Why a flow failed: what, at which of the user's own lines, on which input, and the next move
 /// where it is known.
 ///
+/// ```
+/// let error = gleamflow::Flow::new().text_file("/nowhere/text").count().unwrap_err();
+/// let text = error.to_string();
+/// assert!(text.contains(", text_file: cannot open /nowhere/text: "), "{text}");
+/// ```
+///
 /// `Debug` prints the same text as `Display`, because that is what `main` prints when it returns
 /// an error.
 #[derive(Clone)]
@@ -275,16 +299,35 @@ impl Error {
     }
 
     /// The kind of failure, for programs.
+    ///
+    /// ```
+    /// use gleamflow::{ErrorKind, Flow};
+    ///
+    /// let error = Flow::new().lines(["x"]).numbers([1]).count().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Row);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.failure.kind
     }
 
-    /// The file and line of the user's program where the failing operator was called.
+    /// The file and line of the user's program where the failing operator was called, if one is to
+    /// blame.
+    ///
+    /// ```
+    /// let (flow, line) = (gleamflow::Flow::new(), line!());
+    /// let error = flow.range(0..3).select([0]).count().unwrap_err();
+    /// assert_eq!(error.location(), Some((file!(), line + 1)));
+    /// ```
     pub fn location(&self) -> Option<(&str, u32)> {
         self.0.origin.as_ref().map(|origin| (origin.file.as_str(), origin.line))
     }
 
-    /// The failing operator's name, such as `flat_map`.
+    /// The failing operator's name, such as `flat_map`, if one is to blame.
+    ///
+    /// ```
+    /// let error = gleamflow::Flow::new().range(0..3).select([0]).count().unwrap_err();
+    /// assert_eq!(error.operator(), Some("select"));
+    /// ```
     pub fn operator(&self) -> Option<&str> {
         self.0.origin.as_ref().map(|origin| origin.operator.as_str())
     }

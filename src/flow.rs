@@ -72,12 +72,35 @@ impl Settings {
 
 impl Flow {
     /// An empty flow.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let flow = Flow::new();
+    /// let (odd, even) = (flow.rows([1, 3]), flow.rows([2]));
+    /// assert_eq!(odd.union(&even).collect::<i64>()?, [1, 3, 2]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn new() -> Flow {
         Flow::default()
     }
 
     /// How many workers run at once. Without it `GLEAMFLOW_WORKERS` says so, or else there is
     /// one for each core that the process may use.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let sum = |workers| {
+    ///     let numbers = Flow::new().workers(workers).range(0..1000);
+    ///     numbers.fold("function(x, y) return x + y end").first::<i64>()
+    /// };
+    /// assert_eq!(sum(1)?, sum(3)?);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: no workers, or more than 65,536; what in the variable is no number.
     pub fn workers(self, workers: usize) -> Flow {
         self.state().settings.workers = Some(workers);
         self
@@ -86,6 +109,18 @@ impl Flow {
     /// How many bytes of memory a run may use, workers and their Lua heaps included. Without it
     /// `GLEAMFLOW_MEMORY` says so (`512M`, `2G`), or else it is half of what the process may use.
     /// The least is 64 MiB and 32 MiB for each worker.
+    ///
+    /// ```
+    /// use gleamflow::{ErrorKind, Flow};
+    ///
+    /// let numbers = |memory| Flow::new().workers(2).memory(memory).range(0..1000);
+    /// assert_eq!(numbers(128 << 20).sort(1).count()?, 1000);
+    /// assert_eq!(numbers(1 << 20).count().unwrap_err().kind(), ErrorKind::Memory);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: less than the least; what in the variable is no size.
     pub fn memory(self, bytes: u64) -> Flow {
         self.state().settings.memory = Some(bytes);
         self
@@ -94,19 +129,57 @@ impl Flow {
     /// Where data that does not fit into memory goes. Without it `GLEAMFLOW_TMPDIR` says so, or
     /// else `TMPDIR`. Files there have no name and are gone with the process, however it ends.
     /// [`Flow::lines`] and [`Flow::rows`] of much data use it at once, so say it before them.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let directory = tempfile::tempdir().unwrap();
+    /// let lines = Flow::new().temp_dir(directory.path()).lines(["x"]);
+    /// let path: String = lines.pipe("echo $TMPDIR").first()?.unwrap();
+    /// assert!(path.starts_with(directory.path().to_str().unwrap()));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a directory where no file can be made, if the run needs one.
     pub fn temp_dir(self, directory: impl Into<PathBuf>) -> Flow {
         self.state().settings.temp_dir = Some(directory.into());
         self
     }
 
     /// How long a step may take for one row without putting out another one. Without it there is
-    /// no limit.
+    /// no limit, but after ten seconds a warning (by `tracing`, and on a terminal).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use gleamflow::{ErrorKind, Flow};
+    ///
+    /// let flow = Flow::new().step_timeout(Duration::from_millis(100));
+    /// let error = flow.range(0..1).map("function(x) while true do end end").count().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Timeout);
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal, of kind [`Timeout`](crate::ErrorKind::Timeout): the step and its row.
     pub fn step_timeout(self, limit: Duration) -> Flow {
         self.state().settings.step_timeout = Some(limit);
         self
     }
 
-    /// The longest row in bytes, 64 MiB without this. A longer one is an error.
+    /// The longest row in bytes, 64 MiB without this.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let flow = Flow::new().max_row(10);
+    /// assert_eq!(flow.lines(["0123456789"]).count()?, 1);
+    /// assert!(flow.lines(["0123456789a"]).count().is_err());
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a longer row, wherever it enters the run or is made.
     pub fn max_row(self, bytes: usize) -> Flow {
         self.state().settings.max_row = Some(bytes);
         self
@@ -115,6 +188,14 @@ impl Flow {
     /// Runs the same task loop on threads of this process instead of worker processes: for
     /// sandboxes that forbid new processes. User code then shares this process's stdin, stdout
     /// and memory, and a step without end can be reported but not stopped.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows = Flow::new().workers_in_process().range(0..2).map("function(x) return -x end");
+    /// assert_eq!(rows.collect::<i64>()?, [0, -1]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn workers_in_process(self) -> Flow {
         self.state().settings.in_process = true;
         self
@@ -159,6 +240,9 @@ impl Flow {
     /// assert_eq!(rows, [2, 4, 6]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a syntax error, and what the code throws.
     #[track_caller]
     pub fn lua(self, code: impl IntoScript) -> Flow {
         self.add_shared("lua", code.into_script(), Location::caller());
@@ -167,8 +251,20 @@ impl Flow {
 
     /// [`Flow::lua`] with the text of a file, which is read now and travels with the flow.
     ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let directory = tempfile::tempdir().unwrap();
+    /// let path = directory.path().join("shared.lua");
+    /// std::fs::write(&path, "function double(x) return 2 * x end").unwrap();
+    /// let flow = Flow::new().lua_file(path);
+    /// let rows: Vec<i64> = flow.range(1..3).map("function(x) return double(x) end").collect()?;
+    /// assert_eq!(rows, [2, 4]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// A file that cannot be read is reported when the flow is run.
+    /// At a terminal: a file that cannot be read; else as for [`Flow::lua`].
     #[track_caller]
     pub fn lua_file(self, path: impl AsRef<Path>) -> Flow {
         let path = path.as_ref();

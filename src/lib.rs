@@ -15,24 +15,132 @@
 //! # Ok::<(), gleamflow::Error>(())
 //! ```
 //!
-//! # Words
+//! A **row** is a tuple of columns, counted from 1. A [`Flow`] makes rows, a [`Dataset`] stands for
+//! an ordered sequence of them, and each of its methods adds a **step**. Nothing runs before a
+//! **terminal** such as `save_text_to`, which compiles the steps into a plan and has it done by
+//! worker processes of this same program: nothing needs to be installed or started.
 //!
-//! A **row** is a tuple of columns, counted from 1; a column is a MessagePack value. A [`Dataset`]
-//! is an ordered sequence of rows. A [`Flow`] is the graph under construction; each builder method
-//! is an **operator** and adds a **step**. Running it compiles a **plan** of **stages**, which are
-//! chains of fused steps between **exchanges**. A stage is done in **tasks**, each over a
-//! **split** of a source or a range of keys, by **workers**: processes of this same program.
+//! # What there is
+//!
+//! - **Sources**, which give a dataset: [`text_file`](Flow::text_file) (a path, a pattern, several),
+//!   [`lines`](Flow::lines), [`rows`](Flow::rows), [`range`](Flow::range), [`reader`](Flow::reader).
+//! - **Lua steps**: [`map`](Dataset::map), [`flat_map`](Dataset::flat_map),
+//!   [`filter`](Dataset::filter), [`for_each`](Dataset::for_each); [`lua`](Flow::lua) and
+//!   [`lua_file`](Flow::lua_file) for what they share; [`lua!`] for errors that name the line.
+//! - **Columns**: [`split`](Dataset::split), [`split_pattern`](Dataset::split_pattern) and
+//!   [`fields`](Dataset::fields) make them from text, [`numbers`](Dataset::numbers) makes numbers of
+//!   them, [`select`](Dataset::select) and [`pad`](Dataset::pad) choose and add.
+//! - **By key**: [`reduce`](Dataset::reduce), [`reduce_by`](Dataset::reduce_by),
+//!   [`count_by`](Dataset::count_by), [`distinct`](Dataset::distinct); of all rows
+//!   [`fold`](Dataset::fold). **In order**: [`sort`](Dataset::sort), [`top`](Dataset::top), by a
+//!   column or by a [`Sort`]. **By place**: [`limit`](Dataset::limit), [`skip`](Dataset::skip).
+//! - **Two datasets**: [`union`](Dataset::union), [`intersect`](Dataset::intersect),
+//!   [`subtract`](Dataset::subtract).
+//! - **Shell**: [`pipe`](Dataset::pipe), [`pipe_as_args`](Dataset::pipe_as_args),
+//!   [`pipe_rows`](Dataset::pipe_rows); several at once behind [`partition`](Dataset::partition),
+//!   [`partition_by`](Dataset::partition_by) or [`round_robin`](Dataset::round_robin).
+//! - **Terminals**: [`save_text_to`](Dataset::save_text_to) and
+//!   [`save_lines_to`](Dataset::save_lines_to) a writer, [`save_text`](Dataset::save_text) and
+//!   [`save_lines`](Dataset::save_lines) to a file; [`collect`](Dataset::collect),
+//!   [`first`](Dataset::first), [`count`](Dataset::count),
+//!   [`for_each_row`](Dataset::for_each_row) into the program's own types; in async code
+//!   [`stream`](Dataset::stream), and the others with `_async` at the end. For several results of
+//!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
+//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan.
+//!
+//! # The language
+//!
+//! Steps are Lua 5.1 as LuaJIT has it: there is no `//`, and `ffi`, `debug` and `package` are not
+//! there. Its patterns are no regular expressions: `%d+` is what `\d+` is elsewhere, `-` is the lazy
+//! `*`, and there is no `|`.
+//!
+//! A function takes a row's columns as arguments and returns the new row's columns. Beside Lua's
+//! own functions there are `emit(…)`, which puts out a row at once; `unpack_rows(list)`, a list as
+//! rows; `null`, the nil inside a table; and `str(x)`, a number as text. `pairs` goes through a
+//! table in a fixed order, and `raw_pairs` in LuaJIT's. `math.random` gives the same numbers in each
+//! run. A row may have up to 7,900 columns where a Lua step takes it apart, 200 of them by name.
+//!
+//! ```
+//! use gleamflow::Flow;
+//!
+//! let rows: Vec<(String, i64)> = Flow::new()
+//!     .lines(["fox=2", "# none", "hen=1"])
+//!     .map("function(line)
+//!         local name, n = line:match('^(%w+)=(%d+)$')
+//!         if name then return name, tonumber(n) end
+//!     end")
+//!     .collect()?;
+//! assert_eq!(rows, [("fox".to_string(), 2), ("hen".to_string(), 1)]);
+//! # Ok::<(), gleamflow::Error>(())
+//! ```
+//!
+//! Variables live as long as a **task**, which is one piece of the input: what goes over several
+//! rows is for `reduce`, `fold` or a command.
+//!
+//! # Values and text
+//!
+//! A column is nil, a boolean, a number, text (any bytes), a list or a map; [`Value`] takes any.
+//! They are ordered nil, false, true, numbers by value, NaN, text by bytes, lists, maps. As keys 1
+//! and 1.0 are the same, and the text "1" is another.
+//!
+//! Lua's numbers are doubles: an integral one within ±2^53 leaves Lua as an integer, and integers
+//! beyond that, of 64 bits, reach Lua as LuaJIT's `int64_t` and `uint64_t`. A row that no Lua step
+//! looks into stays as it is. A table with the keys 1 to n, or with none, is a list, any other a map.
+//!
+//! Lines are bytes without their line feed. For a command, columns are joined by TAB, and what it
+//! writes is cut at TAB, all of it text: [`numbers`](Dataset::numbers) reads it. Where numbers
+//! become text, integers are decimal and doubles the shortest text that reads back as the same; nil
+//! is empty.
 //!
 //! # What holds
 //!
-//! - The same input and plan give the same bytes, for any number of workers, any memory and any
-//!   history of the process. A step's Lua state begins afresh with each task, and where tasks begin
-//!   depends on the input alone.
-//! - Every row is in the output, or the run is an [`Error`] that names the step, the user's own
-//!   line, the input and the cause. No half-written file and no process stays behind.
-//! - Memory is bounded by [`Flow::memory`]; what does not fit goes to disk.
+//! - **The same bytes**: the same input and flow give the same bytes, for any number of workers, any
+//!   memory and any history of the process, sums of doubles and random numbers included. Where
+//!   tasks begin depends on the input alone. At your own risk are `os.time`, shell commands, a
+//!   function for `reduce` that is not associative, and `pairs` over keys that are tables or
+//!   functions.
+//! - **Nothing lost**: every row is in the output, or the run is an [`Error`]. No half-written file
+//!   and no process stays behind.
+//! - **Bounded memory**: what does not fit into [`Flow::memory`] goes to disk, in files without
+//!   names that are gone with the process.
 //!
-//! # Where things are
+//! # Errors
+//!
+//! Steps never fail when they are added; what is wrong is an [`Error`] of the terminal, the first in
+//! the order of the rows. It names the step, your own line, the input and the next move, for people;
+//! [`Error::kind`], [`location`](Error::location) and [`operator`](Error::operator) are for programs.
+//! A run that goes on and yet has something to say, such as a pattern without a match, says it as a
+//! warning by `tracing`.
+//!
+//! ```
+//! use gleamflow::{ErrorKind, Flow};
+//!
+//! let error = Flow::new().lines(["fox 2", "hen"]).fields().numbers([2]).count().unwrap_err();
+//! assert_eq!(error.kind(), ErrorKind::Row);
+//! assert!(error.to_string().contains("numbers: "), "{error}");
+//! assert!(error.to_string().contains("hint: "), "{error}");
+//! ```
+//!
+//! # Settings
+//!
+//! | method | environment | default |
+//! |---|---|---|
+//! | [`workers`](Flow::workers) | `GLEAMFLOW_WORKERS` | the cores that the process may use |
+//! | [`memory`](Flow::memory) | `GLEAMFLOW_MEMORY` (`512M`, `2G`) | half of what the process may use |
+//! | [`temp_dir`](Flow::temp_dir) | `GLEAMFLOW_TMPDIR`, `TMPDIR` | `/tmp` |
+//! | [`step_timeout`](Flow::step_timeout) | | none |
+//! | [`max_row`](Flow::max_row) | | 64 MiB |
+//! | [`workers_in_process`](Flow::workers_in_process) | | worker processes |
+//! | | `GLEAMFLOW_WORKER` | the program itself; else one that links gleamflow |
+//!
+//! An empty variable counts as unset. None of them changes a result.
+//!
+//! # For those who read the code
+//!
+//! A flow compiles into a **plan** of **stages**, which are chains of fused steps between
+//! **exchanges**. A stage is done in **tasks**, each over a **split** of a source or a range of keys,
+//! by **workers**. A task's output, sorted by key, is a **run**. Rows travel in **blocks**, as
+//! **frames** or as raw lines; a column in a frame is a MessagePack value.
 //!
 //! `row` knows rows as bytes; `plan` what a flow means; `op`, `source` and `sink` hold a file for
 //! each builder method; `lua` is the only folder that knows LuaJIT; `worker` runs tasks; `local` is
@@ -81,5 +189,15 @@ pub use crate::op::Sort;
 pub use crate::script::{IntoScript, Script};
 pub use crate::sink::RowStream;
 pub use crate::source::Paths;
-/// A column of any type: `collect::<Vec<Value>>()` takes any row.
+/// A column of any type; `collect::<Vec<Value>>()` takes any row.
+///
+/// ```
+/// use gleamflow::{Flow, Value};
+///
+/// let rows = Flow::new().range(1..2).map("function(x) return x, 'text', { x, null } end");
+/// let columns: Vec<Value> = rows.first()?.unwrap();
+/// assert_eq!(columns[1], Value::from("text"));
+/// assert_eq!(columns[2], Value::Array(vec![Value::from(1), Value::Nil]));
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
 pub use rmpv::Value;

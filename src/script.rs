@@ -8,6 +8,15 @@ use std::panic::Location;
 use crate::error::Origin;
 
 /// Lua text for a step: made from a string, or by the [`lua!`](crate::lua) macro.
+///
+/// ```
+/// use gleamflow::{Flow, Script};
+///
+/// let double = Script::from("function(x) return 2 * x end");
+/// let rows = Flow::new().range(1..3).map(double.clone()).map(double);
+/// assert_eq!(rows.collect::<i64>()?, [4, 8]);
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Script {
     text: String,
@@ -59,6 +68,14 @@ impl Script {
 )]
 pub trait IntoScript {
     /// The text, and where it stands if that is known.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, IntoScript};
+    ///
+    /// let script = "function(x) return x + 1 end".into_script();
+    /// assert_eq!(Flow::new().range(0..1).map(script).first()?, Some(1));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     fn into_script(self) -> Script;
 }
 
@@ -98,21 +115,18 @@ impl From<String> for Script {
     }
 }
 
-/// A Lua literal that knows its own line, so that errors name the line within it.
+/// A Lua literal as a [`Script`] that knows its own line, so that errors name the line within it.
+/// They count from the line of `lua!`: the text should begin there.
 ///
 /// ```
 /// use gleamflow::{Flow, lua};
 ///
-/// let error = Flow::new()
-///     .lines(["x"])
-///     .map(lua!(
-///         "function(line)
-///             return line + {}
-///         end"
-///     ))
-///     .count()
-///     .unwrap_err();
-/// assert_eq!(error.operator(), Some("map"));
+/// let first = line!() + 1;
+/// let step = lua!("function(line)
+///     return line + {}
+/// end");
+/// let error = Flow::new().lines(["x"]).map(step).count().unwrap_err();
+/// assert!(error.to_string().contains(&format!(":{}, map: ", first + 1)), "{error}");
 /// ```
 #[macro_export]
 macro_rules! lua {

@@ -1,4 +1,4 @@
-//! The examples, as somebody would run them, against `tr | sort | uniq -c`.
+//! The examples, as somebody would run them: what they print, and against `tr | sort | uniq -c`.
 //!
 //! A newcomer's trap: `cargo test` builds the examples, `cargo test --test examples` alone takes
 //! those that are there: `cargo build --examples` makes them new.
@@ -104,11 +104,81 @@ fn an_example_on_a_missing_file_fails_with_its_name() {
 }
 
 #[test]
-fn every_example_is_short() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    for entry in std::fs::read_dir(folder).unwrap() {
+fn top_words_are_those_that_sort_and_head_find() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    std::fs::write(&path, generated(1 << 20) + " the THE fox\n the Fox, the hen").unwrap();
+    let script = "tr -cs A-Za-z '\\n' < \"$1\" | tr A-Z a-z | grep . | sort | uniq -c \
+        | sort -k1,1nr -k2,2 | head";
+    let mut expected = Command::new("sh");
+    expected.args(["-c", script, "sh"]).arg(&path).env("LC_ALL", "C");
+    assert_eq!(run(Command::new(example("top_words")).arg(&path)), run(&mut expected));
+}
+
+#[test]
+fn access_log_adds_up_by_status() {
+    let expected = "\
+200: 3 answers, 3072 bytes
+304: 1 answers, 0 bytes
+404: 1 answers, 0 bytes
+";
+    assert_eq!(run(&mut Command::new(example("access_log"))), expected);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.log");
+    std::fs::write(&path, "::1 - - [x +0] \"GET / HTTP/2\" 500 70\n").unwrap();
+    assert_eq!(run(Command::new(example("access_log")).arg(&path)), "500: 1 answers, 70 bytes\n");
+}
+
+#[test]
+fn several_files_come_of_one_run_or_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let read = |name| std::fs::read_to_string(directory.path().join(name));
+    let printed = run(Command::new(example("several_files")).arg(directory.path()));
+    assert_eq!(printed, "");
+    assert_eq!(read("errors.txt").unwrap(), "cannot open /nowhere\n");
+    assert_eq!(read("levels.txt").unwrap(), "error   2\ninfo    2\nwarning 1\n");
+
+    std::fs::remove_file(directory.path().join("errors.txt")).unwrap();
+    std::fs::remove_file(directory.path().join("levels.txt")).unwrap();
+    std::fs::create_dir(directory.path().join("levels.txt")).unwrap();
+    let output = Command::new(example("several_files")).arg(directory.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(read("errors.txt").is_err(), "half of a run");
+}
+
+#[test]
+fn stream_rows_ends_a_flow_without_end() {
+    let expected = "2\n3\n5\n7\n11\n13\n17\n19\n23\n29\n31\n37\n41\n";
+    assert_eq!(run(&mut Command::new(example("stream_rows"))), expected);
+}
+
+#[test]
+fn fork_and_union_puts_the_best_before_the_least() {
+    let expected = "\
+best  apples  100.00
+least plums     7.75
+least pears    12.50
+";
+    assert_eq!(run(&mut Command::new(example("fork_and_union"))), expected);
+}
+
+#[test]
+fn command_per_row_runs_no_argument_as_a_command() {
+    let with =
+        |days: &[&str]| run(Command::new(example("command_per_row")).args(days).env("LC_ALL", "C"));
+    assert_eq!(with(&[]), "2000-01-01: Saturday\n$(pwd): no day\n");
+    assert_eq!(with(&["1970-01-01", "; echo x"]), "1970-01-01: Thursday\n; echo x: no day\n");
+}
+
+#[test]
+fn every_example_is_short_and_named_in_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for entry in std::fs::read_dir(root.join("examples")).unwrap() {
         let path = entry.unwrap().path();
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 40, "{} has {lines} lines", path.display());
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(readme.contains(&format!("`{name}`")), "README does not name {name}");
     }
 }

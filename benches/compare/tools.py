@@ -46,7 +46,7 @@ def built(manifest, *arguments, environment=None):
 
 
 def gleamflow():
-    return built(ROOT / "Cargo.toml", "--example", "bench_flows", "--example", "word_count")
+    return built(ROOT / "Cargo.toml", "--bin", "bench_flows", "--example", "word_count")
 
 
 def compiled_peers():

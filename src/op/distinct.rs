@@ -17,6 +17,9 @@ impl Dataset {
     /// assert_eq!(rows, ["a", "b"]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// None of its own.
     #[track_caller]
     pub fn distinct(&self) -> Dataset {
         self.add("distinct", Location::caller(), |plan, step, rows| {

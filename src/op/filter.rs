@@ -10,9 +10,7 @@ impl Dataset {
     /// Keeps the rows for which a Lua function returns neither `nil` nor `false`, in their order.
     /// Numbers that have been to Lua are Lua's: a double of 1.0 comes back as the integer 1.
     ///
-    /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
-    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
-    /// [`Dataset::pipe`], whose command sees all rows in order.
+    /// What the function keeps from row to row lasts for one task only: see [`Dataset::map`].
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -24,6 +22,9 @@ impl Dataset {
     /// assert_eq!(odd, [1, 3, 5]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: what is no Lua function, and what the function throws.
     #[track_caller]
     pub fn filter(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("filter", Location::caller(), function.into_script(), |plan, rows, code| {

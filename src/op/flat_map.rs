@@ -13,9 +13,7 @@ impl Dataset {
     /// column for each element; `unpack_rows(list)` takes a list of rows), or nothing. Order is
     /// kept, and rows given to `emit(…)` come first.
     ///
-    /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
-    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
-    /// [`Dataset::pipe`], whose command sees all rows in order.
+    /// What the function keeps from row to row lasts for one task only: see [`Dataset::map`].
     ///
     /// ```
     /// use gleamflow::Flow;

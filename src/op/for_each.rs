@@ -20,6 +20,9 @@ impl Dataset {
     /// assert_eq!(rows, [-1, 1, -2, 2]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: what is no Lua function, and what the function throws.
     #[track_caller]
     pub fn for_each(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("for_each", Location::caller(), function.into_script(), |plan, rows, code| {

@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::plan::stage::Slice;
 
+/// # Rows by their place
 impl Dataset {
     /// The first rows, at most `rows` of them, in order. What comes before stops as soon as they
     /// are there, and failures behind them are not reported.
@@ -16,6 +17,9 @@ impl Dataset {
     /// assert_eq!(rows, [0, 1, 2]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// None of its own.
     #[track_caller]
     pub fn limit(&self, rows: u64) -> Dataset {
         self.add("limit", Location::caller(), move |plan, step, input| {

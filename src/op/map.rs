@@ -6,6 +6,9 @@ use crate::dataset::Dataset;
 use crate::plan::chain::Step;
 use crate::script::IntoScript;
 
+/// # Steps in Lua
+///
+/// A Lua function is called with the columns of each row. Order is kept.
 impl Dataset {
     /// Calls a Lua function with the columns of each row; what it returns is the new row.
     ///
@@ -28,8 +31,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: what the function throws, and a column that no row can hold (a function, a
-    /// coroutine, a table deeper than 100).
+    /// At a terminal: what is no Lua function; what the function throws; a column that no row can
+    /// hold (a function, a coroutine, a table deeper than 100).
     #[track_caller]
     pub fn map(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("map", Location::caller(), function.into_script(), |plan, rows, code| {

@@ -1,28 +1,43 @@
 //! The vocabulary of steps: a file per operator, which is a builder method, its documentation and
 //! how it is lowered: in terms of the primitives of `plan/lower.rs`.
+//!
+//! A newcomer's trap: the page of `Dataset` shows methods in the order of these `mod` lines. The
+//! first of a group stands alone, and its `impl` block has the group's heading.
 
-mod count_by;
-mod distinct;
-mod fields;
+mod map;
+
 mod filter;
 mod flat_map;
 mod for_each;
-mod intersect;
-mod limit;
-mod map;
-pub(crate) mod native;
+
+mod select;
+
+mod fields;
 mod numbers;
 mod pad;
-mod partition;
-mod pipe;
-mod reduce;
-mod select;
-mod skip;
-mod sort;
 mod split;
 mod split_pattern;
+
+mod reduce;
+
+mod count_by;
+mod distinct;
+mod sort;
 mod top;
+
+mod limit;
+
+mod skip;
+
 mod union;
+
+mod intersect;
+
+mod pipe;
+
+mod partition;
+
+pub(crate) mod native;
 
 pub use sort::Sort;
 

@@ -33,7 +33,7 @@ impl Dataset {
     ///
     /// # Errors
     /// At a terminal: a column that does not read as a number, or as one beyond all doubles, such
-    /// as `1e400`.
+    /// as `1e400`; a column that a row does not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn numbers(&self, wanted: impl AsRef<[u32]>) -> Dataset {
         let columns = columns(wanted.as_ref());

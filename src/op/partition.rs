@@ -6,6 +6,11 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::op::{columns, partitions};
 
+/// # Partitions
+///
+/// Datasets side by side, so that a command can run several times at once. Steps in Lua, on columns
+/// and in the shell go on within each; what works by key, order or place looks through them, the
+/// first partition's rows first, and gives one, and so does what takes the rows.
 impl Dataset {
     /// Deals rows out to `count` partitions by the hash of their first column, so that a command
     /// behind it runs once for each partition, in parallel. Rows of one key meet in one partition
@@ -23,6 +28,9 @@ impl Dataset {
     /// assert!(lines.contains(&"2 a".to_string()));
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a `count` that is not from 1 to 4096.
     #[track_caller]
     pub fn partition(&self, count: u32) -> Dataset {
         self.try_add(
@@ -33,7 +41,25 @@ impl Dataset {
         )
     }
 
-    /// [`Dataset::partition`] by the hash of the named columns, counted from 1, at least one.
+    /// [`Dataset::partition`] by the hash of the named columns, counted from 1.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let rows = Flow::new().rows([(1, "a"), (2, "b"), (3, "a")]);
+    /// let mut sums: Vec<(String, i64)> = rows
+    ///     .partition_by([2], 2)
+    ///     .pipe("awk '{ sum[$2] += $1 } END { for (key in sum) print key \"\\t\" sum[key] }'")
+    ///     .numbers([2])
+    ///     .collect()?;
+    /// sums.sort();
+    /// assert_eq!(sums, [("a".to_string(), 4), ("b".to_string(), 2)]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::partition`]; no key columns (see [`Dataset::round_robin`]); a column that
+    /// a row does not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
         let by = match keys.as_ref() {
@@ -56,6 +82,9 @@ impl Dataset {
     /// assert_eq!(rows, [0, 2, 4, 1, 3]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::partition`].
     #[track_caller]
     pub fn round_robin(&self, count: u32) -> Dataset {
         self.try_add(

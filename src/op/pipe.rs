@@ -6,6 +6,9 @@ use crate::dataset::Dataset;
 use crate::plan::stage::{Command, Form};
 use crate::sink;
 
+/// # Shell commands
+///
+/// Any program is a step: rows go to its standard input, and what it writes are the new rows.
 impl Dataset {
     /// Sends the rows as lines, columns joined by TAB, to `sh -c command`, and takes the lines
     /// that it writes as rows, cut at TAB. All columns are then text: see [`Dataset::numbers`].

@@ -11,6 +11,10 @@ use crate::plan::graph::Operation;
 use crate::plan::lower::{Lower, Open};
 use crate::script::IntoScript;
 
+/// # By key and in order
+///
+/// Each of these sees all rows and gives one sequence, sorted: by key, by the order named, or by the
+/// whole row. What does not fit into memory goes to disk.
 impl Dataset {
     /// Folds the rows of each key, which is the first column, into one row: the key, then what the
     /// Lua function made of the other columns. Sorted by key.
@@ -32,8 +36,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// At a terminal: what the function throws; rows of one key with different numbers of columns;
-    /// a function that returns more or fewer values than there are.
+    /// At a terminal: what is no Lua function, and what the function throws; rows of one key with
+    /// different numbers of columns; more or fewer values returned than there are.
     #[track_caller]
     pub fn reduce(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("reduce", Location::caller(), function.into_script(), |plan, rows, code| {
@@ -42,7 +46,7 @@ impl Dataset {
     }
 
     /// [`Dataset::reduce`] by the named columns, counted from 1. Columns out: the keys in the
-    /// order named, then the others in their order.
+    /// order named, then what the function made of the others, in their order. Sorted by key.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -54,6 +58,10 @@ impl Dataset {
     /// assert_eq!(rows, [("a".to_string(), 2), ("b".to_string(), 4)]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::reduce`]; no key columns (see [`Dataset::fold`]); a column that a row does
+    /// not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl IntoScript) -> Dataset {
         let keys = match keys.as_ref() {
@@ -84,6 +92,9 @@ impl Dataset {
     /// assert_eq!(sum, Some(5050));
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// As for [`Dataset::reduce`].
     #[track_caller]
     pub fn fold(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("fold", Location::caller(), function.into_script(), |plan, rows, code| {

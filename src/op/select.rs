@@ -13,6 +13,9 @@ use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::row::layout::Rows;
 
+/// # Columns without Lua
+///
+/// One row of each row, in order, made without a Lua state.
 impl Dataset {
     /// Keeps the named columns, counted from 1, in the order given. A column may be named twice.
     ///

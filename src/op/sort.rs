@@ -28,6 +28,9 @@ impl Dataset {
     /// ```compile_fail
     /// let _ = gleamflow::Flow::new().range(0..9).sort(-1);
     /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a column 0; a column that a row does not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn sort(&self, order: impl Into<Sort>) -> Dataset {
         let order = order.into().columns();
@@ -38,10 +41,19 @@ impl Dataset {
     }
 }
 
-/// An order of rows: columns, each ascending unless told otherwise.
+/// An order of rows: columns, each ascending unless told otherwise. A lone number is the order by
+/// that column, ascending.
 ///
-/// Values are ordered nil, false, true, numbers by value, NaN, strings by bytes, arrays, maps; a
-/// missing column is nil.
+/// Values are ordered nil, false, true, numbers by value, NaN, strings by bytes, arrays, maps.
+///
+/// ```
+/// use gleamflow::{Flow, Sort, Value};
+///
+/// let rows = Flow::new().rows([Value::from("10"), Value::from(9), Value::from("9"), Value::Nil]);
+/// let sorted: Vec<Value> = rows.sort(Sort::by(1)).collect()?;
+/// assert_eq!(sorted, [Value::Nil, Value::from(9), Value::from("10"), Value::from("9")]);
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
     columns: Vec<KeyColumn>,
@@ -49,17 +61,40 @@ pub struct Sort {
 
 impl Sort {
     /// By one column, counted from 1.
+    ///
+    /// ```
+    /// use gleamflow::Sort;
+    ///
+    /// assert_eq!(Sort::by(2), Sort::from(2));
+    /// ```
     pub fn by(column: u32) -> Sort {
         Sort { columns: Vec::new() }.then(column)
     }
 
     /// Rows that are equal so far go by this column.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Sort};
+    ///
+    /// let rows = Flow::new().rows([(2, "b"), (2, "a"), (1, "c")]);
+    /// let sorted: Vec<(i64, String)> = rows.sort(Sort::by(1).then(2)).collect()?;
+    /// assert_eq!(sorted, [(1, "c".into()), (2, "a".into()), (2, "b".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn then(mut self, column: u32) -> Sort {
         self.columns.push(KeyColumn::ascending(column));
         self
     }
 
     /// The column named last goes from the greatest to the least.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Sort};
+    ///
+    /// let sorted: Vec<i64> = Flow::new().range(0..3).sort(Sort::by(1).descending()).collect()?;
+    /// assert_eq!(sorted, [2, 1, 0]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn descending(mut self) -> Sort {
         self.last().descending = true;
         self
@@ -67,6 +102,15 @@ impl Sort {
 
     /// Text of the column named last that reads as a number is ordered as that number, before all
     /// other text.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Sort};
+    ///
+    /// let lines = Flow::new().lines(["10", "x", "9"]);
+    /// assert_eq!(lines.sort(1).collect::<String>()?, ["10", "9", "x"]);
+    /// assert_eq!(lines.sort(Sort::by(1).numeric()).collect::<String>()?, ["9", "10", "x"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn numeric(mut self) -> Sort {
         self.last().numeric = true;
         self

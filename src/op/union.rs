@@ -4,6 +4,9 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 
+/// # Two datasets
+///
+/// Both must be of one flow: see [`Dataset::flow`].
 impl Dataset {
     /// All rows of this dataset, then all rows of another one of the same flow. Rows that both
     /// have come twice; they may be of different widths.

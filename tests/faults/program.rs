@@ -94,19 +94,19 @@ impl Place {
 
 pub fn program_path(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let path = test.parent().and_then(Path::parent).expect("target/debug").join("examples");
-    let path = path.join(name);
-    assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
+    let path = test.parent().and_then(Path::parent).expect("target/debug").join(name);
+    assert!(path.exists(), "{} is missing: cargo build", path.display());
     path
 }
 
-/// `cargo test` builds the program with the tests; `cargo test --test faults` does not.
+/// `cargo test` and `cargo test --test faults` build the program; `--package gleamflow` and
+/// `--test kills` do not.
 fn check_program() {
     static CHECKED: Once = Once::new();
     CHECKED.call_once(|| {
         let output = Command::new(program_path("fault_program")).arg("source").output();
         let same = output.is_ok_and(|output| output.stdout == SOURCE.as_bytes());
-        assert!(same, "the fault program is older than its source: cargo build --examples");
+        assert!(same, "the fault program is older than its source: cargo build");
     });
 }
 

@@ -47,7 +47,7 @@ def blocks(program, arguments):
 
 def main():
     import sys
-    program = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/debug/examples/fault_program")
+    program = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/debug/fault_program")
     SEEDS.mkdir(parents=True, exist_ok=True)
     for old in SEEDS.iterdir():
         old.unlink()
