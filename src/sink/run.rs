@@ -24,7 +24,7 @@ impl Flow {
     /// let flow = Flow::new();
     /// let counts = flow.lines(["b", "a", "b"]).count_by([1]);
     /// counts.to_text_file(&words, "%s %d");
-    /// counts.top(1, gleamflow::Sort::by(2).descending()).to_text_file(&most, "%s");
+    /// counts.top(1, gleamflow::Sort::by(2).descending()).select([1]).to_lines_file(&most);
     /// flow.run()?;
     /// assert_eq!(std::fs::read_to_string(words).unwrap(), "a 1\nb 2\n");
     /// assert_eq!(std::fs::read_to_string(most).unwrap(), "b\n");

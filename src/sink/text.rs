@@ -146,7 +146,7 @@ impl Dataset {
         self.save_async("save_text", Location::caller(), text(format), PathTarget(path.into()))
     }
 
-    /// Attaches a sink that [`Flow::run`] runs together with others: formatted rows into a writer.
+    /// Attaches a sink that [`Flow::run`](crate::Flow::run) runs together with others: formatted rows into a writer.
     ///
     /// ```
     /// use gleamflow::Flow;

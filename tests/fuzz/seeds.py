@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the seeds of the target `plan`: what engine and worker tell each other while some flows run.
 
-Run after the plan's types have changed: `cargo build --examples && tests/fuzz/seeds.py`. Needs strace.
+Run after the plan's types have changed: `cargo build && tests/fuzz/seeds.py`. Needs strace.
 """
 import pathlib
 import re
