@@ -13,7 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEEDS = ROOT / "tests/fuzz/seeds/plan"
 # Kinds of blocks (src/row/block.rs), and the byte by which the target knows them.
 KINDS = {16: 0, 17: 1, 33: 2, 34: 3}
-MAGIC = b"GFW1"
+MAGIC = b"GFW2"
+HEAD = 36
 PASS = "function(x) return x end"
 FLOWS = [
     ["reduce", "IN", "function(x) return x, 1 end", "function(x, y) return x + y end"],
@@ -38,11 +39,11 @@ def blocks(program, arguments):
         for line in trace.read_text().splitlines():
             sent = re.findall(r'iov_base="((?:\\x..)*)"', line) or re.findall(r'\(\d+, "((?:\\x..)*)"', line)
             data = b"".join(bytes.fromhex(part.replace("\\x", "")) for part in sent)
-            while data[:4] == MAGIC and len(data) >= 32:
-                _, kind, _, _, _, length, _, _ = struct.unpack("<8I", data[:32])
-                if len(data) >= 32 + length:
-                    yield kind, data[32:32 + length]
-                data = data[32 + length:]
+            while data[:4] == MAGIC and len(data) >= HEAD:
+                _, kind, _, _, _, _, length, _, _ = struct.unpack("<9I", data[:HEAD])
+                if len(data) >= HEAD + length:
+                    yield kind, data[HEAD:HEAD + length]
+                data = data[HEAD + length:]
 
 
 def main():
