@@ -84,6 +84,23 @@ impl Dataset {
         script: Script,
         lower: impl Fn(&mut Lower, Open, Code) -> Open + Send + Sync + 'static,
     ) -> Dataset {
+        self.try_add_lua(operator, caller, Ok(script), lower)
+    }
+
+    /// Adds an operator with a Lua function, whose arguments may have been wrong.
+    pub(crate) fn try_add_lua(
+        &self,
+        operator: &str,
+        caller: &Location<'_>,
+        script: Result<Script, Failure>,
+        lower: impl Fn(&mut Lower, Open, Code) -> Open + Send + Sync + 'static,
+    ) -> Dataset {
+        let script = match script {
+            Ok(script) => script,
+            Err(failure) => {
+                return self.flow.add(Origin::new(operator, caller), [self], Err(failure));
+            }
+        };
         let origin = script.origin(operator, caller);
         let text = script.into_text();
         let operation = Operation::new(move |plan, step, [rows]| {

@@ -66,8 +66,18 @@ pub(crate) struct Origin {
     pub line: u32,
     /// The builder method: `flat_map`.
     pub operator: String,
-    /// Where the step's Lua text begins, where the `lua!` macro has told.
-    pub code: Option<(String, u32)>,
+    pub code: CodePlace,
+}
+
+/// Where an operator's Lua text stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum CodePlace {
+    /// In the user's program; of its lines only the number within the text is known.
+    Text,
+    /// It begins at this line of this file, as the `lua!` macro has told.
+    At(String, u32),
+    /// In no file of the user's: the operator makes it of these arguments.
+    Made { of: String },
 }
 
 impl Origin {
@@ -76,7 +86,7 @@ impl Origin {
             file: location.file().to_owned(),
             line: location.line(),
             operator: operator.to_owned(),
-            code: None,
+            code: CodePlace::Text,
         }
     }
 }
@@ -344,10 +354,13 @@ impl fmt::Display for Error {
         let Inner { failure, origin } = &*self.0;
         if let Some(origin) = origin {
             match (&origin.code, failure.code_line) {
-                (Some((file, first)), Some(line)) => {
+                (CodePlace::Made { of }, _) => write!(f, "{origin} {of}")?,
+                (CodePlace::At(file, first), Some(line)) => {
                     write!(f, "{file}:{}, {}", first + line - 1, origin.operator)?;
                 }
-                (None, Some(line)) => write!(f, "{origin}, line {line} of its function")?,
+                (CodePlace::Text, Some(line)) => {
+                    write!(f, "{origin}, line {line} of its function")?
+                }
                 (_, None) => write!(f, "{origin}")?,
             }
             f.write_str(": ")?;

@@ -5,7 +5,7 @@
 
 use std::panic::Location;
 
-use crate::error::Origin;
+use crate::error::{CodePlace, Origin};
 
 /// Lua text for a step: made from a string, or by the [`lua!`](crate::lua) macro.
 ///
@@ -20,22 +20,23 @@ use crate::error::Origin;
 #[derive(Clone, Debug)]
 pub struct Script {
     text: String,
-    place: Option<(&'static str, u32)>,
+    place: CodePlace,
 }
 
 impl Script {
     /// A script whose first line stands at `line` of `file`.
     #[doc(hidden)]
     pub fn at(text: &str, file: &'static str, line: u32) -> Script {
-        Script { text: text.to_owned(), place: Some((file, line)) }
+        Script { text: text.to_owned(), place: CodePlace::At(file.to_owned(), line) }
+    }
+
+    /// A script that an operator makes of what a person reads as `of`.
+    pub(crate) fn made(text: String, of: String) -> Script {
+        Script { text, place: CodePlace::Made { of } }
     }
 
     pub(crate) fn origin(&self, operator: &str, caller: &Location<'_>) -> Origin {
-        let mut origin = Origin::new(operator, caller);
-        if let Some((file, line)) = self.place {
-            origin.code = Some((file.to_owned(), line));
-        }
-        origin
+        Origin { code: self.place.clone(), ..Origin::new(operator, caller) }
     }
 
     pub(crate) fn into_text(self) -> String {
@@ -87,13 +88,13 @@ impl IntoScript for Script {
 
 impl IntoScript for &str {
     fn into_script(self) -> Script {
-        Script { text: self.to_owned(), place: None }
+        Script { text: self.to_owned(), place: CodePlace::Text }
     }
 }
 
 impl IntoScript for String {
     fn into_script(self) -> Script {
-        Script { text: self, place: None }
+        Script { text: self, place: CodePlace::Text }
     }
 }
 

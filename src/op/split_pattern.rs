@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::plan::chain::Step;
+use crate::script::Script;
 
 impl Dataset {
     /// Cuts each row, which is one text column, at every match of a Lua pattern, as
@@ -25,12 +26,15 @@ impl Dataset {
     /// pattern that matches an empty text; more columns than a Lua function can return.
     #[track_caller]
     pub fn split_pattern(&self, pattern: &str) -> Dataset {
-        let text = match pattern {
+        let script = match pattern {
             "" => Err(Failure::new(ErrorKind::Plan, "the pattern is empty")),
-            pattern => Ok(format!("{HEAD}{}{BODY}", quoted(pattern))),
+            _ => {
+                let text = format!("{HEAD}{}{BODY}", quoted(pattern));
+                Ok(Script::made(text, format!("{pattern:?}")))
+            }
         };
-        self.try_add("split_pattern", Location::caller(), text, |plan, step, rows, text| {
-            plan.fuse(rows, Step::lua("map", plan.code(step, text)))
+        self.try_add_lua("split_pattern", Location::caller(), script, |plan, rows, code| {
+            plan.fuse(rows, Step::lua("map", code))
         })
     }
 }

@@ -3,218 +3,14 @@
 //! A newcomer's trap: the model keeps all rows in lists and knows nothing of stages, so it also
 //! says what order and partitions mean.
 
-use gleamflow::{Dataset, Flow, Sort};
+mod op;
+
+use gleamflow::Flow;
 use proptest::prelude::*;
 
+use self::op::{Op, Parts, Row, line, op};
 use crate::harness::without_hanging;
 use crate::sinks::Shared;
-
-/// An operator on rows of two text columns, which gives rows of two text columns.
-#[derive(Clone, Copy, Debug)]
-enum Op {
-    Swap,
-    Shorten,
-    Lengths,
-    Rejoin,
-    Double,
-    Keep,
-    EmitSwapped,
-    Select,
-    Reduce,
-    ReduceBy,
-    Fold,
-    Distinct,
-    Sort,
-    SortDown,
-    Limit(u64),
-    Partition(u32),
-    PartitionBy(u32),
-    RoundRobin(u32),
-    Cat,
-    SortCommand,
-    Head,
-    CatRows,
-    Args,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        Just(Op::Swap),
-        Just(Op::Shorten),
-        Just(Op::Lengths),
-        Just(Op::Rejoin),
-        Just(Op::Double),
-        Just(Op::Keep),
-        Just(Op::EmitSwapped),
-        Just(Op::Select),
-        Just(Op::Reduce),
-        Just(Op::ReduceBy),
-        Just(Op::Fold),
-        Just(Op::Distinct),
-        Just(Op::Sort),
-        Just(Op::SortDown),
-        prop_oneof![Just(0), 1..20u64, Just(700)].prop_map(Op::Limit),
-        (1..5u32).prop_map(Op::Partition),
-        (1..5u32).prop_map(Op::PartitionBy),
-        (1..5u32).prop_map(Op::RoundRobin),
-        Just(Op::Cat),
-        Just(Op::SortCommand),
-        Just(Op::Head),
-        Just(Op::CatRows),
-        Just(Op::Args),
-    ]
-}
-
-/// The first and the last of what was folded: associative and not commutative.
-const ENDS: &str = "function(x, y) return x:match('^[^~]*') .. '~' .. y:match('[^~]*$') end";
-const ENDS_OF_BOTH: &str = "function(a, b, c, d)
-    return a:match('^[^~]*') .. '~' .. c:match('[^~]*$'), b:match('^[^~]*') .. '~' .. d:match('[^~]*$')
-end";
-
-impl Op {
-    fn apply(self, rows: &Dataset) -> Dataset {
-        match self {
-            Op::Swap => rows.map("function(k, v) return v, k end"),
-            Op::Shorten => rows.map("function(k, v) return k:sub(1, 2), v end"),
-            Op::Lengths => rows
-                .map("function(k, v) return k, tostring(#v) end")
-                .numbers([2])
-                .map("function(k, n) return k, str(n) end"),
-            Op::Rejoin => rows.map("function(k, v) return k .. ':' .. v end").split(":"),
-            Op::Double => rows.flat_map(
-                "function(k, v)
-                    local left = 2
-                    return function()
-                        left = left - 1
-                        if left == 1 then return k, v elseif left == 0 then return v, k end
-                    end
-                end",
-            ),
-            Op::Keep => rows.filter("function(k, v) return #k % 2 == 1 end"),
-            Op::EmitSwapped => rows.for_each("function(k, v) if k < 'c' then emit(v, k) end end"),
-            Op::Select => rows.select([2, 1]),
-            Op::Reduce => rows.reduce(ENDS),
-            Op::ReduceBy => rows.reduce_by([2], ENDS),
-            Op::Fold => rows.fold(ENDS_OF_BOTH),
-            Op::Distinct => rows.distinct(),
-            Op::Sort => rows.sort(1),
-            Op::SortDown => rows.sort(Sort::by(2).descending().then(1)),
-            Op::Limit(most) => rows.limit(most),
-            Op::Partition(count) => rows.partition(count),
-            Op::PartitionBy(count) => rows.partition_by([2, 1], count),
-            Op::RoundRobin(count) => rows.round_robin(count),
-            Op::Cat => rows.pipe("cat"),
-            Op::SortCommand => rows.pipe("LC_ALL=C sort"),
-            Op::Head => rows.pipe("head -n 3"),
-            Op::CatRows => rows.pipe_rows("cat"),
-            Op::Args => rows.limit(2).pipe_as_args("printf '%s\\t%s\\n' \"$1\" \"$2\""),
-        }
-    }
-
-    fn model(self, parts: &Parts) -> Parts {
-        let each = |step: &dyn Fn(&Row) -> Vec<Row>| -> Parts {
-            parts.iter().map(|rows| rows.iter().flat_map(step).collect()).collect()
-        };
-        let all = || parts.concat();
-        match self {
-            Op::Swap | Op::Select => each(&|(k, v)| vec![(v.clone(), k.clone())]),
-            Op::Shorten => each(&|(k, v)| vec![(k[..k.len().min(2)].to_string(), v.clone())]),
-            Op::Lengths => each(&|(k, v)| vec![(k.clone(), v.len().to_string())]),
-            Op::Rejoin | Op::Cat | Op::CatRows => parts.clone(),
-            Op::Double => each(&|(k, v)| vec![(k.clone(), v.clone()), (v.clone(), k.clone())]),
-            Op::Keep => each(&|row| if row.0.len() % 2 == 1 { vec![row.clone()] } else { vec![] }),
-            Op::EmitSwapped => each(&|(k, v)| {
-                let mut rows = vec![(k.clone(), v.clone())];
-                if k.as_str() < "c" {
-                    rows.insert(0, (v.clone(), k.clone()));
-                }
-                rows
-            }),
-            Op::Reduce => vec![fold_by_key(all())],
-            Op::ReduceBy => {
-                vec![fold_by_key(all().into_iter().map(|(k, v)| (v, k)).collect())]
-            }
-            Op::Fold => {
-                let fold = |x: Row, y: Row| (ends(&x.0, &y.0), ends(&x.1, &y.1));
-                vec![all().into_iter().reduce(fold).into_iter().collect()]
-            }
-            Op::Distinct => {
-                let mut rows = all();
-                rows.sort();
-                rows.dedup();
-                vec![rows]
-            }
-            Op::Sort => {
-                let mut rows = all();
-                rows.sort_by(|x, y| x.0.cmp(&y.0));
-                vec![rows]
-            }
-            Op::SortDown => {
-                let mut rows = all();
-                rows.sort_by(|x, y| y.1.cmp(&x.1).then(x.0.cmp(&y.0)));
-                vec![rows]
-            }
-            Op::Limit(most) => vec![all().into_iter().take(most as usize).collect()],
-            Op::Partition(count) => deal(all(), count, |_, row| hash(&[&row.0])),
-            Op::PartitionBy(count) => deal(all(), count, |_, row| hash(&[&row.1, &row.0])),
-            Op::RoundRobin(count) => deal(all(), count, |index, _| index as u64),
-            Op::SortCommand => {
-                let mut parts = parts.clone();
-                for rows in &mut parts {
-                    rows.sort_by_key(line);
-                }
-                parts
-            }
-            Op::Head => parts.iter().map(|rows| rows.iter().take(3).cloned().collect()).collect(),
-            Op::Args => vec![all().into_iter().take(2).collect()],
-        }
-    }
-}
-
-type Row = (String, String);
-/// The rows of each partition.
-type Parts = Vec<Vec<Row>>;
-
-fn line(row: &Row) -> String {
-    format!("{}\t{}\n", row.0, row.1)
-}
-
-fn ends(x: &str, y: &str) -> String {
-    let first = x.split('~').next().expect("there is always a first");
-    let last = y.rsplit('~').next().expect("there is always a last");
-    format!("{first}~{last}")
-}
-
-fn fold_by_key(mut rows: Vec<Row>) -> Vec<Row> {
-    rows.sort_by(|x, y| x.0.cmp(&y.0));
-    let mut folded: Vec<Row> = Vec::new();
-    for (key, value) in rows {
-        match folded.last_mut() {
-            Some(last) if last.0 == key => last.1 = ends(&last.1, &value),
-            _ => folded.push((key, value)),
-        }
-    }
-    folded
-}
-
-fn deal(rows: Vec<Row>, count: u32, number: impl Fn(usize, &Row) -> u64) -> Parts {
-    let mut parts = vec![Vec::new(); count as usize];
-    for (index, row) in rows.into_iter().enumerate() {
-        parts[(number(index, &row) % u64::from(count)) as usize].push(row);
-    }
-    parts
-}
-
-/// The hash of the key bytes of text columns: each is 6, its bytes, 0 0.
-fn hash(columns: &[&str]) -> u64 {
-    let mut key = Vec::new();
-    for column in columns {
-        key.push(6);
-        key.extend_from_slice(column.as_bytes());
-        key.extend_from_slice(&[0, 0]);
-    }
-    xxhash_rust::xxh3::xxh3_64(&key)
-}
 
 /// Where the first node's rows come from.
 #[derive(Clone, Copy, Debug)]
@@ -225,12 +21,21 @@ enum Source {
     TextFile,
 }
 
-/// A tree of operators: each reads the source, node 0, or a node before it.
+/// An operator, and the datasets that it reads: 0 is the source, 1 what the first operator gives.
+#[derive(Clone, Debug)]
+struct Node {
+    input: usize,
+    /// Read by what takes two.
+    other: usize,
+    op: Op,
+}
+
+/// Operators in a row: each reads the source, or what operators before it give.
 #[derive(Clone, Debug)]
 struct GraphCase {
     source: Source,
     rows: usize,
-    nodes: Vec<(usize, Op)>,
+    nodes: Vec<Node>,
     /// Which nodes have a sink.
     sinks: Vec<bool>,
 }
@@ -243,14 +48,19 @@ fn graph() -> impl Strategy<Value = GraphCase> {
         Just(Source::TextFile)
     ];
     let rows = prop_oneof![Just(0), Just(1), Just(60), Just(2500)];
-    let nodes = proptest::collection::vec((any::<proptest::sample::Index>(), op()), 1..6);
+    let index = any::<proptest::sample::Index>;
+    let nodes = proptest::collection::vec((index(), index(), op()), 1..6);
     let sinks = proptest::collection::vec(any::<bool>(), 6);
     (source, rows, nodes, sinks).prop_map(|(source, rows, nodes, mut sinks)| {
-        // Most read the node just before: chains of many stages rather than wide, flat trees.
-        let nodes: Vec<(usize, Op)> = nodes
+        let nodes: Vec<Node> = nodes
             .into_iter()
             .enumerate()
-            .map(|(before, (input, op))| ((before).min(input.index(2 * before + 1)), op))
+            .map(|(before, (input, other, op))| Node {
+                // Most read the node just before: chains of many stages rather than flat trees.
+                input: before.min(input.index(2 * before + 1)),
+                other: other.index(before + 1),
+                op,
+            })
             .collect();
         sinks.truncate(nodes.len() + 1);
         *sinks.last_mut().expect("there is a source") = true;
@@ -270,8 +80,8 @@ impl GraphCase {
 
     fn model(&self) -> Vec<String> {
         let mut datasets: Vec<Parts> = vec![vec![self.input()]];
-        for &(input, op) in &self.nodes {
-            let rows = op.model(&datasets[input]);
+        for &Node { input, other, op } in &self.nodes {
+            let rows = op.model(&datasets[input], &datasets[other]);
             datasets.push(rows);
         }
         let wanted = datasets.iter().zip(&self.sinks).filter(|(_, sink)| **sink);
@@ -293,8 +103,8 @@ impl GraphCase {
             }
         };
         let mut datasets = vec![source];
-        for &(input, op) in &self.nodes {
-            let rows = op.apply(&datasets[input]);
+        for &Node { input, other, op } in &self.nodes {
+            let rows = op.apply(&datasets[input], &datasets[other]);
             datasets.push(rows);
         }
         let mut outs = Vec::new();
@@ -376,8 +186,15 @@ fn every_operator_behind_every_other_ends_with_the_rows_of_the_model() {
         Op::Reduce,
         Op::Fold,
         Op::Distinct,
+        Op::CountBy,
         Op::SortDown,
+        Op::Top(9),
         Op::Limit(5),
+        Op::Skip(7),
+        Op::Union,
+        Op::Intersect,
+        Op::Subtract,
+        Op::Pad,
         Op::Partition(3),
         Op::RoundRobin(2),
         Op::Cat,
@@ -387,8 +204,8 @@ fn every_operator_behind_every_other_ends_with_the_rows_of_the_model() {
     ];
     for first in ops {
         // One source, and behind the first operator all others side by side.
-        let mut nodes = vec![(0, first)];
-        nodes.extend(ops.iter().map(|&op| (1, op)));
+        let mut nodes = vec![Node { input: 0, other: 0, op: first }];
+        nodes.extend(ops.iter().map(|&op| Node { input: 1, other: 0, op }));
         let sinks = vec![true; nodes.len() + 1];
         check(&GraphCase { source: Source::Rows, rows: 300, nodes, sinks });
     }

@@ -159,6 +159,22 @@ fn split_pattern_cuts_at_each_match() {
 }
 
 #[test]
+fn an_error_within_split_pattern_names_its_call_and_no_line_of_a_function() {
+    let place = concat!(file!(), ":");
+    let message = same_error(|flow| flow.lines(["ab"]).split_pattern("x*").count());
+    assert_says(&message, &[place, ", split_pattern \"x*\": the pattern matches an empty text"]);
+    let message = same_error(|flow| flow.lines(["ab"]).split_pattern("[\t").count());
+    assert_says(
+        &message,
+        &[", split_pattern \"[\\t\": malformed pattern (missing ']')\n  on \"ab\""],
+    );
+    let message = same_error(|flow| flow.range(0..1).split_pattern(",").count());
+    assert_says(&message, &[", split_pattern \",\": it takes a row of one text column\n  on 0"]);
+    let message = same_error(|flow| flow.lines([",".repeat(9000)]).split_pattern(",").count());
+    assert_says(&message, &[", split_pattern \",\": too many results to unpack"]);
+}
+
+#[test]
 fn a_column_that_a_row_does_not_have_is_an_error_wherever_it_is_named() {
     let rows = |flow: &gleamflow::Flow| flow.lines(["a:1:7", "b:2"]).split(":");
     let parts = ["there is no column 3: the row has 2 columns", "\"b\"", "`pad(3)`"];
