@@ -22,6 +22,7 @@ mod reduce;
 
 mod count_by;
 mod distinct;
+mod distinct_by;
 mod sort;
 mod top;
 

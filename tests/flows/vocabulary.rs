@@ -199,3 +199,28 @@ fn a_line_without_the_column_is_named_with_its_place() {
     let message = same_error(|flow| lines(&flow.text_file(file.path()).split("\t").sort(2)));
     assert_says(&message, &["there is no column 2: the row has 1 column", ", line 2: \"c\""]);
 }
+
+#[test]
+fn distinct_by_keeps_the_first_row_of_each_key() {
+    let words = many_words(400, 50);
+    let numbered = words.iter().zip(0..);
+    let mut first = std::collections::BTreeMap::new();
+    numbered.clone().for_each(|(word, number)| {
+        first.entry(word.clone()).or_insert(number);
+    });
+    let text = same(|flow| lines(&flow.rows(numbered.clone()).distinct_by([1])));
+    assert_eq!(text, text_of(first.iter().map(|(word, number)| format!("{word}\t{number}"))));
+    let text =
+        same(|flow| lines(&flow.rows([(1, 2, 3), (1, 2, 4), (0, 2, 5)]).distinct_by([2, 1])));
+    assert_eq!(text, "0\t2\t5\n1\t2\t3\n");
+    let text = same(|flow| lines(&flow.rows([(3, 4), (1, 2)]).distinct_by([])));
+    assert_eq!(text, "3\t4\n");
+}
+
+#[test]
+fn distinct_by_of_a_column_that_is_not_there_is_refused() {
+    let error = same_error(|flow| lines(&flow.rows([(1, 2)]).distinct_by([3])));
+    assert_says(&error, &["distinct_by", "there is no column 3", "pad(3)"]);
+    let error = same_error(|flow| lines(&flow.rows([(1, 2)]).distinct_by([0])));
+    assert_says(&error, &["distinct_by", "there is no column 0"]);
+}
