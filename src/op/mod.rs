@@ -12,6 +12,7 @@ mod for_each;
 
 mod select;
 
+mod drop;
 mod fields;
 mod numbers;
 mod pad;

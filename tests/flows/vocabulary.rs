@@ -224,3 +224,21 @@ fn distinct_by_of_a_column_that_is_not_there_is_refused() {
     let error = same_error(|flow| lines(&flow.rows([(1, 2)]).distinct_by([0])));
     assert_says(&error, &["distinct_by", "there is no column 0"]);
 }
+
+#[test]
+fn drop_leaves_out_columns() {
+    let rows = [(1, "a", true), (2, "b", false)];
+    let text = same(|flow| values(&flow.rows(rows).drop([2])));
+    assert_eq!(text, "1 true\n2 false\n");
+    let cut = ["a\tb\tc", "d\te\tf\tg"];
+    let text = same(|flow| lines(&flow.lines(cut).split("\t").drop([3, 1, 3])));
+    assert_eq!(text, "b\ne\tg\n");
+}
+
+#[test]
+fn drop_of_what_is_not_there_and_of_all_is_refused() {
+    let error = same_error(|flow| lines(&flow.rows([(1, 2)]).drop([4])));
+    assert_says(&error, &["drop", "there is no column 4", "pad(4)"]);
+    let error = same_error(|flow| lines(&flow.rows([(1, 2)]).drop([2, 1])));
+    assert_says(&error, &["drop", "no column of the row is left"]);
+}
