@@ -42,13 +42,15 @@ pub(crate) fn default_memory() -> u64 {
 /// above them. A container may see only the upper ones, with other names; what is missing is
 /// passed over.
 fn group_limit(groups: &str, root: &Path) -> Option<u64> {
-    let limits_of = |line: &str| {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let controllers = fields.next()?;
-        let group = fields.next()?.trim_start_matches('/');
-        let (mounts, names): (&[&str], &[&str]) = if controllers.is_empty() {
+    let is_of_memory = |controllers: &str| controllers.split(',').any(|name| name == "memory");
+    let groups = groups.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
+    // Memory is counted in a hierarchy of its own, or else in the one of all controllers.
+    let has_own = groups.clone().any(|(controllers, _)| is_of_memory(controllers));
+    let limits_of = |(controllers, group): (&str, &str)| {
+        let group = group.trim_start_matches('/');
+        let (mounts, names): (&[&str], &[&str]) = if controllers.is_empty() && !has_own {
             (&["", "unified"], &["memory.max", "memory.high"])
-        } else if controllers.split(',').any(|name| name == "memory") {
+        } else if is_of_memory(controllers) {
             (&["memory"], &["memory.limit_in_bytes"])
         } else {
             return None;
@@ -61,7 +63,7 @@ fn group_limit(groups: &str, root: &Path) -> Option<u64> {
         // The text "max" is no number, and no limit.
         files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok()).min()
     };
-    groups.lines().filter_map(limits_of).min()
+    groups.filter_map(limits_of).min()
 }
 
 /// Reads a size such as `512M`, `1.5GiB` or `1048576`. Units are powers of 1024 however they

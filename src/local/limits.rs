@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, getrlimit};
 
 /// Descriptors that are tried.
@@ -19,8 +20,10 @@ const PLENTY: u64 = 64;
 
 /// Fails as the system would if it were asked for so many threads now.
 pub(crate) fn try_limits(threads: usize) -> std::io::Result<()> {
-    let _descriptors = (0..DESCRIPTORS)
-        .map(|_| Ok(eventfd(0, EventfdFlags::CLOEXEC)?))
+    // Copies count like others and cost less.
+    let descriptor = eventfd(0, EventfdFlags::CLOEXEC)?;
+    let _descriptors = (1..DESCRIPTORS)
+        .map(|_| Ok(fcntl_dupfd_cloexec(&descriptor, 0)?))
         .collect::<std::io::Result<Vec<OwnedFd>>>()?;
     match has_plenty_of_threads() {
         true => Ok(()),

@@ -20,12 +20,12 @@ use crate::local::block::Block;
 use crate::local::buffers::Buffers;
 use crate::local::link::Task;
 use crate::local::pool::Lease;
-use crate::local::runtime::on_a_thread;
+use crate::local::runtime::{on_a_thread, runtime};
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
 use crate::local::warnings::Warnings;
-use crate::plan::stage::Plan;
-use crate::process::Folder;
+use crate::plan::stage::{Plan, Work};
+use crate::process::{Folder, prepare_guard};
 use crate::row::block::Control;
 use crate::worker::runs::{self, RunInput};
 use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
@@ -73,6 +73,11 @@ impl Session {
         let block_bytes = settings.limits.block_bytes;
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
+        let has_commands = plan.stages.iter().any(|stage| matches!(stage.work, Work::Commands(_)));
+        if has_commands && let Ok(runtime) = runtime() {
+            // Beside what the run does first.
+            runtime.spawn(async { prepare_guard() });
+        }
         Arc::new(Session {
             plan,
             settings,

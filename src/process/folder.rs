@@ -28,3 +28,12 @@ impl Folder {
         self.folder.path()
     }
 }
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Most are empty, and need no look into them.
+        if std::fs::remove_dir(self.folder.path()).is_ok() {
+            self.folder.disable_cleanup(true);
+        }
+    }
+}

@@ -38,7 +38,7 @@ impl Group {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(command).stderr(Stdio::piped());
         prepare(&mut shell);
-        guard::prepare();
+        guard::begin();
         let mut child = Child::spawn(&mut shell)?;
         tracing::debug!(command, process = child.pid().as_raw_nonzero(), "start a command");
         let guarded = Some(Guarded::new(child.pid()));

@@ -18,7 +18,7 @@ pub(crate) use ending::Ending;
 pub(crate) use exit::WorkerProcess;
 pub(crate) use folder::Folder;
 pub(crate) use group::Group;
-pub(crate) use guard::Guarded;
+pub(crate) use guard::{Guarded, prepare as prepare_guard};
 pub(crate) use own::PerProcess;
 pub(crate) use signals::{
     block_write_signals, end_worker, flush_c_streams, has_raised_privileges,

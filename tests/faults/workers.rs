@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::program::{Place, lines};
+use crate::program::{Place, Running, lines, send_signal};
 
 const SLOW: &str = "function(x) if x == 'line 100' then os.execute('sleep 1000') end return x end";
 
@@ -93,6 +93,37 @@ fn when_the_program_is_killed_its_commands_end() {
         running.signal(9);
         assert_eq!(running.wait().signal, Some(9), "{command}");
     }
+}
+
+#[test]
+fn commands_older_than_their_guard_end_with_a_killed_program() {
+    let place = Place::with_input("gate\nfirst\nlast\n");
+    let go = place.path("go");
+    let command = format!(
+        "case $1 in
+        first) sleep 1000 ;;
+        gate) until [ -e {go} ]; do sleep 0.01; done ;;
+        last) sleep 1001 ;;
+        esac"
+    );
+    let running = place.program(["pipe_as_args", &place.input(), &command]).workers(2).start();
+    let sleeps = |running: &Running<'_>, seconds: &str| {
+        running.processes().iter().any(|p| p.arguments == ["sleep", seconds]).then_some(())
+    };
+    running.until("first command", |running| sleeps(running, "1000"));
+    let guards = |running: &Running<'_>| -> Vec<i32> {
+        let all = running.processes().into_iter();
+        all.filter(|p| p.arguments.iter().any(|a| a == "gleamflow-guard")).map(|p| p.pid).collect()
+    };
+    let old = running.until("guard", |running| guards(running).pop());
+    send_signal(old, 9);
+    place.write("go", "");
+    running.until("last command", |running| sleeps(running, "1001"));
+    running.until("second guard", |running| guards(running).into_iter().find(|pid| *pid != old));
+    // It may not have been told yet of the command that we have seen.
+    std::thread::sleep(Duration::from_millis(200));
+    running.signal(9);
+    assert_eq!(running.wait().signal, Some(9));
 }
 
 #[test]
