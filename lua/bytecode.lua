@@ -84,6 +84,9 @@ do
 		return #line
 	end)
 	op.LEN, op.RET1 = list[1].op, list[2].op
+	op.RET = instructions(function(a, b)
+		return b, a
+	end)[3].op
 	op.ISF = instructions(function(line)
 		if line then
 			return

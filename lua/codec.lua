@@ -11,6 +11,7 @@ local state = require("gleamflow.state")
 local error, type, tonumber, rawget, next = error, type, tonumber, rawget, next
 local ffi_string, istype = ffi.string, ffi.istype
 local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
+local lazy_text = ffi.typeof("gleamflow_text")
 local read_float, read_double = native.read_float, native.read_double
 local read_int, read_uint = native.read_int, native.read_uint
 local put_string, put_number, put_nil = native.put_string, native.put_number, native.put_nil
@@ -238,6 +239,17 @@ local function put_doubtful(port, column, v)
 	end
 end
 
+-- A text of the input, which is what it is.
+local function put_lazy(port, v)
+	local addresses = port.addresses
+	port.addresses = 0
+	local status = put_string(port, v.bytes, v.size)
+	port.addresses = addresses
+	if status ~= 0 then
+		M.too_large()
+	end
+end
+
 local put
 
 local function put_table(port, column, t, depth)
@@ -283,6 +295,8 @@ function put(port, column, v, depth)
 		put_bool(port, v and 1 or 0)
 	elseif kind == "table" then
 		put_table(port, column, v, depth + 1)
+	elseif kind == "cdata" and istype(lazy_text, v) then
+		put_lazy(port, v)
 	elseif kind == "cdata" and istype(int64, v) then
 		put_int(port, v)
 	elseif kind == "cdata" and istype(uint64, v) then

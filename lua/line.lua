@@ -286,11 +286,21 @@ local meta = {
 		return line.size
 	end,
 }
-local new_line = ffi.metatype("struct { const uint8_t *bytes; uint32_t size, row, view; }", meta)
+local new_line = ffi.metatype("gleamflow_text", meta)
 
 M.line, M.other = new_line(), new_line()
 M.next_match, M.walk, M.text = next_match, walk, text
 M.scanned_pattern, M.most_scanned = scanned_pattern, MOST_SCANNED
+
+--- Lazy texts for columns: so many, the same each time. They have no part in what looks at whole
+-- blocks, so `lua/uses.lua` lets nothing ask them for that.
+local columns = {}
+function M.columns(n)
+	for column = #columns + 1, n do
+		columns[column] = new_line()
+	end
+	return columns
+end
 
 --- A block begins.
 function M.open(port)

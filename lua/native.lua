@@ -10,6 +10,8 @@ local given = ...
 local cast = ffi.cast
 
 ffi.cdef(given.declarations)
+-- A lazy text: see `lua/line.lua`.
+ffi.cdef("typedef struct { const uint8_t *bytes; uint32_t size, row, view; } gleamflow_text;")
 
 local M = { status = given.status }
 
@@ -26,7 +28,7 @@ local function pointer(kind)
 	end
 end
 
-for _, kind in ipairs({ "port", "key", "words", "tally", "progress" }) do
+for _, kind in ipairs({ "port", "key", "words", "tally", "progress", "columns" }) do
 	M[kind] = pointer(kind)
 end
 

@@ -8,12 +8,16 @@
 -- Each file makes its part by `new`, a step's by new(id, next_step), and says what others ask of it.
 -- A step, `lua/steps/`:
 --   keeps_line    It gives its row on as it came, and nothing else: `emit` is none of its.
+--   replaces_row  Nothing of its row comes behind it but what its function gives.
 --   takes_line    Its third result is run(x) for rows of one column, whose function may get the lazy
 --                 line (`lua/line.lua`) where its code allows that.
 --   keeps_result  What its function returns is given to the steps behind it, which may keep it.
+--   inline        What a loop that is written out does, with the call of the step's function for
+--                 `%s`: `pass` gives results on, and a step that keeps its line leaves a block open.
 --   open          In the place of `new` for a lazy line: leaves open what its function gives.
 -- A head, `lua/heads/`:
---   gives_lines   Its rows are lines, which a tail may copy from the block.
+--   gives_lines   gives_lines(head, steps): whether its rows are lines, which a tail may copy from the
+--                 block where all steps keep them.
 --   leads         leads(steps): how many steps at the beginning it links itself.
 --   shapes        Names of the shapes that loops over its rows may have. They are tried in order, and
 --                 each gets what those before it have made.
@@ -52,7 +56,11 @@ local function keeps_lines(segment)
 			return false
 		end
 	end
-	return segment.writes_lines and segment.head.of.gives_lines and #segment.steps > 0
+	local gives_lines = segment.head.of.gives_lines
+	return segment.writes_lines
+		and gives_lines
+		and gives_lines(segment.head, segment.steps)
+		and #segment.steps > 0
 end
 
 local function notify(code, notice)
@@ -78,6 +86,7 @@ function M.build(segment, send, template)
 	local port = native.port(segment.port)
 	watch(port)
 	local run, finish_tail, clear_tail, frames = link_tail(segment, port, send, template)
+	segment.frames = frames
 	local leading = head.of.leads and head.of.leads(steps) or 0
 	for i = #steps, leading + 1, -1 do
 		local step = steps[i]

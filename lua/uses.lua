@@ -77,7 +77,10 @@ local function of_parameter(f, list, parameter)
 			end
 		elseif i.op == op.RET1 and i.a == parameter then
 			this = RETURNED
-		elseif (i.op == op.LEN and i.a ~= parameter or i.op == op.IST or i.op == op.ISF) and i.c == parameter then
+		elseif
+			(i.op == op.LEN and i.a ~= parameter or i.op == op.IST or i.op == op.ISF)
+			and i.c == parameter
+		then
 			this = LAZY
 		elseif touches(i, parameter) then
 			return VALUE

@@ -11,7 +11,11 @@ local lazy = require("gleamflow.line")
 local type, ipairs = type, ipairs
 local line, text_of_line = lazy.line, lazy.text
 
-local M = { gives_lines = true, shapes = { "lines_filter", "lines_tally" } }
+local M = { shapes = { "lines_filter", "lines_tally" } }
+
+function M.gives_lines()
+	return true
+end
 
 --- How many steps at the beginning get the line itself.
 function M.leads(steps)

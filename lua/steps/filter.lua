@@ -5,7 +5,11 @@
 
 local state = require("gleamflow.state")
 
-local M = { keeps_line = true, takes_line = true }
+local M = {
+	keeps_line = true,
+	takes_line = true,
+	inline = "state.to = false if %s then",
+}
 
 function M.new(id, next_step)
 	local progress = state.progress

@@ -20,7 +20,7 @@ local null = state.null
 -- A longer list of ours is not kept.
 local MOST_KEPT = 1024
 
-local M = { takes_line = true }
+local M = { replaces_row = true, takes_line = true }
 
 -- Passes on what a call of the function has returned.
 local function spreader(id, next_step)

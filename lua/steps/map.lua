@@ -6,7 +6,12 @@
 local state = require("gleamflow.state")
 local select = select
 
-local M = { takes_line = true, keeps_result = true }
+local M = {
+	replaces_row = true,
+	takes_line = true,
+	keeps_result = true,
+	inline = "state.to = next_step pass(%s)",
+}
 
 function M.new(id, next_step)
 	local progress = state.progress

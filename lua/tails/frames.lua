@@ -3,12 +3,14 @@
 -- which writes the row values[1..n], and pair(text, number) for such a row.
 -- Whether rows are left as frames or written as text is the port's own matter.
 
+local ffi = require("ffi")
 local native = require("gleamflow.native")
 local codec = require("gleamflow.codec")
 local failure = require("gleamflow.failure")
 local state = require("gleamflow.state")
 
-local select, type = select, type
+local select, type, istype = select, type, ffi.istype
+local lazy_text = ffi.typeof("gleamflow_text")
 local row_s, row_n, row_sn, row_ss = native.row_s, native.row_n, native.row_sn, native.row_ss
 local row_begin, row_end, row_drop = native.row_begin, native.row_end, native.row_drop
 local put, put_nil = codec.put, native.put_nil
@@ -60,6 +62,8 @@ function M.new(port, flush)
 				return ended(row_s(port, a, #a), a)
 			elseif type(a) == "number" then
 				return ended(row_n(port, a))
+			elseif type(a) == "cdata" and istype(lazy_text, a) then
+				return ended(row_s(port, a.bytes, a.size), a)
 			end
 		elseif n == 2 then
 			local a, b = ...
@@ -69,7 +73,20 @@ function M.new(port, flush)
 				elseif type(b) == "string" then
 					return ended(row_ss(port, a, #a, b, #b), a, b)
 				end
+			elseif type(a) == "cdata" and istype(lazy_text, a) then
+				if type(b) == "number" then
+					return ended(row_sn(port, a.bytes, a.size, b), a, b)
+				elseif type(b) == "cdata" and istype(lazy_text, b) then
+					return ended(row_ss(port, a.bytes, a.size, b.bytes, b.size), a, b)
+				end
 			end
+		elseif n == 3 then
+			local a, b, c = ...
+			row_begin(port)
+			put(port, 1, a, 0)
+			put(port, 2, b, 0)
+			put(port, 3, c, 0)
+			return ended(row_end(port), a, b, c)
 		end
 		return general(n, ...)
 	end

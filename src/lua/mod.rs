@@ -5,6 +5,7 @@
 
 mod address;
 mod bits;
+mod columns;
 #[cfg(any(test, feature = "fuzz-internals"))]
 mod compare;
 mod dictionary;

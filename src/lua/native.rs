@@ -9,6 +9,7 @@ use std::ffi::c_void;
 
 use mlua::LightUserData;
 
+use super::columns::Columns;
 use super::in_c::Named;
 use super::keys::KeyBytes;
 use super::natives::{NATIVES, Natives};
@@ -57,6 +58,7 @@ pub(super) fn declarations() -> String {
         Pattern::definition(),
         Words::definition(),
         Tally::definition(),
+        Columns::definition(),
         Natives::definition(),
     ]
     .concat()

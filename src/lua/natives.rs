@@ -12,18 +12,20 @@
 //! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
-//! length. `tally_add` is called with the block that was loaded at `tally_find`.
+//! length. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` with
+//! one at `columns_load` and a row of it.
 #![allow(unsafe_code)]
 
 use std::slice;
 
+use super::columns::Columns;
 use super::in_c::in_c;
 use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
 use super::put::number;
 use super::replace::replace;
-use super::status::{OK, TOO_LARGE};
+use super::status::{OK, REFUSED, TOO_LARGE};
 use super::tally::Tally;
 use super::words::Words;
 use crate::row::msgpack::Value;
@@ -305,6 +307,26 @@ natives! {
     fn tally_clear(tally: *mut Tally) {
         // SAFETY: see the module's contract.
         unsafe { &mut *tally }.clear();
+    }
+    fn columns_load(columns: *mut Columns, port: *const Port, width: u32, exact: u32) {
+        // SAFETY: see the module's contract.
+        let (columns, port) = unsafe { (&mut *columns, &*port) };
+        // SAFETY: see the module's contract.
+        let (block, ends) = unsafe { port.lines() };
+        columns.load(block, ends, width as usize, exact != 0);
+    }
+    fn columns_row(columns: *mut Columns, port: *mut Port, row: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (columns, port) = unsafe { (&mut *columns, &mut *port) };
+        // SAFETY: see the module's contract.
+        let (block, ends) = unsafe { port.lines() };
+        match columns.make_row(block, ends, row as usize) {
+            Ok(()) => OK,
+            Err(failure) => {
+                port.refused = Some(failure);
+                REFUSED
+            }
+        }
     }
     fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.

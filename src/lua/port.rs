@@ -40,10 +40,12 @@ pub(super) struct Port {
     pub max_row: usize,
     /// How rows are written where they leave as text and not as frames.
     written: Option<Written>,
+    /// What is between the columns of lines, where the loop wants their places.
+    separator: Option<u8>,
     /// For what goes over many rows in one call.
     pub progress: Arc<Progress>,
-    /// Why a row was not written. No row comes after it.
-    refused: Option<Failure>,
+    /// Why a row was not written, or not read. No row comes after it.
+    pub refused: Option<Failure>,
     /// What of `out` is whole rows.
     whole: usize,
     /// The frame of a row that is being written as text.
@@ -58,7 +60,12 @@ in_c!(
 );
 
 impl Port {
-    pub fn new(max_row: usize, written: Option<Written>, progress: Arc<Progress>) -> Port {
+    pub fn new(
+        max_row: usize,
+        written: Option<Written>,
+        separator: Option<u8>,
+        progress: Arc<Progress>,
+    ) -> Port {
         Port {
             bytes: ptr::null(),
             ends: ptr::null(),
@@ -73,6 +80,7 @@ impl Port {
             out: Vec::new(),
             max_row,
             written,
+            separator,
             progress,
             refused: None,
             whole: 0,
@@ -189,14 +197,14 @@ impl Port {
     pub fn load(&mut self, rows: Rows<'_>) -> Result<(), &'static str> {
         self.size = u32::try_from(rows.bytes.len()).map_err(|_| "a block of 4 GiB or more")?;
         self.found.clear();
-        self.rows = rows.append_ends(&mut self.found)?;
+        self.rows = rows.append_ends(self.separator, &mut self.found)?;
         self.bytes = rows.bytes.as_ptr();
         self.ends = self.found.as_ptr();
         self.marks = rows.marks.as_ptr();
         Ok(())
     }
 
-    /// The block of lines, and where its lines end.
+    /// The block of lines, and where its lines, or its columns, end.
     ///
     /// # Safety
     ///
@@ -207,7 +215,7 @@ impl Port {
         unsafe {
             (
                 slice::from_raw_parts(self.bytes, self.size as usize),
-                slice::from_raw_parts(self.ends, self.rows as usize),
+                slice::from_raw_parts(self.ends, self.found.len()),
             )
         }
     }

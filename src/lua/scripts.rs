@@ -50,6 +50,7 @@ scripts!(
     "tails/combine",
     "tails/frames",
     "tails/lines",
+    "uses",
     "words",
 );
 
@@ -71,6 +72,7 @@ pub(super) const MODULES: &[&str] = &[
     "lists",
     "words",
     "line",
+    "uses",
     "pairs",
     "random",
     "prelude",

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Function, Lua, Table, Value};
 
+use super::columns::Columns;
 use super::failure::internal;
 use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
 use super::natives::NAMES;
@@ -136,6 +137,7 @@ pub(super) fn setup(
     shared: &[Code],
     segments: &[LuaSegment],
     ports: &Ports,
+    columns: &[Option<Shared<Columns>>],
 ) -> Result<Table, Failure> {
     let table = || lua.create_table().map_err(internal);
     let codes = table()?;
@@ -144,8 +146,14 @@ pub(super) fn setup(
         codes.push(entry).map_err(internal)?;
     }
     let list = table()?;
-    for (segment, port) in segments.iter().zip(ports) {
+    for ((segment, port), columns) in segments.iter().zip(ports).zip(columns) {
         let entry = segment_table(lua, segment)?;
+        if let Some(columns) = columns {
+            let head = entry.get::<Table>("head").map_err(internal)?;
+            head.set("columns", columns.address()).map_err(internal)?;
+            head.set("numeric", columns.with(|it| it.numeric())).map_err(internal)?;
+            head.set("separator", columns.with(|it| it.separator())).map_err(internal)?;
+        }
         entry.set("port", port.address()).map_err(internal)?;
         list.push(entry).map_err(internal)?;
     }
@@ -177,7 +185,7 @@ fn step(lua: &Lua, code: &Code) -> Result<Table, Failure> {
 fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     let (kind, head) = match &segment.head {
         Head::Rows(Layout::Lines | Layout::Text) => ("lines", None),
-        Head::Rows(Layout::Columns) => ("columns", None),
+        Head::Rows(Layout::Columns) | Head::Columns(..) => ("columns", None),
         Head::Rows(Layout::Frames) => ("frames", None),
         Head::Groups(Group::Lua { keys, code }) => ("reduce", Some((keys, code))),
         Head::Groups(_) => return Err(internal("a native group has no loop in Lua")),

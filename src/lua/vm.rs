@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, Table};
 
+use super::columns;
 use super::failure::{self, internal};
 use super::heap::State;
 use super::keys::KeyBytes;
@@ -22,7 +23,8 @@ use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
 use crate::error::{Failed, Failure, Warning};
 use crate::plan::chain::{Code, Head};
-use crate::row::layout::Rows;
+use crate::plan::view::{Columns, TAB};
+use crate::row::layout::{Layout, Rows};
 
 /// Takes the rows that a segment has put out: its number, the frames or the text (which may be
 /// taken away or left), and how many they are.
@@ -42,6 +44,7 @@ pub(crate) struct Vm {
     // Dropped after all that is made of it, and before what it points into.
     lua: State,
     ports: Ports,
+    _columns: Vec<Option<Shared<columns::Columns>>>,
     segments: Vec<LuaSegment>,
     progress: Arc<Progress>,
     _key: Key,
@@ -72,12 +75,17 @@ impl Vm {
             .iter()
             .map(|segment| Shared::new(port_of(segment, max_row, &progress)))
             .collect();
+        let columns: Vec<_> = segments
+            .iter()
+            .map(|segment| view_of(&segment.head))
+            .map(|view| view.map(|view| Shared::new(columns::Columns::new(view))))
+            .collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
         let warnings = Warnings::default();
         let modules =
             Modules::load(&lua, &key, &words, &tally, &progress, &warnings).map_err(internal)?;
-        let setup = setup(&lua, shared, &segments, &ports)?;
+        let setup = setup(&lua, shared, &segments, &ports, &columns)?;
         #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
         let chain = modules.chain.clone();
@@ -98,6 +106,7 @@ impl Vm {
             finish,
             failure,
             ports,
+            _columns: columns,
             segments,
             progress,
             _key: key,
@@ -324,11 +333,21 @@ fn most_words(memory_limit: usize) -> usize {
 }
 
 fn port_of(segment: &LuaSegment, max_row: usize, progress: &Arc<Progress>) -> Port {
+    let separator = view_of(&segment.head).map(|columns| columns.separator);
     let written = match &segment.tail {
         LuaTail::Written(written) => Some(written.clone()),
         LuaTail::Frames | LuaTail::Combine { .. } => None,
     };
-    Port::new(max_row, written, progress.clone())
+    Port::new(max_row, written, separator, progress.clone())
+}
+
+/// How the loop takes the columns of lines, if it does.
+fn view_of(head: &Head) -> Option<Columns> {
+    match head {
+        Head::Columns(_, columns) => Some(columns.clone()),
+        Head::Rows(Layout::Columns) => Some(Columns { separator: TAB, numbers: Vec::new() }),
+        _ => None,
+    }
 }
 
 fn fits(head: &Head, rows: Rows<'_>) -> bool {

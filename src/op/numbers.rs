@@ -6,16 +6,15 @@ use std::panic::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failed, Failure};
-use crate::op::native::{BlockStep, each_row, malformed};
+use crate::error::Failed;
+use crate::op::native::{BlockStep, each_row};
 use crate::op::{Listed, columns};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
-use crate::row::describe::describe_line;
+use crate::plan::native::Native;
+use crate::plan::view::View;
 use crate::row::layout::Rows;
-use crate::row::missing::Missing;
-use crate::row::msgpack::{self, Value};
-use crate::row::text::{self, Number};
+use crate::row::numeric::append_numbers;
 
 impl Dataset {
     /// Reads the named columns, counted from 1, as numbers: decimal integers of up to 64 bits
@@ -38,7 +37,9 @@ impl Dataset {
     pub fn numbers(&self, wanted: impl AsRef<[u32]>) -> Dataset {
         let columns = columns(wanted.as_ref());
         self.try_add("numbers", Location::caller(), columns, |plan, step, rows, columns| {
-            plan.fuse(rows, Step::native(step, &Numbers { columns: columns.clone() }))
+            let mut numbers = Native::new(step, &Numbers { columns: columns.clone() });
+            numbers.view = Some(View::Numbers(columns.clone()));
+            plan.fuse(rows, Step::Native(numbers))
         })
     }
 }
@@ -60,50 +61,6 @@ impl fmt::Display for Numbers {
 
 impl BlockStep for Numbers {
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
-        let last = self.columns.iter().copied().max().unwrap_or(0);
-        each_row(rows, max_row, out, |payload, out| {
-            let mut width = 0;
-            for (column, value) in (1..).zip(msgpack::columns(payload)) {
-                let value = value.map_err(malformed)?;
-                width = column;
-                if self.columns.contains(&column) {
-                    put_number(column, value, out)?;
-                } else {
-                    out.extend_from_slice(value);
-                }
-            }
-            if width < last {
-                let missing = self.columns.iter().copied().find(|&column| column > width);
-                return Err(Missing { column: missing.unwrap_or(last), width }.into());
-            }
-            Ok(())
-        })
+        each_row(rows, max_row, out, |payload, out| append_numbers(&self.columns, payload, out))
     }
-}
-
-fn put_number(column: u32, value: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-    let (head, _) = msgpack::head(value).map_err(malformed)?;
-    match head {
-        Value::Nil | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
-            out.extend_from_slice(value);
-        }
-        Value::Str([]) | Value::Bin([]) => msgpack::put_nil(out),
-        Value::Str(digits) | Value::Bin(digits) => match text::parse_number(digits) {
-            Some(Number::Int(number)) => msgpack::put_int(out, number),
-            Some(Number::UInt(number)) => msgpack::put_uint(out, number),
-            Some(Number::Float(number)) => msgpack::put_float(out, number),
-            None => {
-                let shown = describe_line(digits);
-                let message = format!("column {column} does not read as a number: {shown}");
-                return Err(Failure::new(ErrorKind::Row, message).hint(
-                    "numbers are decimal, up to 1.8e308; `nan`, `inf` and `-inf` are some too",
-                ));
-            }
-        },
-        Value::Bool(_) | Value::Array(_) | Value::Map(_) | Value::Ext(..) => {
-            let message = format!("column {column} is neither a number nor text");
-            return Err(Failure::new(ErrorKind::Row, message));
-        }
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use crate::op::native::{BlockStep, each_row, only_text, put_row};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
+use crate::plan::view::View;
 use crate::row::describe::describe_line;
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack;
@@ -38,7 +39,9 @@ impl Dataset {
         };
         self.try_add("split", Location::caller(), separator, |plan, step, rows, separator| {
             let mut split = Native::new(step, &Split::at(separator));
-            split.view = (*separator == b"\t").then_some(Layout::Columns);
+            if let [byte] = **separator {
+                split.view = Some(View::Cut(byte));
+            }
             plan.fuse(rows, Step::Native(split))
         })
     }

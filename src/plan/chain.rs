@@ -10,6 +10,7 @@ use crate::error::StepId;
 use crate::plan::exchange::{Combine, Group, Keep};
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
+use crate::plan::view::{Columns, TAB, View};
 use crate::plan::writing::Writing;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
 use crate::row::layout::Layout;
@@ -44,13 +45,40 @@ impl Chain {
     /// steps behind those.
     pub(crate) fn viewed(&self, layout: Layout) -> (Layout, &[Step]) {
         match &self.steps[..] {
-            [Step::Native(Native { view: Some(view), .. }), rest @ ..]
+            [Step::Native(Native { view: Some(View::Cut(TAB)), .. }), rest @ ..]
                 if layout == Layout::Lines =>
             {
-                (*view, rest)
+                (Layout::Columns, rest)
             }
             steps => (layout, steps),
         }
+    }
+
+    /// The columns that the first function in Lua gets of rows which come as lines, where the steps
+    /// before it are views of them, and the steps from it on.
+    pub(crate) fn columns_for_lua(&self) -> Option<(Columns, &[Step])> {
+        let Head::Rows(layout) = self.head else { return None };
+        let (separator, mut steps) = match (layout, &self.steps[..]) {
+            (Layout::Columns, steps) => (TAB, steps),
+            (
+                Layout::Lines,
+                [Step::Native(Native { view: Some(View::Cut(byte)), .. }), rest @ ..],
+            ) => (*byte, rest),
+            _ => return None,
+        };
+        let mut numbers = Vec::new();
+        while let [
+            Step::Native(Native { step, view: Some(View::Numbers(columns)), .. }),
+            rest @ ..,
+        ] = steps
+        {
+            numbers.push((*step, columns.clone()));
+            steps = rest;
+        }
+        let combines =
+            || matches!(self.tail, Tail::Runs { combine: Some(Combine::Lua { .. }), .. });
+        let in_lua = steps.first().map_or_else(combines, Step::is_lua);
+        in_lua.then_some((Columns { separator, numbers }, steps))
     }
 
     /// The user's functions in it.
@@ -75,6 +103,8 @@ impl Chain {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Head {
     Rows(Layout),
+    /// Lines, which lie as they do, as rows of columns.
+    Columns(Layout, Columns),
     /// Frames sorted by key, with marks.
     Groups(Group),
 }
@@ -83,7 +113,7 @@ impl Head {
     /// How the rows lie when they arrive.
     pub(crate) fn layout(&self) -> Layout {
         match self {
-            Head::Rows(layout) => *layout,
+            Head::Rows(layout) | Head::Columns(layout, _) => *layout,
             Head::Groups(_) => Layout::Frames,
         }
     }

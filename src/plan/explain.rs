@@ -86,7 +86,7 @@ impl Plan {
 
     fn chain(&self, f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
         match &chain.head {
-            Head::Rows(_) => {}
+            Head::Rows(_) | Head::Columns(..) => {}
             Head::Groups(Group::Lua { code, .. }) => {
                 write!(f, " → {}", self.operator(code.step))?;
             }

@@ -15,4 +15,5 @@ mod rewrite;
 pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod stage;
+pub(crate) mod view;
 pub(crate) mod writing;

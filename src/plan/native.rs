@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
 use crate::plan::named::{Arguments, Name};
-use crate::row::layout::Layout;
+use crate::plan::view::View;
 
 /// A piece of native code and its arguments.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Native {
     pub step: StepId,
     pub code: Name,
-    /// How lines lie for which the step only means other borders between columns.
-    pub view: Option<Layout>,
+    /// What it means for lines, if that is all it means.
+    pub view: Option<View>,
 }
 
 impl Native {

@@ -290,19 +290,22 @@ impl<'a> Rows<'a> {
 
     /// Appends where lines end, and where their columns do. Gives the number of rows, or why that
     /// cannot be read; of frames it is the number of marks.
-    pub(crate) fn append_ends(self, ends: &mut Vec<u32>) -> Result<u32, &'static str> {
+    pub(crate) fn append_ends(
+        self,
+        separator: Option<u8>,
+        ends: &mut Vec<u32>,
+    ) -> Result<u32, &'static str> {
         if self.layout.is_lines() && self.bytes.last().is_some_and(|last| *last != b'\n') {
             return Err("a block of lines must end with a line feed");
         }
         match self.layout {
-            Layout::Lines | Layout::Text => {
+            Layout::Lines | Layout::Text | Layout::Columns => {
                 let before = ends.len();
-                append_ends(ends, self.bytes, [b'\n', b'\n']);
-                Ok((ends.len() - before) as u32)
-            }
-            Layout::Columns => {
-                append_ends(ends, self.bytes, [b'\t', b'\n']);
-                Ok(count_lines(self.bytes))
+                append_ends(ends, self.bytes, [separator.unwrap_or(b'\n'), b'\n']);
+                Ok(match separator {
+                    None => (ends.len() - before) as u32,
+                    Some(_) => count_lines(self.bytes),
+                })
             }
             Layout::Frames if self.marks.is_empty() => Ok(0),
             Layout::Frames => {

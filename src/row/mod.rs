@@ -16,6 +16,7 @@ pub(crate) mod missing;
 #[cfg(test)]
 pub(crate) mod model;
 pub(crate) mod msgpack;
+pub(crate) mod numeric;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) mod order;
 pub(crate) mod printf;

@@ -95,10 +95,17 @@ impl ChainRunner {
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
         let head = chain.head.clone();
-        let (view, steps) = chain.viewed(head.layout());
-        let mut segments = Segments { all: Vec::new(), lua: Vec::new(), head: Head::Rows(view) };
+        let (first, steps) = match chain.columns_for_lua() {
+            Some((columns, steps)) => (Head::Columns(head.layout(), columns), steps),
+            None => {
+                let (layout, steps) = chain.viewed(head.layout());
+                (Head::Rows(layout), steps)
+            }
+        };
+        let view = first.layout();
+        let mut segments = Segments { all: Vec::new(), lua: Vec::new(), head: first };
         match &head {
-            Head::Rows(_) => {}
+            Head::Rows(_) | Head::Columns(..) => {}
             Head::Groups(Group::Lua { .. }) => {
                 segments.head = head;
                 segments.begin_lua();

@@ -6,6 +6,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::*;
+use crate::lua::columns::Columns;
 use crate::lua::in_c::{InC, Named, Signed};
 use crate::lua::keys::KeyBytes;
 use crate::lua::natives::{NAMES, Natives};
@@ -42,6 +43,7 @@ fn lua_sees_each_field_where_rust_has_it() {
     sees_fields::<Pattern>(&vm);
     sees_fields::<Words>(&vm);
     sees_fields::<Tally>(&vm);
+    sees_fields::<Columns>(&vm);
     sees_fields::<Natives>(&vm);
     // These have no field that Lua does not know.
     let whole =

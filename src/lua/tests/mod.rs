@@ -3,6 +3,7 @@
 //! A newcomer's trap: a row is shown as its columns joined by `|`, each as rmpv shows it, so that
 //! text is in quotes and 1 is not 1.0.
 
+mod columns;
 mod environment;
 mod errors;
 mod layouts;

@@ -192,7 +192,7 @@ proptest! {
         let marks = vec![Mark::new(true, 0); contents.len()];
         let rows = Rows { marks: &marks, ..Rows::new(layout, &block) };
         let mut ends = vec![7];
-        prop_assert_eq!(rows.append_ends(&mut ends), Ok(contents.len() as u32));
+        prop_assert_eq!(rows.append_ends((layout == Layout::Columns).then_some(b'\t'), &mut ends), Ok(contents.len() as u32));
         let ending = |byte: &u8| match layout {
             Layout::Frames => false,
             Layout::Columns => matches!(byte, b'\t' | b'\n'),
@@ -203,7 +203,7 @@ proptest! {
         if layout == Layout::Frames {
             let one_more = vec![Mark::new(true, 0); contents.len() + 1];
             let rows = Rows { marks: &one_more, ..rows };
-            prop_assert!(rows.append_ends(&mut Vec::new()).is_err());
+            prop_assert!(rows.append_ends(None, &mut Vec::new()).is_err());
         }
     }
 
@@ -222,7 +222,7 @@ proptest! {
         prop_assert_eq!(rows.count() as usize, seen.len());
         prop_assert_eq!(all.is_ok(), rows.whole() == bytes.len());
         prop_assert!(rows.cut_at(at) <= bytes.len() && rows.end_of(at) <= bytes.len());
-        let _ = (rows.split_at(at), rows.first_longer(at), rows.append_ends(&mut Vec::new()));
+        let _ = (rows.split_at(at), rows.first_longer(at), rows.append_ends(None, &mut Vec::new()));
         let _ = rows.as_frames(&mut Vec::new()).map(<[u8]>::len);
     }
 }
