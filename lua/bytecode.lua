@@ -7,12 +7,13 @@
 local jit_util = require("jit.util")
 local funcinfo, funcbc = jit_util.funcinfo, jit_util.funcbc
 local band, rshift = bit.band, bit.rshift
-local next, type = next, type
+local type = type
 
 local M = {}
 
 -- What an operand is (lj_bc.h, BCMode), as far as slots and jumps go.
 local DST, BASE, VAR, RBASE, JUMP = 1, 2, 3, 4, 13
+M.DST = DST
 local is_slot = { [DST] = true, [BASE] = true, [VAR] = true, [RBASE] = true }
 
 local function decode(f, pc)
@@ -104,6 +105,13 @@ do
 	op.TNEW, op.ADDVN, op.TSETV = list[1].op, list[3].op, list[4].op
 end
 
+op.RETM = (function()
+	local list = instructions(function(a)
+		return 1, a:x()
+	end)
+	return list[#list].op
+end)()
+
 M.op, M.is_argument, M.is_patched = op, is_argument, is_patched
 
 --- The function that gives what `look` found of a function of the user's, at which it looks once and
@@ -130,18 +138,28 @@ function M.target(pc, i)
 	return i.mode_c == JUMP and pc + 1 + i.c - 32768 or nil
 end
 
+-- Whether operands of an instruction are of the slot, or of one below that a range may begin at.
+local function is_of(slot, at, mode)
+	return is_slot[mode] and (at == slot or (at < slot and (mode == BASE or mode == RBASE)))
+end
+
 --- Whether the instruction has to do with the slot, or with one above that a range may begin at.
 function M.touches(i, slot)
 	if i.op == op.RET0 or i.op == op.JMP or (i.mode_a == RBASE and i.mode_c == JUMP) then
 		return false
 	end
-	for operand, mode in next, { a = i.mode_a, b = i.mode_b, c = i.mode_c } do
-		local at = i[operand]
-		if is_slot[mode] and (at == slot or (at < slot and (mode == BASE or mode == RBASE))) then
-			return true
-		end
-	end
-	return false
+	return is_of(slot, i.a, i.mode_a)
+		or is_of(slot, i.b, i.mode_b)
+		or is_of(slot, i.c, i.mode_c)
+		or false
+end
+
+--- Whether the instruction sets the slot, and has nothing else to do with it.
+function M.sets(i, slot)
+	return i.mode_a == DST
+		and i.a == slot
+		and not is_of(slot, i.b, i.mode_b)
+		and not is_of(slot, i.c, i.mode_c)
 end
 
 return M

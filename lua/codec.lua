@@ -239,18 +239,17 @@ local function put_doubtful(port, column, v)
 	end
 end
 
--- A text of the input, which is what it is.
-local function put_lazy(port, v)
-	local addresses = port.addresses
-	port.addresses = 0
-	local status = put_string(port, v.bytes, v.size)
-	port.addresses = addresses
-	if status ~= 0 then
+local put
+
+-- A text that is no string. Where user code has made addresses of values, it may be one of them.
+local function put_lazy(port, column, v)
+	if port.addresses ~= 0 then
+		return put(port, column, ffi_string(v.bytes, v.size), 0)
+	end
+	if put_string(port, v.bytes, v.size) ~= 0 then
 		M.too_large()
 	end
 end
-
-local put
 
 local function put_table(port, column, t, depth)
 	if depth > MAX_DEPTH then
@@ -296,7 +295,7 @@ function put(port, column, v, depth)
 	elseif kind == "table" then
 		put_table(port, column, v, depth + 1)
 	elseif kind == "cdata" and istype(lazy_text, v) then
-		put_lazy(port, v)
+		put_lazy(port, column, v)
 	elseif kind == "cdata" and istype(int64, v) then
 		put_int(port, v)
 	elseif kind == "cdata" and istype(uint64, v) then

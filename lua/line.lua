@@ -13,10 +13,14 @@ local state = require("gleamflow.state")
 local type, rawget, select, floor = type, rawget, select, math.floor
 local ffi_string = ffi.string
 local pattern_find, find_text = native.pattern_find, native.find_text
+local pattern_replace, change_case = native.pattern_replace, native.change_case
+local key_bytes, key_count = native.key_bytes, native.key_count
+local copy = ffi.copy
+local key = state.key
 local words_lower = native.words_lower
 local string, string_meta = string, debug.getmetatable("")
 local own = patterns.functions
-local own_find, own_match, own_gmatch = own.find, own.match, own.gmatch
+local own_find, own_match, own_gmatch, own_gsub = own.find, own.match, own.gmatch, own.gsub
 local sub, byte, len, lower, upper = string.sub, string.byte, string.len, string.lower, string.upper
 local text_of_match = words_of.text
 local words = state.words
@@ -63,6 +67,23 @@ local function of_string(line, name, ...)
 	return s[name](s, ...)
 end
 
+-- Texts that flow: what is made of a text that does is no string either, but lies in a room of its
+-- own until it is written. A function makes few of them, and none is large, so that the room is
+-- used round and round.
+local ROOM, MOST = 131072, 4096
+local room = ffi.new("uint8_t[?]", ROOM)
+local free = ROOM
+local new_text
+
+-- The place of so many bytes.
+local function take(size)
+	free = free - size
+	if free < 0 then
+		free = ROOM - size
+	end
+	return room + free
+end
+
 -- The string of each byte.
 local one_byte = {}
 for value = 0, 255 do
@@ -99,7 +120,9 @@ local function usual_sub(line, i, j)
 	if i < 1 then
 		i = 1
 	end
-	if i == j then
+	if line.flows ~= 0 and i <= j then
+		return new_text(line.bytes + (i - 1), j - i + 1, 0, 0, 1)
+	elseif i == j then
 		return one_byte[line.bytes[i - 1]]
 	elseif i > j then
 		return ""
@@ -164,8 +187,16 @@ local function case_method(name, own_case, to, other)
 			rawget(string, name) ~= own_case
 			or rawget(string_meta, "__index") ~= string
 			or line.view ~= PLAIN
-			or block.changed == other
 		then
+			return of_string(line, name, select(2, ...))
+		elseif line.flows ~= 0 then
+			if line.size > MOST then
+				return of_string(line, name)
+			end
+			local into = take(line.size)
+			change_case(line.bytes, line.size, to == UPPER and 1 or 0, into)
+			return new_text(into, line.size, 0, 0, 1)
+		elseif line ~= M.line or block.changed == other then
 			return of_string(line, name, select(2, ...))
 		end
 		return case(line, to)
@@ -201,21 +232,23 @@ function methods.find(...)
 		rawget(string, "find") ~= own_find
 		or rawget(string_meta, "__index") ~= string
 		or type(wanted) ~= "string"
-		or not (init == nil or init == 1)
+		or not (init == nil or is_whole(init) and init >= 1 and init <= line.size + 1)
 	then
 		return of_string(line, "find", select(2, ...))
 	end
+	local from = (init or 1) - 1
 	local compiled = patterns.anchored(wanted)
 	if plain or compiled and compiled.plain then
-		local at = find_text(line.bytes, line.size, wanted, #wanted)
+		local at = find_text(line.bytes + from, line.size - from, wanted, #wanted)
 		if at == 0 then
 			return nil
 		end
+		at = at + from
 		return at, at + #wanted - 1
 	elseif not compiled then
 		return of_string(line, "find", select(2, ...))
 	end
-	if pattern_find(compiled.pattern, line.bytes, line.size, 0, places) == 0 then
+	if pattern_find(compiled.pattern, line.bytes, line.size, from, places) == 0 then
 		return nil
 	elseif compiled.captures == 0 then
 		return places[0] + 1, places[1]
@@ -229,17 +262,52 @@ function methods.match(...)
 	if
 		rawget(string, "match") ~= own_match
 		or rawget(string_meta, "__index") ~= string
-		or not (init == nil or init == 1)
+		or not (init == nil or is_whole(init) and init >= 1 and init <= line.size + 1)
 		or not compiled
 	then
 		return of_string(line, "match", select(2, ...))
 	end
-	if pattern_find(compiled.pattern, line.bytes, line.size, 0, places) == 0 then
+	if pattern_find(compiled.pattern, line.bytes, line.size, (init or 1) - 1, places) == 0 then
 		return nil
-	elseif compiled.captures == 0 then
-		return ffi_string(line.bytes + places[0], places[1] - places[0])
+	elseif compiled.captures > 1 then
+		return captures(line.bytes, 2, compiled.captures)
 	end
-	return captures(line.bytes, 2, compiled.captures)
+	local at = 2 * compiled.captures
+	if places[at + 1] == POSITION then
+		return places[at] + 1
+	elseif line.flows ~= 0 then
+		return new_text(line.bytes + places[at], places[at + 1] - places[at], 0, 0, 1)
+	end
+	return ffi_string(line.bytes + places[at], places[at + 1] - places[at])
+end
+
+function methods.gsub(...)
+	local line, wanted, with, most = ...
+	local compiled = type(wanted) == "string" and patterns.anchored(wanted)
+	if
+		rawget(string, "gsub") ~= own_gsub
+		or rawget(string_meta, "__index") ~= string
+		or line.flows == 0
+		or type(with) ~= "string"
+		or most ~= nil
+		or not compiled
+	then
+		return of_string(line, "gsub", select(2, ...))
+	end
+	local count =
+		pattern_replace(compiled.pattern, line.bytes, line.size, with, #with, 2147483647, key)
+	if count < 0 then
+		return of_string(line, "gsub", wanted, with)
+	elseif count == 0 then
+		return line, 0
+	end
+	local size = key_count(key)
+	if size > MOST then
+		return ffi_string(key_bytes(key), size), count
+	end
+	local into = take(size)
+	copy(into, key_bytes(key), size)
+	return new_text(into, size, 0, 0, 1), count
 end
 
 -- The pattern that `gmatch` finds in the lines of a block, if it may be scanned for it.
@@ -286,9 +354,9 @@ local meta = {
 		return line.size
 	end,
 }
-local new_line = ffi.metatype("gleamflow_text", meta)
+new_text = ffi.metatype("gleamflow_text", meta)
 
-M.line, M.other = new_line(), new_line()
+M.line, M.other = new_text(), new_text()
 M.next_match, M.walk, M.text = next_match, walk, text
 M.scanned_pattern, M.most_scanned = scanned_pattern, MOST_SCANNED
 
@@ -297,7 +365,7 @@ M.scanned_pattern, M.most_scanned = scanned_pattern, MOST_SCANNED
 local columns = {}
 function M.columns(n)
 	for column = #columns + 1, n do
-		columns[column] = new_line()
+		columns[column] = new_text()
 	end
 	return columns
 end

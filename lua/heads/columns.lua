@@ -20,7 +20,7 @@ local ffi_string = ffi.string
 local columns_load, columns_row = native.columns_load, native.columns_row
 local concat, format, max = table.concat, string.format, math.max
 local ipairs, unpack, loadstring = ipairs, unpack, loadstring
-local NONE, RETURNED, VALUE = uses.NONE, uses.RETURNED, uses.VALUE
+local NONE, LAZY, VALUE = uses.NONE, uses.LAZY, uses.VALUE
 
 local LF, TAB = 10, 9
 local USUAL, ODD = 0, 2
@@ -47,11 +47,14 @@ end
 -- What a loop must do with each column: by the uses of all steps it leads.
 local function wanted(leading, of_steps, may_return)
 	local kinds, width = {}, 0
+	-- Texts flow out of the last step alone, and only where all lazy ones may.
+	kinds.flows = may_return and of_steps[leading].flows
 	for i = 1, leading do
+		kinds.flows = kinds.flows and of_steps[i].keeps_texts
 		width = max(width, of_steps[i].n)
 		for column = 1, of_steps[i].n do
 			local use = of_steps[i][column]
-			if use == RETURNED and not (may_return and i == leading) then
+			if use > LAZY and not (may_return and i == leading) then
 				use = VALUE
 			end
 			kinds[column] = max(kinds[column] or NONE, use)
@@ -138,6 +141,7 @@ local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
 				at + 1,
 				column
 			)
+			add("\t\t\tc%d.flows = %d", column, kinds.flows and 1 or 0)
 			add("\t\t\tlocal v%d = c%d", column, column)
 		else
 			add("\t\t\tlocal v%d = false", column)

@@ -6,6 +6,7 @@
 
 local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
+local uses = require("gleamflow.uses")
 local lazy = require("gleamflow.line")
 
 local type, ipairs = type, ipairs
@@ -29,16 +30,24 @@ end
 
 -- Gives `run` a real string, unless `set`'s last function takes the lazy line. What is kept of what
 -- it returns must not be an iterator of the line's.
-local function adapt(of, run, set)
-	local fits = false
+-- `writes`: what it returns is written and nothing else, so that texts may flow.
+local function adapt(of, run, set, writes)
+	local fits, flows = false, 0
 
 	return function(x)
-		if type(x) == "cdata" and not fits then
-			return run(text_of_line(x))
+		if type(x) == "cdata" then
+			if not fits then
+				return run(text_of_line(x))
+			end
+			x.flows = flows
 		end
 		return run(x)
 	end, function(f)
-		fits = receiver.fits(f, not of.keeps_result)
+		fits, flows = receiver.fits(f, not of.keeps_result), 0
+		local use = writes and f and uses.of(f)
+		if use and use.n == 1 and use[1] ~= uses.VALUE then
+			fits, flows = true, use.flows and 1 or 0
+		end
 		set(f)
 	end
 end
@@ -122,7 +131,8 @@ function M.new(port, next_step, segment)
 		else
 			run, set, run_one = step.of.new(step.id, run)
 		end
-		run, step.set = adapt(step.of, run_one or run, set)
+		local writes = i == #steps and step.of.keeps_result and not segment.tail
+		run, step.set = adapt(step.of, run_one or run, set, writes)
 	end
 	if take then
 		return { push = flat(port, run, take, next_step, last.id) }

@@ -12,7 +12,7 @@
 //! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
-//! length. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` with
+//! length. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` with
 //! one at `columns_load` and a row of it.
 #![allow(unsafe_code)]
 
@@ -327,6 +327,14 @@ natives! {
                 REFUSED
             }
         }
+    }
+    fn change_case(s: *const u8, n: u32, upper: u32, into: *mut u8) {
+        // SAFETY: see the module's contract.
+        let (s, into) = unsafe {
+            (slice::from_raw_parts(s, n as usize), slice::from_raw_parts_mut(into, n as usize))
+        };
+        into.copy_from_slice(s);
+        if upper != 0 { into.make_ascii_uppercase() } else { into.make_ascii_lowercase() }
     }
     fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.

@@ -8,15 +8,20 @@ use crate::error::{ErrorKind, Failed, Failure, Warning};
 use crate::plan::named::registry;
 use crate::row::describe::describe;
 use crate::row::frame;
-use crate::row::layout::Rows;
+use crate::row::layout::{Layout, Rows};
 use crate::row::missing::Missing;
 use crate::row::msgpack::{self, Value};
 
 /// Takes blocks of rows and gives rows.
 pub(crate) trait BlockStep {
-    /// Takes rows and appends frames to `out`, one for each row, so that a row's number in the
+    /// Takes rows and appends rows in [its layout](BlockStep::layout) to `out`, one for each row, so that a row's number in the
     /// block stays what it was. On an error, `out` may end within the row that failed.
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed>;
+
+    /// How the rows lie that come of rows which lie so: frames, or lines where those serve.
+    fn layout(&self, _input: Layout) -> Layout {
+        Layout::Frames
+    }
 
     /// What the user is to be told once the task's rows have come, if anything.
     fn warning(&self) -> Option<Warning> {
@@ -111,10 +116,13 @@ pub(crate) fn put_row(
     let start = frame::begin(out);
     put(out)?;
     if out.len() - start - frame::LENGTH_BYTES > max_row {
-        let message = "a row is larger than `max_row` allows";
-        return Err(Failure::new(ErrorKind::Row, message).into());
+        return Err(too_large());
     }
     Ok(frame::end(out, start)?)
+}
+
+pub(crate) fn too_large() -> Failed {
+    Failure::new(ErrorKind::Row, "a row is larger than `max_row` allows").into()
 }
 
 /// A column of a row, counted from 1.

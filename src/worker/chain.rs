@@ -48,6 +48,8 @@ enum Segment {
 struct NativeCode {
     code: Code,
     out: Vec<u8>,
+    /// How its rows lie.
+    layout: Layout,
 }
 
 enum Code {
@@ -66,9 +68,13 @@ struct Segments {
 
 impl Segments {
     fn native(&mut self, native: &Native, code: Code) {
-        let code = Box::new(RefCell::new(NativeCode { code, out: Vec::new() }));
+        let layout = match &code {
+            Code::Step(step) => step.layout(self.head.layout()),
+            Code::Group(_) | Code::Combine(_) => Layout::Frames,
+        };
+        let code = Box::new(RefCell::new(NativeCode { code, out: Vec::new(), layout }));
         self.all.push(Segment::Native(native.clone(), code));
-        self.head = FRAMES;
+        self.head = Head::Rows(layout);
     }
 
     /// A Lua segment of its own.
@@ -210,7 +216,7 @@ impl ChainRunner {
                 self.vm().finish(*number, pass)
             }
             Segment::Native(native, code) => {
-                let NativeCode { code, out } = &mut *code.borrow_mut();
+                let NativeCode { code, out, layout } = &mut *code.borrow_mut();
                 out.clear();
                 match code {
                     Code::Step(step) => {
@@ -222,7 +228,7 @@ impl ChainRunner {
                     Code::Combine(combining) => combining.finish(out),
                 }
                 .map_err(|failure| failure.at_step(native.step))?;
-                self.run(at + 1, Rows::frames(out), tail).map_err(without_row)
+                self.run(at + 1, Rows::new(*layout, out), tail).map_err(without_row)
             }
         }
     }
@@ -255,7 +261,7 @@ impl ChainRunner {
         match self.segments.get(at) {
             None => tail.push(rows),
             Some(Segment::Native(native, code)) => {
-                let NativeCode { code, out } = &mut *code.borrow_mut();
+                let NativeCode { code, out, layout } = &mut *code.borrow_mut();
                 out.clear();
                 let applied = match code {
                     Code::Step(step) => step.apply(rows, self.max_row, out),
@@ -267,11 +273,11 @@ impl ChainRunner {
                 // length yet.
                 let whole = match &applied {
                     Ok(()) => out.len(),
-                    Err(_) => Rows::frames(out).whole(),
+                    Err(_) => Rows::new(*layout, out).whole(),
                 };
                 if whole > 0 {
                     let keeps_rows = matches!(code, Code::Step(_));
-                    let passed = self.run(at + 1, Rows::frames(&out[..whole]), tail);
+                    let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), tail);
                     passed
                         .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;
                 }

@@ -36,6 +36,35 @@ const STEPS: &[&[(&str, &str)]] = &[
     &[("map", "function(a) return (function() return a end)() end")],
     &[("map", "function(a, b, c, d, e) return e, d, c end")],
     &[("map", "function(a, b) for i = 1, 2 do a = a:sub(1, 1) end return a, b end")],
+    &[("map", "function(a) return a:upper(), a:lower() end")],
+    &[("map", "function(a, b) return a .. ':' .. b end")],
+    &[("map", "function(a, b) return b .. a, a .. 1.5 .. b, 7 end")],
+    &[("map", "function(a) return (a:gsub('%d', '#')) end")],
+    &[("map", "function(a) return a:gsub('%d', '<%0>') end")],
+    &[("map", "function(a) return a:match('%d+'), a:match('()a'), a:match('(.)(.)') end")],
+    &[("map", "function(a) return (a:match('%d+') or 'none'):upper() end")],
+    &[("map", "function(a, b) return a:sub(1, 1) .. b:upper() .. 1 .. '-' .. a:sub(-1) end")],
+    &[("map", "function(a, b) local x = a:upper() return x, x .. 'y', #x end")],
+    &[("map", "function(a, b) local x = a:upper() if x == b then return 1 end return x end")],
+    &[("map", "function(a, b) return a .. (b and 'x' or 'y') end")],
+    &[("map", "function(a, b, c) return a .. c end")],
+    &[("map", "function(a) return a:match('x') .. 'y' end")],
+    &[("map", "function(a) return a:upper():lower():sub(2) end")],
+    &[("map", "function(a, b) if #a > 1 then return a:upper() end return b:sub(1, 1) .. a end")],
+    &[(
+        "map",
+        "function(a, b) local s = '' for i = 1, #a do s = s .. a:sub(i, i) end return s end",
+    )],
+    &[("map", "function(a, b) return a:sub(1, 1) == 'a', a end")],
+    &[("map", "function(a, b) return tonumber(a:sub(1, 2)), a .. '' end")],
+    &[
+        ("filter", "function(a) return a:sub(1, 1) ~= 'a' end"),
+        ("map", "function(a, b) return a:upper() .. b end"),
+    ],
+    &[
+        ("filter", "function(a) return a:upper():find('A') end"),
+        ("map", "function(a, b) return a:upper() .. b end"),
+    ],
     &[("map", "tostring")],
     &[("filter", "function(a) return a ~= '' end")],
     &[("filter", "function(a, b) return b end")],
@@ -180,6 +209,24 @@ fn each_way_of_using_columns_gives_the_rows_of_frames() {
                     Case { separator, numbers: numbers.clone(), tail, steps, rows: rows.clone() };
                 agrees(&case)
                     .unwrap_or_else(|error| panic!("{case:?}, {:?}: {error}", STEPS[steps]));
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_are_what_their_frames_are() {
+    let rows: Vec<_> = ["ab", "7", "", "a7x", "aXa 12"].map(|line| vec![line]).to_vec();
+    for steps in 0..STEPS.len() {
+        for tail in 0..3 {
+            let (separator, numbers) = (b'\t', Vec::new());
+            let case = Case { separator, numbers, tail, steps, rows: rows.clone() };
+            let by_lines = vm(case.segment(Head::Rows(Layout::Lines)));
+            let by_frames = vm(case.segment(Head::Rows(Layout::Frames)));
+            let (lines, (frames, _)) = (case.lines(), case.frames());
+            for _ in 0..2 {
+                let got = run(&by_lines, Rows::lines(&lines));
+                assert_eq!(got, run(&by_frames, Rows::frames(&frames)), "{:?}", STEPS[steps]);
             }
         }
     }
