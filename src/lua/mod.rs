@@ -15,6 +15,7 @@ mod in_c;
 mod keeps;
 mod keys;
 mod large;
+mod literal;
 mod low;
 mod matches;
 mod native;

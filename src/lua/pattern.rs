@@ -6,6 +6,7 @@
 
 use super::bits::ByteSet;
 use super::in_c::{InC, in_c};
+use super::literal::{find_literal, rarest};
 use super::runs::Run;
 
 /// At most so many parts, which also bounds the recursion far below LuaJIT's own limit.
@@ -48,9 +49,15 @@ pub(super) struct Pattern {
     pub captures: u8,
     anchored: u8,
     set_count: u8,
+    /// How many parts at the beginning are bytes, each once; and which is the rarest of them.
+    literal: u8,
+    rare: u8,
 }
 
-in_c!(Pattern as "gleamflow_pattern": sets, ops, count, captures, anchored, set_count);
+in_c!(
+    Pattern as "gleamflow_pattern":
+    sets, ops, count, captures, anchored, set_count, literal, rare
+);
 
 impl InC for Op {
     fn declare(name: &str) -> String {
@@ -71,7 +78,16 @@ impl Pattern {
             captures: 0,
             anchored: 0,
             set_count: 0,
+            literal: 0,
+            rare: 0,
         }
+    }
+
+    fn note_literal(&mut self) {
+        let ops = self.ops[..usize::from(self.count)].iter();
+        let bytes: Vec<u8> =
+            ops.take_while(|op| op.kind == BYTE && op.times == ONCE).map(|op| op.a).collect();
+        (self.literal, self.rare) = (bytes.len() as u8, rarest(&bytes) as u8);
     }
 
     /// Compiles a pattern. Where `literal_caret` is set, as in gmatch, `^` is no anchor.
@@ -135,6 +151,7 @@ impl Pattern {
                 _ => pattern.add_single(rest)?,
             };
         }
+        pattern.note_literal();
         open.is_empty().then_some(pattern)
     }
 
@@ -228,7 +245,10 @@ impl Pattern {
         let takes = self.count > 0 && matches!(first.times, ONCE | b'+');
         let mut at = from;
         loop {
-            if takes && first.kind == BYTE {
+            if self.literal > 1 {
+                let (len, rare) = (usize::from(self.literal), usize::from(self.rare));
+                at = find_literal(s, at, len, rare, |nth| self.ops[nth].a)?;
+            } else if takes && first.kind == BYTE {
                 at += memchr::memchr(first.a, s.get(at..)?)?;
             } else if takes && first.kind == SET {
                 let bit = 1 << first.a;
