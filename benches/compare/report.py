@@ -1,4 +1,4 @@
-"""What is printed: the flows as they stand in benches/flows.rs, and tables as Markdown."""
+"""What is printed: the flows as they stand in benches/flows.rs and everyday.rs, and tables as Markdown."""
 
 import re
 from statistics import median
@@ -8,7 +8,8 @@ from tools import ROOT
 
 def flows(workload):
     print(f"#### {workload.title}, {size_of(workload.input)}\n")
-    source = (ROOT / "benches" / "flows.rs").read_text()
+    files = ("flows.rs", "everyday.rs")
+    source = "".join((ROOT / "benches" / file).read_text() for file in files)
     # No doc test where this is pasted: `input` and `output` are not there.
     print("```text")
     print("\n\n".join(flow_text(source, name) for name in workload.flows))
@@ -61,6 +62,40 @@ def table(workload, programs, runs, memory):
         ]
         for program in ours
     ]
+
+
+def medians(runs):
+    """Wall and CPU seconds of each program."""
+    return {
+        name: (median(run.wall for run in these), median(run.cpu for run in these))
+        for name, these in runs.items()
+    }
+
+
+def jobs(medians, size):
+    """The group `everyday`: seconds, and in brackets how many times as long as ours."""
+    print(f"#### everyday, inputs of {size}\n")
+    head = ["", "gleamflow CPU s", "wall s"]
+    peers = list(dict.fromkeys(name for each in medians.values() for name in each))[1:]
+    rows = []
+    for job, each in medians.items():
+        wall, cpu = each["gleamflow"]
+        row = [job, f"{cpu:.2f}", f"{wall:.2f}"]
+        for peer in peers:
+            row.append(f"{each[peer][0]:.2f} ({each[peer][0] / wall:.2f})" if peer in each else "–")
+        rows.append(row)
+    lines([*head, *peers], rows)
+    for peer in peers:
+        with_peer = [each for each in medians.values() if peer in each]
+        walls = [each[peer][0] / each["gleamflow"][0] for each in with_peer]
+        cpus = [each[peer][1] / each["gleamflow"][1] for each in with_peer]
+        print(f"{peer}, {len(with_peer)} jobs: wall of it ÷ ours {median(walls):.2f} in the middle,")
+        print(f"above 1 in {above(walls, 1)}, from 2 on in {above(walls, 2)}, from 3 on in", end=" ")
+        print(f"{above(walls, 3)}; CPU above 1 in {above(cpus, 1)}.\n", flush=True)
+
+
+def above(ratios, limit):
+    return sum(ratio >= limit for ratio in ratios)
 
 
 def summary(rows):

@@ -14,6 +14,8 @@ from inputs import DATA
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = HERE / "programs"
+#: Programs that may be missing, and Debian's packages that have them.
+PACKAGES = {"mawk": "mawk", "luajit": "luajit", "mlr": "miller"}
 
 
 def say(*words):
@@ -88,6 +90,8 @@ def versions(python):
         found["mawk"] = output_of("mawk", "-W", "version").split()[1]
     if installed("luajit"):
         found["luajit"] = output_of("luajit", "-v").split()[1]
+    if installed("mlr"):
+        found["Miller"] = output_of("mlr", "--version").split()[-1]
     return found
 
 
