@@ -1,4 +1,5 @@
-"""What is printed: the flows as they stand in benches/flows.rs and everyday.rs, and tables as Markdown."""
+"""What is printed: the flows as they stand in benches/flows.rs and everyday.rs; tables, as
+Markdown."""
 
 import re
 from statistics import median
@@ -72,26 +73,32 @@ def medians(runs):
     }
 
 
-def jobs(medians, size):
+def jobs(medians, size, notes):
     """The group `everyday`: seconds, and in brackets how many times as long as ours."""
     print(f"#### everyday, inputs of {size}\n")
-    head = ["", "gleamflow CPU s", "wall s"]
     peers = list(dict.fromkeys(name for each in medians.values() for name in each))[1:]
-    rows = []
+    rows, ratios = [], {peer: [] for peer in peers}
     for job, each in medians.items():
         wall, cpu = each["gleamflow"]
         row = [job, f"{cpu:.2f}", f"{wall:.2f}"]
         for peer in peers:
-            row.append(f"{each[peer][0]:.2f} ({each[peer][0] / wall:.2f})" if peer in each else "–")
+            if peer in each:
+                ratio = each[peer][0] / wall
+                ratios[peer].append((ratio, each[peer][1] / cpu))
+                row.append(f"{each[peer][0]:.2f} ({ratio:.2f})")
+            else:
+                row.append("–")
         rows.append(row)
-    lines([*head, *peers], rows)
+    lines(["", "gleamflow CPU s", "wall s", *peers], rows)
+    for note in notes:
+        print(f"- {note}")
+    print("\nIn how many jobs the other takes so many times as long as ours:\n")
+    rows = []
     for peer in peers:
-        with_peer = [each for each in medians.values() if peer in each]
-        walls = [each[peer][0] / each["gleamflow"][0] for each in with_peer]
-        cpus = [each[peer][1] / each["gleamflow"][1] for each in with_peer]
-        print(f"{peer}, {len(with_peer)} jobs: wall of it ÷ ours {median(walls):.2f} in the middle,")
-        print(f"above 1 in {above(walls, 1)}, from 2 on in {above(walls, 2)}, from 3 on in", end=" ")
-        print(f"{above(walls, 3)}; CPU above 1 in {above(cpus, 1)}.\n", flush=True)
+        walls, cpus = zip(*ratios[peer])
+        counts = [above(walls, 1), above(walls, 2), above(walls, 3), above(cpus, 1)]
+        rows.append([peer, str(len(walls)), f"{median(walls):.2f}", *map(str, counts)])
+    lines(["", "jobs", "median", "wall ≥ 1", "wall ≥ 2", "wall ≥ 3", "CPU ≥ 1"], rows)
 
 
 def above(ratios, limit):

@@ -1,7 +1,7 @@
 """The group `everyday`: what awk, Miller and perl one-liners do, one row a job.
 
-The first nine are those that were slower than mawk, or close to it; the others come from the manuals
-that each job names.
+The first nine are those that were slower than mawk, or close to it; the others come from the
+manuals that each job names.
 
 A newcomer's trap: answers are compared on files, but timed runs write to /dev/null, so that a row
 tells of the work and not of the page cache."""
@@ -30,3 +30,5 @@ BY_NAME = {one.name: (source, one) for source, jobs in SOURCES for one in jobs}
 ORDER = NINE + [name for name in BY_NAME if name not in NINE]
 #: Each as a workload of its own.
 WORKLOADS = {name: job.workload(*BY_NAME[name]) for name in ORDER}
+#: What is left out, and why.
+NOTES = [f"{name}: {one.without}" for name, (_, one) in BY_NAME.items() if one.without]

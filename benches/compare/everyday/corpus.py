@@ -51,9 +51,12 @@ JOBS = [
         mawk="{ print toupper($1) }",
         lua="""
             for line in lines do write((line:match("[^ \\t]+") or ""):upper(), "\\n") end""",
-        miller="""put -q 'print toupper(splitax(clean_whitespace($1 ?? ""), " ")[1] ?? "")'""",
+        miller="""put -q 'line = $1 ?? "";
+            if (line =~ "([^ \\t]+)") { print toupper("\\1") } else { print "" }'""",
         polars="lines.select(line.str.extract('([^ \\t]+)').fill_null('').str.to_uppercase())",
         duckdb="select upper(regexp_extract(line, '[^ \\t]+')) from lines",
+        # To others a letter may be any of Unicode's.
+        compared="LC_ALL=C grep -av '[^ -~]'",
     ),
     Job(
         "grep_not",
@@ -64,7 +67,8 @@ JOBS = [
             for line in lines do
                 if not line:find("^%s*/?%*") then write(line, "\\n") end
             end""",
-        miller="""put -q 'line = $1 ?? ""; if (line !=~ "^[ \\t\\r\\v\\f]*/?\\*") { print line }'""",
+        miller="""put -q 'line = $1 ?? "";
+            if (line !=~ "^[ \\t\\r\\v\\f]*/?\\*") { print line }'""",
         polars="lines.filter(~line.str.contains('^[ \\t\\r\\x0b\\x0c]*/?[*]'))",
         duckdb="from lines where not regexp_matches(line, '^[ \\t\\r\\x0b\\x0c]*/?[*]')",
     ),
@@ -132,7 +136,8 @@ JOBS = [
                 write(table.concat(reversed, " "), "\\n")
             end""",
         miller="""put -q 'reversed = "";
-            for (field in splitax(clean_whitespace($1 ?? ""), " ")) {
+            line = gsub(gsub($1 ?? "", "[ \\t]+", " "), "^ | $", "");
+            for (field in splitax(line, " ")) {
                 reversed = reversed == "" ? field : field . " " . reversed
             } print reversed'""",
         polars="lines.select(line.str.extract_all('[^ \\t]+').list.reverse().list.join(' '))",

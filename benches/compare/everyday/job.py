@@ -32,6 +32,8 @@ class Job:
     decimals: int = 2
     #: Not every program has an order: answers are sorted before they are compared.
     unordered: bool = False
+    #: A shell filter: what of an answer is compared.
+    compared: str = ""
     without: str = ""
 
 
@@ -39,18 +41,16 @@ class Job:
 class Source:
     """An input, and how the programs are told of its form."""
 
-    title: str
     path: Callable
     miller: list
     awk_fields: str = " "
 
 
-#: Miller cuts no line at a byte that doesn't occur.
-TABLE = Source("the table", inputs.table, ["--tsv", "-N"], "\t")
-ORDERS = Source("orders", inputs.orders, ["--csv", "-N"], ",")
-LOG = Source("the log", inputs.log, "--inidx --ifs space --onidx --ofs tab".split())
+TABLE = Source(inputs.table, ["--tsv", "-N"], "\t")
+ORDERS = Source(inputs.orders, ["--csv", "-N"], ",")
+LOG = Source(inputs.log, "--inidx --ifs space --onidx --ofs tab".split())
+#: Whole lines: Miller cuts none at a byte that doesn't occur.
 CORPUS = Source(
-    "the corpus",
     lambda size, _: inputs.corpus(size),
     ["-S", "--inidx", "--ifs", "\x01", "--onidx"],
 )
@@ -83,6 +83,8 @@ def workload(source, job):
                 command = [its.python, tools.PROGRAMS / script, *arguments]
                 threaded = {f"{name.upper()}_MAX_THREADS": threads}
                 programs.append(Program(name, command, threaded))
+        for program in programs:
+            program.as_ours = job.compared
         return Workload(
             f"{job.name}: {job.title}",
             path,

@@ -146,7 +146,8 @@ JOBS = [
                 write(line:match("^%S+"), "\\t", line:match("%S+$"), "\\n")
             end""",
         miller="""put -q 'print $1 . "\\t" . $[[[NF]]]'""",
-        polars="lines.select(line.str.extract(r'^(\\S+)'), line.str.extract(r'(\\S+)$').alias('last'))",
+        polars="""lines.select(line.str.extract(r'^(\\S+)'),
+            line.str.extract(r'(\\S+)$').alias('last'))""",
         duckdb="select split_part(line, ' ', 1), split_part(line, ' ', -1) from lines",
     ),
     Job(

@@ -17,7 +17,9 @@ JOBS = [
         miller="""filter 'begin { @wanted = {"DE": 1, "FR": 1, "NL": 1, "AT": 1, "CH": 1} }
             haskey(@wanted, $3)'""",
         polars="orders.filter(c('country').is_in(['DE', 'FR', 'NL', 'AT', 'CH']))",
+        # DuckDB makes a join of it, which has no order.
         duckdb="from orders where country in ('DE', 'FR', 'NL', 'AT', 'CH')",
+        unordered=True,
         separator=",",
     ),
     Job(
@@ -32,7 +34,8 @@ JOBS = [
                     line:match("^([^,]*),[^,]*,([^,]*),[^,]*,([^,]*),.(.*)")
                 write(format("%s,%s,%.2f\\n", number, country, quantity * price))
             end""",
-        miller="""put -q 'print $1 . "," . $3 . "," . fmtnum($5 * float(ssub($6, "$", "")), "%.2f")'""",
+        miller="""put -q 'total = $5 * float(ssub($6, "$", ""));
+            print $1 . "," . $3 . "," . fmtnum(total, "%.2f")'""",
         polars="""orders.select('number', 'country',
             c('quantity') * c('price').str.slice(1).cast(pl.Float64))""",
         duckdb="""select number, country, printf('%.2f', quantity * price[2:]::double)

@@ -29,7 +29,7 @@ SWAP = {
 }
 
 JOBS = [
-    Job("filter_by_hand", "filter by a number, line taken apart by hand", "awk: patterns", **FILTER),
+    Job("filter_by_hand", "filter by a number, by hand", "awk: patterns", **FILTER),
     Job("filter_number", "filter by a number", "POSIX awk: field 3 greater than 5", **FILTER),
     Job("swap_native", "swap columns", "POSIX awk: fields in opposite order", **SWAP),
     Job("swap_lua", "swap columns in Lua", "POSIX awk: fields in opposite order", **SWAP),
