@@ -143,7 +143,8 @@ JOBS = [
         mawk='{ print $1 "\\t" $NF }',
         lua="""
             for line in lines do
-                write(line:match("^%S+"), "\\t", line:match("%S+$"), "\\n")
+                local first, last = line:match("^(%S+).* (%S+)")
+                write(first, "\\t", last, "\\n")
             end""",
         miller="""put -q 'print $1 . "\\t" . $[[[NF]]]'""",
         polars="""lines.select(line.str.extract(r'^(\\S+)'),
