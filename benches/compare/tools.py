@@ -14,8 +14,12 @@ from inputs import DATA
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = HERE / "programs"
-#: Programs that may be missing, and Debian's packages that have them.
-PACKAGES = {"mawk": "mawk", "luajit": "luajit", "mlr": "miller"}
+#: Programs that may be missing, and who has them.
+PACKAGES = {
+    "mawk": "Debian's package mawk",
+    "luajit": "Debian's package luajit",
+    "mlr": "Debian's package miller",
+}
 
 
 def say(*words):

@@ -31,4 +31,7 @@ ORDER = NINE + [name for name in BY_NAME if name not in NINE]
 #: Each as a workload of its own.
 WORKLOADS = {name: job.workload(*BY_NAME[name]) for name in ORDER}
 #: What is left out, and why.
-NOTES = [f"{name}: {one.without}" for name, (_, one) in BY_NAME.items() if one.without]
+NOTES = [
+    *(f"{name}: {one.without}" for name, (_, one) in BY_NAME.items() if one.without),
+    "xan: not compared, since Debian has no package of it",
+]

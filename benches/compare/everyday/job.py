@@ -43,7 +43,8 @@ class Source:
 
     path: Callable
     miller: list
-    awk_fields: str = " "
+    #: Between columns.
+    separator: str = " "
 
 
 TABLE = Source(inputs.table, ["--tsv", "-N"], "\t")
@@ -67,7 +68,7 @@ def workload(source, job):
         path = source.path(size, its.peers)
         programs = [
             its.ours(job.name, path),
-            mawk("mawk", job.mawk, path, fields=source.awk_fields),
+            mawk("mawk", job.mawk, path, fields=source.separator),
             Program("luajit", ["luajit", "-e", LUA.format(path=path) + job.lua]),
         ]
         if job.miller:
@@ -83,8 +84,9 @@ def workload(source, job):
                 command = [its.python, tools.PROGRAMS / script, *arguments]
                 threaded = {f"{name.upper()}_MAX_THREADS": threads}
                 programs.append(Program(name, command, threaded))
-        for program in programs:
-            program.as_ours = job.compared
+        if job.compared:
+            for program in programs:
+                program.as_ours = job.compared
         return Workload(
             f"{job.name}: {job.title}",
             path,
