@@ -22,12 +22,13 @@ PACKAGE = "linux-source-6.1"
 PATTERNS = (
     "*.c *.h *.rst *.txt *.S *.dts *.dtsi *.yaml *.py *.sh *.pl *.json Makefile* Kconfig*".split()
 )
-#: Name of a size, bytes of the corpus, rows of the table, distinct keys.
+#: Name of a size, bytes of the corpus, rows of the table and of the orders, distinct keys, lines of
+#: the log.
 SIZES = {
-    "10M": (10**7, 189_000, 200_000),
-    "100M": (10**8, 1_890_000, 2_000_000),
-    "1G": (10**9, 10_000_000, 20_000_000),
-    "4G": (4 * 10**9, None, None),
+    "10M": (10**7, 189_000, 200_000, 50_000),
+    "100M": (10**8, 1_890_000, 2_000_000, 500_000),
+    "1G": (10**9, 10_000_000, 20_000_000, 5_000_000),
+    "4G": (4 * 10**9, None, None, None),
 }
 
 
@@ -48,6 +49,14 @@ def table(size, peers):
 
 def keys(size, peers):
     return generated(peers, "keys", SIZES[size][2])
+
+
+def log(size, peers):
+    return generated(peers, "log", SIZES[size][3])
+
+
+def orders(size, peers):
+    return generated(peers, "orders", SIZES[size][1])
 
 
 def generated(peers, what, number):

@@ -1,4 +1,5 @@
-"""What is printed: the flows as they stand in benches/flows.rs, and tables as Markdown."""
+"""What is printed: the flows as they stand in benches/flows.rs and everyday.rs; tables, as
+Markdown."""
 
 import re
 from statistics import median
@@ -8,7 +9,8 @@ from tools import ROOT
 
 def flows(workload):
     print(f"#### {workload.title}, {size_of(workload.input)}\n")
-    source = (ROOT / "benches" / "flows.rs").read_text()
+    files = ("flows.rs", "everyday.rs")
+    source = "".join((ROOT / "benches" / file).read_text() for file in files)
     # No doc test where this is pasted: `input` and `output` are not there.
     print("```text")
     print("\n\n".join(flow_text(source, name) for name in workload.flows))
@@ -61,6 +63,46 @@ def table(workload, programs, runs, memory):
         ]
         for program in ours
     ]
+
+
+def medians(runs):
+    """Wall and CPU seconds of each program."""
+    return {
+        name: (median(run.wall for run in these), median(run.cpu for run in these))
+        for name, these in runs.items()
+    }
+
+
+def jobs(medians, size, notes):
+    """The group `everyday`: seconds, and in brackets how many times as long as ours."""
+    print(f"#### everyday, inputs of {size}\n")
+    peers = list(dict.fromkeys(name for each in medians.values() for name in each))[1:]
+    rows, ratios = [], {peer: [] for peer in peers}
+    for job, each in medians.items():
+        wall, cpu = each["gleamflow"]
+        row = [job, f"{cpu:.2f}", f"{wall:.2f}"]
+        for peer in peers:
+            if peer in each:
+                ratio = each[peer][0] / wall
+                ratios[peer].append((ratio, each[peer][1] / cpu))
+                row.append(f"{each[peer][0]:.2f} ({ratio:.2f})")
+            else:
+                row.append("–")
+        rows.append(row)
+    lines(["", "gleamflow CPU s", "wall s", *peers], rows)
+    for note in notes:
+        print(f"- {note}")
+    print("\nIn how many jobs the other takes so many times as long as ours:\n")
+    rows = []
+    for peer in peers:
+        walls, cpus = zip(*ratios[peer])
+        counts = [above(walls, 1), above(walls, 2), above(walls, 3), above(cpus, 1)]
+        rows.append([peer, str(len(walls)), f"{median(walls):.2f}", *map(str, counts)])
+    lines(["", "jobs", "median", "wall ≥ 1", "wall ≥ 2", "wall ≥ 3", "CPU ≥ 1"], rows)
+
+
+def above(ratios, limit):
+    return sum(ratio >= limit for ratio in ratios)
 
 
 def summary(rows):

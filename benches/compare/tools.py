@@ -14,6 +14,12 @@ from inputs import DATA
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = HERE / "programs"
+#: Programs that may be missing, and who has them.
+PACKAGES = {
+    "mawk": "Debian's package mawk",
+    "luajit": "Debian's package luajit",
+    "mlr": "Debian's package miller",
+}
 
 
 def say(*words):
@@ -88,6 +94,8 @@ def versions(python):
         found["mawk"] = output_of("mawk", "-W", "version").split()[1]
     if installed("luajit"):
         found["luajit"] = output_of("luajit", "-v").split()[1]
+    if installed("mlr"):
+        found["Miller"] = output_of("mlr", "--version").split()[-1]
     return found
 
 

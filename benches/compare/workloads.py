@@ -73,8 +73,8 @@ class Tools:
         ]
 
 
-def mawk(name, code, source, **rest):
-    return Program(name, ["mawk", code, source], {"LC_ALL": "C"}, **rest)
+def mawk(name, code, source, fields=" ", **rest):
+    return Program(name, ["mawk", "-F", fields, code, source], {"LC_ALL": "C"}, **rest)
 
 
 def luajit(name, script, *arguments):

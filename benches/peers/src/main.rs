@@ -17,7 +17,9 @@ const USAGE: &str = "usage: gleamflow-peers PROGRAM ARGUMENTS
   renoir-general FILE WORKERS
   timely-words FILE WORKERS
   table ROWS      a TSV: random key, integer, payload
-  keys DISTINCT   a key a line, half of the keys twice";
+  keys DISTINCT   a key a line, half of the keys twice
+  log LINES       a web server's log in the combined format
+  orders ROWS     a CSV without quotes: number, date, country, item, quantity, price";
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +31,8 @@ fn main() -> io::Result<()> {
         ["timely-words", file, workers] => timely_words::words(file, number(workers)),
         ["table", rows] => generate::table(number(rows) as u64),
         ["keys", distinct] => generate::keys(number(distinct) as u64),
+        ["log", lines] => generate::log(number(lines) as u64),
+        ["orders", rows] => generate::orders(number(rows) as u64),
         _ => {
             eprintln!("{USAGE}");
             std::process::exit(2);
