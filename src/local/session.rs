@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure};
@@ -57,6 +58,8 @@ pub(crate) struct Session {
     /// Where commands put their temporary files, once there has been a command; `Some(None)` where
     /// it could not be made.
     folder: Mutex<Option<Option<Folder>>>,
+    /// The start of what guards commands, during which the program's signals are not its own.
+    guarding: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Member {
@@ -74,10 +77,9 @@ impl Session {
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
         let has_commands = plan.stages.iter().any(|stage| matches!(stage.work, Work::Commands(_)));
-        if has_commands && let Ok(runtime) = runtime() {
-            // Beside what the run does first.
-            runtime.spawn(async { prepare_guard() });
-        }
+        // Beside what the run does first.
+        let guarding = runtime().ok().filter(|_| has_commands);
+        let guarding = guarding.map(|runtime| runtime.spawn(async { prepare_guard() }));
         Arc::new(Session {
             plan,
             settings,
@@ -89,6 +91,7 @@ impl Session {
             team: tokio::sync::Mutex::default(),
             run_files: Mutex::default(),
             folder: Mutex::default(),
+            guarding: Mutex::new(guarding),
         })
     }
 
@@ -227,6 +230,10 @@ impl Session {
             if member.lease.link.is_killed() {
                 member.lease.link.gone().await;
             }
+        }
+        let guarding = self.guarding.lock().expect("no code panics while it holds this").take();
+        if let Some(guarding) = guarding {
+            let _ = guarding.await;
         }
         // The commands have ended; what they have left in their folder goes.
         *self.folder.lock().expect("no code panics while it holds the folder") = None;
