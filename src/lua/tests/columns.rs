@@ -202,13 +202,12 @@ proptest! {
 fn each_way_of_using_columns_gives_the_rows_of_frames() {
     let rows =
         vec![vec!["ab", "7", "x"], vec!["7", "12"], vec!["", "3.5", "y", "z"], vec!["a", "7", "x"]];
-    for steps in 0..STEPS.len() {
+    for (steps, shown) in STEPS.iter().enumerate() {
         for (separator, numbers) in [(b'\t', vec![]), (b'\t', vec![2]), (b',', vec![2])] {
             for tail in 0..3 {
                 let case =
                     Case { separator, numbers: numbers.clone(), tail, steps, rows: rows.clone() };
-                agrees(&case)
-                    .unwrap_or_else(|error| panic!("{case:?}, {:?}: {error}", STEPS[steps]));
+                agrees(&case).unwrap_or_else(|error| panic!("{case:?}, {shown:?}: {error}"));
             }
         }
     }
@@ -217,7 +216,7 @@ fn each_way_of_using_columns_gives_the_rows_of_frames() {
 #[test]
 fn lines_are_what_their_frames_are() {
     let rows: Vec<_> = ["ab", "7", "", "a7x", "aXa 12"].map(|line| vec![line]).to_vec();
-    for steps in 0..STEPS.len() {
+    for (steps, shown) in STEPS.iter().enumerate() {
         for tail in 0..3 {
             let (separator, numbers) = (b'\t', Vec::new());
             let case = Case { separator, numbers, tail, steps, rows: rows.clone() };
@@ -226,7 +225,7 @@ fn lines_are_what_their_frames_are() {
             let (lines, (frames, _)) = (case.lines(), case.frames());
             for _ in 0..2 {
                 let got = run(&by_lines, Rows::lines(&lines));
-                assert_eq!(got, run(&by_frames, Rows::frames(&frames)), "{:?}", STEPS[steps]);
+                assert_eq!(got, run(&by_frames, Rows::frames(&frames)), "{shown:?}");
             }
         }
     }
