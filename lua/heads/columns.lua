@@ -41,7 +41,7 @@ end
 
 --- Whether its rows are lines as they would be written.
 function M.gives_lines(head, steps)
-	return head.separator == TAB and M.leads(steps) == #steps
+	return head.separator == TAB and head.whole_line and M.leads(steps) == #steps
 end
 
 -- What a loop must do with each column: by the uses of all steps it leads.
@@ -231,7 +231,7 @@ function M.new(port, next_step, segment)
 		return spread(list, n)
 	end
 
-	whole = numeric.n > 0 and decoded_row or cut_row
+	whole = (numeric.n > 0 or not head.whole_line) and decoded_row or cut_row
 
 	-- The same steps for any row; and what the last of them does, if it is no filter.
 	local run, run_last, sets = next_whole, nil, {}

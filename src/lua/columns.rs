@@ -8,9 +8,10 @@
 use std::ptr;
 
 use super::in_c::{Signed, in_c};
-use crate::error::Failure;
-use crate::plan::view;
+use crate::error::{ErrorKind, Failure};
+use crate::plan::view::{self, Cut, Picks, View};
 use crate::row::describe::describe;
+use crate::row::missing::Missing;
 use crate::row::msgpack;
 use crate::row::numeric::append_numbers;
 use crate::row::text::{self, Number};
@@ -41,8 +42,11 @@ pub(super) struct Columns {
     row: *const u8,
     row_bytes: u32,
     view: view::Columns,
-    /// All columns that are numbers, from 0, in order and once.
+    picks: Picks,
+    /// Those of the picked columns that are numbers: their places, from 0.
     numeric: Vec<u32>,
+    /// Where the columns of a line lie that is cut at blanks.
+    cut: Vec<(u32, u32)>,
     found_spans: Vec<Signed>,
     found_numbers: Vec<f64>,
     found_kinds: Vec<u8>,
@@ -59,10 +63,13 @@ in_c!(
 
 impl Columns {
     pub fn new(view: view::Columns) -> Columns {
-        let mut numeric: Vec<u32> =
-            view.numbers.iter().flat_map(|(_, columns)| columns).map(|column| column - 1).collect();
-        numeric.sort_unstable();
-        numeric.dedup();
+        let picks = view.picks();
+        let numeric = match &picks.columns {
+            None => picks.numbers.clone(),
+            Some(columns) => {
+                (0..).zip(columns).filter(|(_, it)| it.is_number).map(|(at, _)| at).collect()
+            }
+        };
         Columns {
             spans: ptr::null(),
             numbers: ptr::null(),
@@ -72,7 +79,9 @@ impl Columns {
             row: ptr::null(),
             row_bytes: 0,
             view,
+            picks,
             numeric,
+            cut: Vec::new(),
             found_spans: Vec::new(),
             found_numbers: Vec::new(),
             found_kinds: Vec::new(),
@@ -83,8 +92,14 @@ impl Columns {
         }
     }
 
-    pub fn separator(&self) -> u8 {
-        self.view.separator
+    /// The byte whose places the loop wants among the ends of a block.
+    pub fn separator(&self) -> Option<u8> {
+        separator(&self.view)
+    }
+
+    /// Whether a row is its line, cut at one byte, and nothing else.
+    pub fn is_whole_line(&self) -> bool {
+        self.picks.columns.is_none() && self.separator().is_some()
     }
 
     /// The columns that are numbers, from 1, in the order in which each row has them.
@@ -100,41 +115,25 @@ impl Columns {
         self.found_kinds.clear();
         self.found_stops.clear();
         self.found_firsts.clear();
-        let numeric = std::mem::take(&mut self.numeric);
-        let (mut from, mut first, mut nth) = (0, 0, 0);
-        // Where the numbers of a row are among its columns is asked for each; there are few.
+        let mut cut = std::mem::take(&mut self.cut);
+        let (mut from, mut first) = (0, 0);
+        let at_blanks = self.view.cut == Cut::Blanks;
         for (index, &stop) in ends.iter().enumerate() {
-            if nth < width {
-                self.found_spans.push(Signed(from));
-                self.found_spans.push(Signed(stop));
-            }
-            nth += 1;
-            from = stop + 1;
-            if block[stop as usize] != b'\n' {
+            if at_blanks {
+                cut.clear();
+                cut_at_blanks(&block[..stop as usize], from, &mut cut);
+                self.add_row(block, &cut[..], width, exact);
+            } else if block[stop as usize] == b'\n' {
+                let between = Between { from, ends: &ends[first..=index] };
+                self.add_row(block, between, width, exact);
+            } else {
                 continue;
             }
-            let mut kind = if nth < width { ODD } else { USUAL };
-            for _ in nth..width {
-                self.found_spans.push(Signed(0));
-                self.found_spans.push(Signed(0));
-            }
-            for &column in &numeric {
-                let (number, its_kind) = if (column as usize) < nth {
-                    let end = first + column as usize;
-                    let start = if end == 0 { 0 } else { ends[end - 1] as usize + 1 };
-                    self.read(&block[start..ends[end] as usize], exact)
-                } else {
-                    (0.0, ODD)
-                };
-                self.found_numbers.push(number);
-                kind = kind.max(its_kind);
-            }
-            self.found_kinds.push(kind);
             self.found_stops.push(Signed(stop));
             self.found_firsts.push(Signed(first as u32));
-            (first, nth) = (index + 1, 0);
+            (from, first) = (stop + 1, index + 1);
         }
-        self.numeric = numeric;
+        self.cut = cut;
         self.spans = self.found_spans.as_ptr();
         self.numbers = self.found_numbers.as_ptr();
         self.kinds = self.found_kinds.as_ptr();
@@ -142,50 +141,177 @@ impl Columns {
         self.firsts = self.found_firsts.as_ptr();
     }
 
-    /// A column as a number, and what that makes of its row.
     #[inline]
-    fn read(&mut self, text: &[u8], exact: bool) -> (f64, u8) {
-        if let Some(number) = short_integer(text) {
-            return (number, USUAL);
-        }
-        let number = match text::parse_number(text) {
-            Some(Number::Int(number)) if (-EXACT..=EXACT).contains(&number) => number as f64,
-            Some(Number::Float(number)) => number,
-            _ => return (0.0, ODD),
+    fn add_row(&mut self, block: &[u8], cut: impl Spans, width: usize, exact: bool) {
+        let Columns { picks, numeric, found_spans, found_numbers, written, .. } = self;
+        let text = |(start, stop): (u32, u32)| &block[start as usize..stop as usize];
+        let source = |place: usize| match &picks.columns {
+            None => Some(place),
+            Some(columns) => columns.get(place).map(|picked| picked.source as usize),
         };
-        if exact {
-            self.written.clear();
-            text::append_float(&mut self.written, number);
-            if self.written == text {
-                return (number, USUAL);
+        let mut kind = if cut.count() < picks.least as usize { ODD } else { USUAL };
+        for place in 0..width {
+            let span = source(place).and_then(|source| cut.span(source));
+            if span.is_none() {
+                kind = ODD;
+            }
+            let (start, stop) = span.unwrap_or_default();
+            found_spans.push(Signed(start));
+            found_spans.push(Signed(stop));
+        }
+        let mut number_of = |source: Option<usize>| {
+            let span = source.and_then(|source| cut.span(source));
+            span.map_or((0.0, ODD), |span| read(text(span), exact, written))
+        };
+        for &place in &*numeric {
+            let (number, its_kind) = number_of(source(place as usize));
+            found_numbers.push(number);
+            kind = kind.max(its_kind);
+        }
+        // What is read as a number and then left out must be one all the same.
+        if picks.columns.is_some() {
+            for &column in &picks.numbers {
+                kind = kind.max(number_of(Some(column as usize)).1);
             }
         }
-        (number, REWRITTEN)
+        self.found_kinds.push(kind);
     }
 
     /// Makes a row of the block: all its columns, encoded, with numbers where they are to be.
     pub fn make_row(&mut self, block: &[u8], ends: &[u32], row: usize) -> Result<(), Failure> {
-        let Columns { made: [from, to], view, .. } = self;
-        let start = row.checked_sub(1).map_or(0, |before| self.found_stops[before].0 as usize + 1);
-        from.clear();
-        let mut start = start;
-        for &stop in &ends[self.found_firsts[row].0 as usize..] {
-            let stop = stop as usize;
-            msgpack::put_text(from, &block[start..stop]);
-            start = stop + 1;
-            if block[stop] == b'\n' {
-                break;
+        let Columns { made: [from, to], view, cut, .. } = self;
+        let mut start = row.checked_sub(1).map_or(0, |before| self.found_stops[before].0 + 1);
+        let stop = self.found_stops[row].0;
+        cut.clear();
+        match view.cut {
+            Cut::Blanks => cut_at_blanks(&block[..stop as usize], start, cut),
+            Cut::Byte(_) => {
+                let of_row = &ends[self.found_firsts[row].0 as usize..];
+                for &end in of_row.iter().take_while(|end| **end <= stop) {
+                    cut.push((start, end));
+                    start = end + 1;
+                }
             }
         }
-        for (step, columns) in &view.numbers {
+        from.clear();
+        for &(start, stop) in &*cut {
+            msgpack::put_text(from, &block[start as usize..stop as usize]);
+        }
+        for (step, view) in &view.then {
             to.clear();
-            append_numbers(columns, from, to)
-                .map_err(|failure| failure.row(describe(from)).at_step(*step))?;
+            match view {
+                View::Numbers(columns) => append_numbers(columns, from, to),
+                View::Select(columns) => append_selected(columns, from, to),
+                View::Cut(_) => continue,
+            }
+            .map_err(|failure| failure.row(describe(from)).at_step(*step))?;
             std::mem::swap(from, to);
         }
         (self.row, self.row_bytes) = (from.as_ptr(), from.len() as u32);
         Ok(())
     }
+}
+
+/// The byte at which lines are cut, if it is one.
+pub(super) fn separator(view: &view::Columns) -> Option<u8> {
+    match view.cut {
+        Cut::Byte(byte) => Some(byte),
+        Cut::Blanks => None,
+    }
+}
+
+/// Where the columns of a line lie.
+trait Spans: Copy {
+    fn count(self) -> usize;
+    fn span(self, column: usize) -> Option<(u32, u32)>;
+}
+
+impl Spans for &[(u32, u32)] {
+    fn count(self) -> usize {
+        self.len()
+    }
+
+    fn span(self, column: usize) -> Option<(u32, u32)> {
+        self.get(column).copied()
+    }
+}
+
+/// Columns that end at these places, the first of which begins at `from`.
+#[derive(Clone, Copy)]
+struct Between<'a> {
+    from: u32,
+    ends: &'a [u32],
+}
+
+impl Spans for Between<'_> {
+    #[inline]
+    fn count(self) -> usize {
+        self.ends.len()
+    }
+
+    #[inline]
+    fn span(self, column: usize) -> Option<(u32, u32)> {
+        let stop = *self.ends.get(column)?;
+        let start = column.checked_sub(1).map_or(self.from, |before| self.ends[before] + 1);
+        Some((start, stop))
+    }
+}
+
+/// Appends where the columns of the line from `from` to the end of `block` lie. A line of blanks has
+/// one, without text.
+fn cut_at_blanks(block: &[u8], from: u32, cut: &mut Vec<(u32, u32)>) {
+    let mut start = None;
+    for (at, byte) in (from..).zip(&block[from as usize..]) {
+        match (matches!(byte, b' ' | b'\t'), start) {
+            (true, Some(begin)) => {
+                cut.push((begin, at));
+                start = None;
+            }
+            (false, None) => start = Some(at),
+            _ => {}
+        }
+    }
+    if let Some(begin) = start {
+        cut.push((begin, block.len() as u32));
+    }
+    if cut.is_empty() {
+        cut.push((from, from));
+    }
+}
+
+/// Appends the columns of an encoded row, from 1, that are named.
+fn append_selected(columns: &[u32], payload: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    for &column in columns {
+        let value = msgpack::column(payload, column)
+            .map_err(|error| Failure::new(ErrorKind::Row, error.to_string()))?;
+        let value = value.ok_or_else(|| {
+            let width = msgpack::columns(payload).count() as u32;
+            Failure::from(Missing { column, width })
+        })?;
+        out.extend_from_slice(value);
+    }
+    Ok(())
+}
+
+/// A column as a number, and what that makes of its row.
+#[inline]
+fn read(text: &[u8], exact: bool, written: &mut Vec<u8>) -> (f64, u8) {
+    if let Some(number) = short_integer(text) {
+        return (number, USUAL);
+    }
+    let number = match text::parse_number(text) {
+        Some(Number::Int(number)) if (-EXACT..=EXACT).contains(&number) => number as f64,
+        Some(Number::Float(number)) => number,
+        _ => return (0.0, ODD),
+    };
+    if exact {
+        written.clear();
+        text::append_float(written, number);
+        if *written == text {
+            return (number, USUAL);
+        }
+    }
+    (number, REWRITTEN)
 }
 
 /// A decimal integer as it is written: few digits, no zero in front, no sign but `-`.

@@ -333,7 +333,7 @@ fn most_words(memory_limit: usize) -> usize {
 }
 
 fn port_of(segment: &LuaSegment, max_row: usize, progress: &Arc<Progress>) -> Port {
-    let separator = view_of(&segment.head).map(|columns| columns.separator);
+    let separator = view_of(&segment.head).and_then(|view| columns::separator(&view));
     let written = match &segment.tail {
         LuaTail::Written(written) => Some(written.clone()),
         LuaTail::Frames | LuaTail::Combine { .. } => None,
@@ -345,7 +345,7 @@ fn port_of(segment: &LuaSegment, max_row: usize, progress: &Arc<Progress>) -> Po
 fn view_of(head: &Head) -> Option<Columns> {
     match head {
         Head::Columns(_, columns) => Some(columns.clone()),
-        Head::Rows(Layout::Columns) => Some(Columns { separator: TAB, numbers: Vec::new() }),
+        Head::Rows(Layout::Columns) => Some(Columns { cut: TAB, then: Vec::new() }),
         _ => None,
     }
 }

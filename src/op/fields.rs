@@ -10,6 +10,8 @@ use crate::error::Failed;
 use crate::op::native::{BlockStep, each_row, only_text};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
+use crate::plan::native::Native;
+use crate::plan::view::{Cut, View};
 use crate::row::layout::Rows;
 use crate::row::msgpack;
 
@@ -35,7 +37,9 @@ impl Dataset {
     #[track_caller]
     pub fn fields(&self) -> Dataset {
         self.add("fields", Location::caller(), |plan, step, rows| {
-            Ok(plan.fuse(rows, Step::native(step, &Fields {})))
+            let mut fields = Native::new(step, &Fields {});
+            fields.view = Some(View::Cut(Cut::Blanks));
+            Ok(plan.fuse(rows, Step::Native(fields)))
         })
     }
 }

@@ -11,6 +11,8 @@ use crate::op::native::{BlockStep, column_of, each_row, too_large};
 use crate::op::{Listed, columns};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
+use crate::plan::native::Native;
+use crate::plan::view::View;
 use crate::row::describe::describe_columns;
 use crate::row::layout::{Layout, Rows};
 use crate::row::missing::Missing;
@@ -42,10 +44,10 @@ impl Dataset {
             wanted => columns(wanted),
         };
         self.try_add("select", Location::caller(), columns, |plan, step, rows, columns| {
-            plan.fuse(
-                rows,
-                Step::native(step, &Select { columns: columns.clone(), ends: Vec::new() }),
-            )
+            let select = Select { columns: columns.clone(), ends: Vec::new() };
+            let mut select = Native::new(step, &select);
+            select.view = Some(View::Select(columns.clone()));
+            plan.fuse(rows, Step::Native(select))
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::op::native::{BlockStep, each_row, only_text, put_row};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
-use crate::plan::view::View;
+use crate::plan::view::{Cut, View};
 use crate::row::describe::describe_line;
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack;
@@ -40,7 +40,7 @@ impl Dataset {
         self.try_add("split", Location::caller(), separator, |plan, step, rows, separator| {
             let mut split = Native::new(step, &Split::at(separator));
             if let [byte] = **separator {
-                split.view = Some(View::Cut(byte));
+                split.view = Some(View::Cut(Cut::Byte(byte)));
             }
             plan.fuse(rows, Step::Native(split))
         })

@@ -58,27 +58,25 @@ impl Chain {
     /// before it are views of them, and the steps from it on.
     pub(crate) fn columns_for_lua(&self) -> Option<(Columns, &[Step])> {
         let Head::Rows(layout) = self.head else { return None };
-        let (separator, mut steps) = match (layout, &self.steps[..]) {
+        let (cut, mut steps) = match (layout, &self.steps[..]) {
             (Layout::Columns, steps) => (TAB, steps),
             (
                 Layout::Lines,
-                [Step::Native(Native { view: Some(View::Cut(byte)), .. }), rest @ ..],
-            ) => (*byte, rest),
+                [Step::Native(Native { view: Some(View::Cut(cut)), .. }), rest @ ..],
+            ) => (*cut, rest),
             _ => return None,
         };
-        let mut numbers = Vec::new();
-        while let [
-            Step::Native(Native { step, view: Some(View::Numbers(columns)), .. }),
-            rest @ ..,
-        ] = steps
+        let mut then = Vec::new();
+        while let [Step::Native(Native { step, view: Some(view), .. }), rest @ ..] = steps
+            && !matches!(view, View::Cut(_))
         {
-            numbers.push((*step, columns.clone()));
+            then.push((*step, view.clone()));
             steps = rest;
         }
         let combines =
             || matches!(self.tail, Tail::Runs { combine: Some(Combine::Lua { .. }), .. });
         let in_lua = steps.first().map_or_else(combines, Step::is_lua);
-        in_lua.then_some((Columns { separator, numbers }, steps))
+        in_lua.then_some((Columns { cut, then }, steps))
     }
 
     /// The user's functions in it.

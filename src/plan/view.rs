@@ -8,20 +8,90 @@ use crate::error::StepId;
 /// What a step means for lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum View {
-    /// They are cut at each of these bytes.
-    Cut(u8),
-    /// These of their columns, from 1, are numbers.
+    /// They are cut into columns.
+    Cut(Cut),
+    /// These columns, from 1, are numbers.
     Numbers(Vec<u32>),
+    /// These columns, from 1, are all there are.
+    Select(Vec<u32>),
 }
+
+/// Where lines are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cut {
+    /// At each of these bytes.
+    Byte(u8),
+    /// At runs of blanks and TABs, of which those at the ends of a line count for nothing.
+    Blanks,
+}
+
+/// What separates the columns of lines in [`Layout::Columns`](crate::row::layout::Layout).
+pub(crate) const TAB: Cut = Cut::Byte(b'\t');
 
 /// Lines as rows of columns: what some views mean together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Columns {
-    /// The byte between columns.
-    pub separator: u8,
-    /// Columns that are numbers, and the step that says so, in the order of the steps.
-    pub numbers: Vec<(StepId, Vec<u32>)>,
+    pub cut: Cut,
+    /// What the steps behind the cut mean, in their order; none of them cuts.
+    pub then: Vec<(StepId, View)>,
 }
 
-/// What separates the columns of lines in [`Layout::Columns`](crate::row::layout::Layout).
-pub(crate) const TAB: u8 = b'\t';
+/// A column of a row that views have made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Picked {
+    /// Which column of the line it is, from 0.
+    pub source: u32,
+    pub is_number: bool,
+}
+
+/// What the views behind a cut do to its columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picks {
+    /// The columns, if a view has picked some; else all columns of the line.
+    pub columns: Option<Vec<Picked>>,
+    /// Columns of the line that some view reads as numbers, from 0, in order and once.
+    pub numbers: Vec<u32>,
+    /// So many columns a line must have.
+    pub least: u32,
+}
+
+impl Columns {
+    pub(crate) fn picks(&self) -> Picks {
+        let mut picks = Picks::default();
+        for (_, view) in &self.then {
+            match view {
+                View::Cut(_) => {}
+                View::Numbers(columns) => columns.iter().for_each(|&at| picks.number(at)),
+                View::Select(columns) => {
+                    let picked = columns.iter().filter_map(|&at| picks.column(at)).collect();
+                    picks.columns = Some(picked);
+                }
+            }
+        }
+        picks.numbers.sort_unstable();
+        picks.numbers.dedup();
+        picks
+    }
+}
+
+impl Picks {
+    /// The column at a place, from 1. A place that no row has makes each row one with an error.
+    fn column(&mut self, at: u32) -> Option<Picked> {
+        let index = at - 1;
+        let picked = match &self.columns {
+            None => Some(Picked { source: index, is_number: self.numbers.contains(&index) }),
+            Some(columns) => columns.get(index as usize).copied(),
+        };
+        self.least = picked.map_or(u32::MAX, |picked| self.least.max(picked.source + 1));
+        picked
+    }
+
+    fn number(&mut self, at: u32) {
+        if let Some(picked) = self.column(at) {
+            self.numbers.push(picked.source);
+            if let Some(columns) = &mut self.columns {
+                columns[at as usize - 1].is_number = true;
+            }
+        }
+    }
+}

@@ -7,7 +7,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::view::Columns;
+use crate::plan::view::{Columns, Cut, View};
+use crate::row::missing::Missing;
+use crate::row::msgpack;
 use crate::row::numeric::append_numbers;
 use crate::row::written::{TabLines, Written};
 
@@ -84,8 +86,8 @@ const STEPS: &[&[(&str, &str)]] = &[
 /// What is between columns, in which of them numbers are, and how rows leave.
 #[derive(Clone, Debug)]
 struct Case {
-    separator: u8,
-    numbers: Vec<u32>,
+    cut: Cut,
+    then: Vec<View>,
     tail: usize,
     steps: usize,
     rows: Vec<Vec<&'static str>>,
@@ -99,11 +101,33 @@ fn case() -> impl Strategy<Value = Case> {
         ]),
     ];
     let rows = prop::collection::vec(prop::collection::vec(cell, 1..5), 1..6);
-    let numbers = prop::sample::select(vec![vec![], vec![2], vec![1], vec![3, 1]]);
-    let separator = prop::sample::select(vec![b'\t', b',']);
-    (separator, numbers, 0..3_usize, 0..STEPS.len(), rows).prop_map(
-        |(separator, numbers, tail, steps, rows)| Case { separator, numbers, tail, steps, rows },
-    )
+    let then = prop::sample::select(views());
+    let cut = prop::sample::select(vec![Cut::Byte(b'\t'), Cut::Byte(b','), Cut::Blanks]);
+    (cut, then, 0..3_usize, 0..STEPS.len(), rows).prop_map(|(cut, then, tail, steps, rows)| Case {
+        cut,
+        then,
+        tail,
+        steps,
+        rows,
+    })
+}
+
+/// What steps between the cut and the functions mean.
+fn views() -> Vec<Vec<View>> {
+    let numbers = |columns: &[u32]| View::Numbers(columns.to_vec());
+    let select = |columns: &[u32]| View::Select(columns.to_vec());
+    vec![
+        vec![],
+        vec![numbers(&[2])],
+        vec![numbers(&[1])],
+        vec![numbers(&[3, 1])],
+        vec![select(&[2, 1])],
+        vec![numbers(&[2]), select(&[2, 2, 1])],
+        vec![select(&[3, 1]), numbers(&[1])],
+        vec![numbers(&[1]), select(&[2])],
+        vec![select(&[1, 2]), select(&[3])],
+        vec![select(&[2, 1]), numbers(&[2]), select(&[2])],
+    ]
 }
 
 impl Case {
@@ -123,23 +147,48 @@ impl Case {
     }
 
     fn lines(&self) -> Vec<u8> {
-        let separator = (self.separator as char).to_string();
-        self.rows.iter().flat_map(|row| (row.join(&separator) + "\n").into_bytes()).collect()
+        let between = match self.cut {
+            Cut::Byte(byte) => (byte as char).to_string(),
+            Cut::Blanks => "\t ".to_owned(),
+        };
+        self.rows.iter().flat_map(|row| (row.join(&between) + "\n").into_bytes()).collect()
     }
 
-    /// The rows as frames, up to the first that is none, and what is wrong with that one.
-    fn frames(&self) -> (Vec<u8>, Option<String>) {
+    /// The cells of a row as the cut finds them.
+    fn cells(&self, row: &[&str]) -> Vec<String> {
+        if self.cut != Cut::Blanks {
+            return row.iter().map(|cell| (*cell).to_owned()).collect();
+        }
+        let found: Vec<String> =
+            row.join(" ").split(' ').filter(|cell| !cell.is_empty()).map(str::to_owned).collect();
+        if found.is_empty() { vec![String::new()] } else { found }
+    }
+
+    /// The rows as frames, up to the first that is none, and what is wrong with that one: the
+    /// message, and which view says it.
+    fn frames(&self) -> (Vec<u8>, Option<(String, u32)>) {
         let mut frames = Vec::new();
         for row in &self.rows {
-            let (mut columns, mut numbered) = (Vec::new(), Vec::new());
-            for cell in row {
-                crate::row::msgpack::put_text(&mut columns, cell.as_bytes());
+            let mut columns = Vec::new();
+            for cell in self.cells(row) {
+                msgpack::put_text(&mut columns, cell.as_bytes());
             }
-            if !self.numbers.is_empty() {
-                if let Err(failure) = append_numbers(&self.numbers, &columns, &mut numbered) {
-                    return (frames, Some(failure.message));
+            for (step, view) in (80..).zip(&self.then) {
+                let mut viewed = Vec::new();
+                let result = match view {
+                    View::Numbers(numbers) => append_numbers(numbers, &columns, &mut viewed),
+                    View::Select(picked) => picked.iter().try_for_each(|&column| {
+                        let width = msgpack::columns(&columns).count() as u32;
+                        let value = msgpack::column(&columns, column).expect("it is whole");
+                        viewed.extend_from_slice(value.ok_or(Missing { column, width })?);
+                        Ok(())
+                    }),
+                    View::Cut(_) => unreachable!("none of them cuts"),
+                };
+                if let Err(failure) = result {
+                    return (frames, Some((failure.message, step)));
                 }
-                columns = numbered;
+                columns = viewed;
             }
             frames.extend((columns.len() as u32).to_le_bytes());
             frames.extend(columns);
@@ -165,20 +214,16 @@ fn run(vm: &Vm, rows: Rows<'_>) -> Outcome {
 
 fn agrees(case: &Case) -> Result<(), TestCaseError> {
     let lines = case.lines();
-    let numbers = match case.numbers.is_empty() {
-        true => Vec::new(),
-        false => vec![(80, case.numbers.clone())],
-    };
-    let view = Columns { separator: case.separator, numbers };
+    let view = Columns { cut: case.cut, then: (80..).zip(case.then.clone()).collect() };
     let by_columns = vm(case.segment(Head::Columns(Layout::Lines, view)));
-    let (frames, bad_number) = case.frames();
+    let (frames, bad_row) = case.frames();
     let by_frames = vm(case.segment(Head::Rows(Layout::Frames)));
     // Twice, as tasks of one worker do.
     for _ in 0..2 {
         let got = run(&by_columns, Rows::lines(&lines));
         let mut expected = run(&by_frames, Rows::frames(&frames));
-        if let (None, Some(message)) = (&expected.1, &bad_number) {
-            expected.1 = Some((message.clone(), Some(80)));
+        if let (None, Some((message, step))) = (&expected.1, &bad_row) {
+            expected.1 = Some((message.clone(), Some(*step)));
             // What a fold holds is lost with its task.
             if case.tail == 2 {
                 expected.0 = got.0.clone();
@@ -203,10 +248,12 @@ fn each_way_of_using_columns_gives_the_rows_of_frames() {
     let rows =
         vec![vec!["ab", "7", "x"], vec!["7", "12"], vec!["", "3.5", "y", "z"], vec!["a", "7", "x"]];
     for (steps, shown) in STEPS.iter().enumerate() {
-        for (separator, numbers) in [(b'\t', vec![]), (b'\t', vec![2]), (b',', vec![2])] {
+        for (cut, then) in [Cut::Byte(b'\t'), Cut::Byte(b','), Cut::Blanks]
+            .into_iter()
+            .flat_map(|cut| views().into_iter().map(move |then| (cut, then)))
+        {
             for tail in 0..3 {
-                let case =
-                    Case { separator, numbers: numbers.clone(), tail, steps, rows: rows.clone() };
+                let case = Case { cut, then: then.clone(), tail, steps, rows: rows.clone() };
                 agrees(&case).unwrap_or_else(|error| panic!("{case:?}, {shown:?}: {error}"));
             }
         }
@@ -218,8 +265,8 @@ fn lines_are_what_their_frames_are() {
     let rows: Vec<_> = ["ab", "7", "", "a7x", "aXa 12"].map(|line| vec![line]).to_vec();
     for (steps, shown) in STEPS.iter().enumerate() {
         for tail in 0..3 {
-            let (separator, numbers) = (b'\t', Vec::new());
-            let case = Case { separator, numbers, tail, steps, rows: rows.clone() };
+            let (cut, then) = (Cut::Byte(b'\t'), Vec::new());
+            let case = Case { cut, then, tail, steps, rows: rows.clone() };
             let by_lines = vm(case.segment(Head::Rows(Layout::Lines)));
             let by_frames = vm(case.segment(Head::Rows(Layout::Frames)));
             let (lines, (frames, _)) = (case.lines(), case.frames());
