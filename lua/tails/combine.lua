@@ -48,11 +48,15 @@ function M.new(template, id, columns, tail)
 	-- Whether the key is the first column of a row and its only key.
 	local key_first = key_columns == 1 and columns[1] == 1
 	local keyless = key_columns == 0
+	-- Whether the keys are the first two columns.
+	local two_keys = key_columns == 2 and columns[1] == 1 and columns[2] == 2
 
 	-- The place of a key: by itself for strings and plain numbers, by its bytes for any other, and
 	-- by the number of its text where `words` has given it one. As long as all keys come by number,
 	-- `places` has only those whose number was taken away since, if `some`; else `all`.
 	local places, odd_places, some, all = {}, {}, false, false
+	-- By the first of two keys and then the second, where both are texts.
+	local places_by_two = {}
 	local known_size = 4 * (words.most + 1)
 	local known_memory = ffi.new("int32_t[?]", words.most + 1)
 	local known, numbered = ffi.cast("int32_t *", known_memory), false
@@ -79,6 +83,7 @@ function M.new(template, id, columns, tail)
 	local function clear()
 		clear_table(places)
 		clear_table(odd_places)
+		clear_table(places_by_two)
 		clear_table(keys)
 		clear_table(widths)
 		clear_table(firsts)
@@ -255,14 +260,24 @@ function M.new(template, id, columns, tail)
 		return place_by_key(key, n)
 	end
 
-	local function add_one(key, v)
-		if alone > 0 and type(key) == "string" and type(v) == "number" then
-			alone = alone - 1
-			progress.step = id
-			return pair(key, v)
+	-- The place of two texts.
+	local function place_by_two(k, l, n)
+		local inner = places_by_two[k]
+		if inner == nil then
+			inner = {}
+			places_by_two[k] = inner
 		end
-		rows = rows + 1
-		local place, new = place_of(key, 1)
+		local place = inner[l]
+		if place == nil then
+			place = add({ k, l }, n, #k + #l)
+			inner[l] = place
+			return place, 1
+		end
+		check_width(place, n)
+		return place, 0
+	end
+
+	local function put_one(place, new, v)
 		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
 		end
@@ -273,8 +288,7 @@ function M.new(template, id, columns, tail)
 		check()
 	end
 
-	local function add_two(key, v, w)
-		local place, new = place_of(key, 2)
+	local function put_two(place, new, v, w)
 		if type(v) ~= "number" then
 			v = own(v, key_columns + 1)
 		end
@@ -286,6 +300,22 @@ function M.new(template, id, columns, tail)
 		end
 		firsts[place], seconds[place] = kept(v), kept(w)
 		check()
+	end
+
+	local function add_one(key, v)
+		if alone > 0 and type(key) == "string" and type(v) == "number" then
+			alone = alone - 1
+			progress.step = id
+			return pair(key, v)
+		end
+		rows = rows + 1
+		local place, new = place_of(key, 1)
+		put_one(place, new, v)
+	end
+
+	local function add_two(key, v, w)
+		local place, new = place_of(key, 2)
+		put_two(place, new, v, w)
 	end
 
 	local function is_simple(k)
@@ -359,6 +389,10 @@ function M.new(template, id, columns, tail)
 			local place, new = place_of(k, n)
 			return add_values(place, new, values, n)
 		end
+		if two_keys and type(k) == "string" and type(columns_given[2]) == "string" then
+			local place, new = place_by_two(k, columns_given[2], n)
+			return add_values(place, new, values, n)
+		end
 		progress.step = id
 		local key = {}
 		for i = 1, key_columns do
@@ -389,6 +423,15 @@ function M.new(template, id, columns, tail)
 				return add_one(k, v)
 			end
 			return add_two(k, v, w)
+		elseif two_keys and (n == 3 or n == 4) then
+			local k, l, v, w = ...
+			if type(k) == "string" and type(l) == "string" then
+				local place, new = place_by_two(k, l, n - 2)
+				if n == 3 then
+					return put_one(place, new, v)
+				end
+				return put_two(place, new, v, w)
+			end
 		end
 		return general(n, ...)
 	end

@@ -20,6 +20,16 @@ fn combined_rows(rows: &str, keys: &[u32], reduce: &str) -> String {
 }
 
 #[test]
+fn two_keys_are_the_same_whatever_they_are() {
+    let rows = "{{'a','b',1,2},{'a',1,1,2},{'a','b',3,4},{1,'b',5,6},{'a','b',5,6},{1,'b',1,1}}";
+    let add = "function(a, b, c, d) return a + c, b + d end";
+    let expected = "\"a\"|\"b\"|9|12\n\"a\"|1|1|2\n1|\"b\"|6|7";
+    assert_eq!(combined_rows(rows, &[1, 2], add), expected);
+    let unequal = "{{'a','b',1},{'a','b',1,2}}";
+    assert!(combined_rows(unequal, &[1, 2], add).starts_with("error: "));
+}
+
+#[test]
 fn words_are_counted() {
     let steps = vec![
         flat_map(1, "function(l) return l:gmatch('%w+') end"),
