@@ -14,6 +14,8 @@ local M = {
 	tally = native.tally(addresses.tally),
 	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
 	null = addresses.null,
+	-- Steps get whole rows, whatever they look at: to compare.
+	plain = addresses.plain,
 	-- warn(message, hint): tells the user, once in a run for each step.
 	warn = addresses.warn,
 	-- Thrown when the failure is already known, so that it is not reported as another one.

@@ -12,6 +12,7 @@
 -- another way than these is taken to want real ones.
 
 local bytecode = require("gleamflow.bytecode")
+local state = require("gleamflow.state")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
 local instructions, target = bytecode.instructions, bytecode.target
@@ -184,6 +185,6 @@ local function look(f)
 	return uses
 end
 
-M.of = bytecode.by_prototype(look)
+M.of = bytecode.by_prototype(state.plain and function() end or look)
 
 return M

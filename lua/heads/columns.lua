@@ -18,7 +18,8 @@ local decoded = require("gleamflow.frame").columns
 
 local ffi_string = ffi.string
 local columns_load, columns_row = native.columns_load, native.columns_row
-local concat, format, max = table.concat, string.format, math.max
+local concat, max = table.concat, math.max
+local format, gsub, rep = string.format, string.gsub, string.rep
 local ipairs, unpack, loadstring = ipairs, unpack, loadstring
 local NONE, LAZY, VALUE = uses.NONE, uses.LAZY, uses.VALUE
 
@@ -63,120 +64,109 @@ local function wanted(leading, of_steps, may_return)
 	return kinds, width
 end
 
-local function arguments(n)
-	local names = {}
-	for column = 1, n do
-		names[column] = "v" .. column
+-- What a loop is made of; `{…}` are filled in. It is given what it needs in one table.
+local BEGIN = [[
+local given = ...
+local port, columns, progress, state = given.port, given.columns, given.progress, given.state
+local ffi_string, load, odd, lazy = given.ffi_string, given.load, given.odd, given.lazy
+local next_step, next_whole, whole = given.next_step, given.next_whole, given.whole
+local select = select
+local {functions}
+local function pass(...)
+	if select("#", ...) ~= 0 then
+		return next_step(...)
 	end
-	return concat(names, ", ")
+end
+local function push()
+	load(columns, port, {width}, {exact})
+	local bytes, spans, numbers = port.bytes, columns.spans, columns.numbers
+	local kinds, stops, from = columns.kinds, columns.stops, 0
+	for row = 0, port.rows - 1 do
+		local start, stop = from, stops[row]
+		from = stop + 1
+		progress.row = row
+		if kinds[row] == {odd} then
+			odd(row)
+		else]]
+local NUMBER = "local v{n} = numbers[row * {numbers} + {nth}]"
+local SPAN =
+	"local a{n} = spans[row * {stride} + {at}] local b{n} = spans[row * {stride} + {at} + 1]"
+local TEXT = SPAN .. " local v{n} = ffi_string(bytes + a{n}, b{n} - a{n})"
+local LAZY_TEXT = SPAN
+	.. " local v{n} = lazy[{n}]"
+	.. " v{n}.bytes, v{n}.size, v{n}.flows = bytes + a{n}, b{n} - a{n}, {flows}"
+local UNUSED = "local v{n} = false"
+local STEP = "progress.step = {id} {call}"
+local KEEP = [[
+			if kinds[row] == {usual} then
+				port.from, port.stop = start, stop
+				next_step()
+			else
+				next_whole(whole(row))
+			end]]
+local PASS_ON = "next_step(whole(row))"
+local END = [[
+		end
+	end
+end
+return push, function(...)
+	{functions} = ...
+end]]
+
+local function fill(text, values)
+	return (gsub(text, "{(%w+)}", values))
 end
 
--- The text of a loop. It is given what it needs in one table.
+local function names(prefix, n)
+	local list = {}
+	for i = 1, n do
+		list[i] = prefix .. i
+	end
+	return concat(list, ", ")
+end
+
+-- The text of a loop.
 local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
-	local text = {}
-
-	local function add(...)
-		text[#text + 1] = format(...)
-	end
-
-	add("local given = ...")
-	add(
-		"local port, columns, progress, state = given.port, given.columns, given.progress, given.state"
-	)
-	add("local ffi_string, load, odd = given.ffi_string, given.load, given.odd")
-	add(
-		"local next_step, next_whole, whole, lazy = given.next_step, given.next_whole, given.whole, given.lazy"
-	)
-	add("local select = select")
-	for i = 1, leading do
-		add("local f%d", i)
-	end
+	local functions = names("f", leading)
+	local text = {
+		fill(BEGIN, {
+			functions = functions,
+			width = width,
+			exact = keeps and 1 or 0,
+			odd = ODD,
+		}),
+	}
 	for column = 1, width do
-		if kinds[column] ~= NONE and kinds[column] ~= VALUE and not numeric[column] then
-			add("local c%d = lazy[%d]", column, column)
-		end
-	end
-	add("local function pass(...)")
-	add("\tif select('#', ...) ~= 0 then return next_step(...) end")
-	add("end")
-	add("local function push()")
-	add("\tload(columns, port, %d, %d)", width, keeps and 1 or 0)
-	add(
-		"\tlocal bytes, spans, numbers, kinds = port.bytes, columns.spans, columns.numbers, columns.kinds"
-	)
-	if keeps then
-		add("\tlocal stops, from = columns.stops, 0")
-	end
-	add("\tfor row = 0, port.rows - 1 do")
-	add("\t\tprogress.row = row")
-	if keeps then
-		add("\t\tlocal start, stop = from, stops[row]")
-		add("\t\tfrom = stop + 1")
-	end
-	add("\t\tif kinds[row] == %d then", ODD)
-	add("\t\t\todd(row)")
-	add("\t\telse")
-	for column = 1, width do
-		local at = 2 * (column - 1)
+		local binding = TEXT
 		if numeric[column] then
-			add("\t\t\tlocal v%d = numbers[row * %d + %d]", column, numeric.n, numeric[column] - 1)
-		elseif kinds[column] == VALUE then
-			add("\t\t\tlocal a%d = spans[row * %d + %d]", column, 2 * width, at)
-			add(
-				"\t\t\tlocal v%d = ffi_string(bytes + a%d, spans[row * %d + %d] - a%d)",
-				column,
-				column,
-				2 * width,
-				at + 1,
-				column
-			)
-		elseif kinds[column] ~= NONE then
-			add("\t\t\tlocal a%d = spans[row * %d + %d]", column, 2 * width, at)
-			add(
-				"\t\t\tc%d.bytes, c%d.size = bytes + a%d, spans[row * %d + %d] - a%d",
-				column,
-				column,
-				column,
-				2 * width,
-				at + 1,
-				column
-			)
-			add("\t\t\tc%d.flows = %d", column, kinds.flows and 1 or 0)
-			add("\t\t\tlocal v%d = c%d", column, column)
-		else
-			add("\t\t\tlocal v%d = false", column)
+			binding = NUMBER
+		elseif kinds[column] == NONE then
+			binding = UNUSED
+		elseif kinds[column] ~= VALUE then
+			binding = LAZY_TEXT
 		end
+		text[#text + 1] = fill(binding, {
+			n = column,
+			numbers = numeric.n,
+			nth = (numeric[column] or 1) - 1,
+			stride = 2 * width,
+			at = 2 * (column - 1),
+			flows = kinds.flows and 1 or 0,
+		})
 	end
+	local open = 0
 	for i = 1, leading do
-		local step, of = steps[i], of_steps[i]
-		add("\t\t\tprogress.step = %d", step.id)
-		add("\t\t\t" .. (step.of.inline or "%s"), format("f%d(%s)", i, arguments(of.n)))
+		local of = steps[i].of
+		local call = fill("f{i}({arguments})", { i = i, arguments = names("v", of_steps[i].n) })
+		call = format(of.inline or "%s", call)
+		text[#text + 1] = fill(STEP, { id = steps[i].id, call = call })
+		open = open + (of.keeps_line and 1 or 0)
 	end
-	if steps[leading].of.keeps_line then
-		if keeps then
-			add("\t\t\tif kinds[row] == %d then", USUAL)
-			add("\t\t\t\tport.from, port.stop = start, stop")
-			add("\t\t\t\tnext_step()")
-			add("\t\t\telse")
-			add("\t\t\t\tnext_whole(whole(row))")
-			add("\t\t\tend")
-		else
-			add("\t\t\tnext_step(whole(row))")
-		end
+	if open == leading then
+		text[#text + 1] = keeps and fill(KEEP, { usual = USUAL }) or PASS_ON
 	end
-	for i = 1, leading do
-		if steps[i].of.keeps_line then
-			add("\t\t\tend")
-		end
-	end
-	add("\t\tend")
-	add("\tend")
-	add("end")
-	local names = {}
-	for i = 1, leading do
-		names[i] = "f" .. i
-	end
-	add("return push, function(...) %s = ... end", concat(names, ", "))
+	text[#text + 1] = rep("end ", open)
+	text[#text + 1] = fill(END, { functions = functions })
 	return concat(text, "\n")
 end
 

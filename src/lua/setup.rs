@@ -62,6 +62,8 @@ impl Modules {
         addresses.set("words", words.address())?;
         addresses.set("tally", tally.address())?;
         addresses.set("null", Value::NULL)?;
+        let plain = std::env::var_os("GLEAMFLOW_PLAIN").is_some_and(|text| !text.is_empty());
+        addresses.set("plain", plain)?;
         addresses.set("warn", warn(lua, progress, warnings)?)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
