@@ -119,7 +119,8 @@ function follow(self, slot, pc)
 				pc = pc + 1
 				i = list[pc]
 			else
-				this = follow(self, i.a, pc + 1)
+				-- In a loop what comes before may see the copy as well.
+				this = self.loops and VALUE or follow(self, i.a, pc + 1)
 			end
 		elseif is_returned(i, slot) then
 			this = RETURNED
@@ -160,6 +161,7 @@ local function look(f)
 		is_set = {},
 		seen = {},
 		texts = 0,
+		loops = false,
 		flows = true,
 	}
 	for pc, i in ipairs(list) do
@@ -168,7 +170,7 @@ local function look(f)
 		end
 		local to = target(pc, i)
 		if to and to <= pc then
-			self.flows = false
+			self.loops, self.flows = true, false
 		end
 		for parameter = 0, info.params - 1 do
 			self.is_set[parameter] = self.is_set[parameter]

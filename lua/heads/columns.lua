@@ -127,7 +127,7 @@ end
 
 -- The text of a loop.
 local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
-	local functions = names("f", leading)
+	local functions = leading > 0 and names("f", leading) or "_"
 	local text = {
 		fill(BEGIN, {
 			functions = functions,
@@ -162,7 +162,9 @@ local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
 		text[#text + 1] = fill(STEP, { id = steps[i].id, call = call })
 		open = open + (of.keeps_line and 1 or 0)
 	end
-	if open == leading then
+	if leading == 0 then
+		text[#text + 1] = fill("next_step({columns})", { columns = names("v", width) })
+	elseif open == leading then
 		text[#text + 1] = keeps and fill(KEEP, { usual = USUAL }) or PASS_ON
 	end
 	text[#text + 1] = rep("end ", open)
@@ -250,19 +252,30 @@ function M.new(port, next_step, segment)
 	-- A lazy text may go where rows are written, and nowhere else.
 	local may_return = last and last.of.keeps_result and leading == #steps and not segment.tail
 
-	local function loop_of()
-		if not last then
-			return push_whole
-		end
+	-- The uses of all columns that a loop must have in its locals: those of the steps that it leads, or
+	-- all there are, where it leads none and their number is known.
+	local function uses_of_columns()
 		local of_steps = {}
 		for i = 1, leading do
 			of_steps[i] = uses.of(functions[i])
 			if not of_steps[i] then
-				return push_whole
+				return nil
 			end
 		end
-		local kinds, width = wanted(leading, of_steps, may_return)
-		if width > MOST_COLUMNS then
+		if last then
+			local kinds, width = wanted(leading, of_steps, may_return)
+			return kinds, width, of_steps
+		end
+		local kinds = {}
+		for column = 1, head.width or 0 do
+			kinds[column] = VALUE
+		end
+		return kinds, head.width or MOST_COLUMNS + 1, of_steps
+	end
+
+	local function loop_of()
+		local kinds, width, of_steps = uses_of_columns()
+		if not kinds or width > MOST_COLUMNS then
 			return push_whole
 		end
 		local text = text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
@@ -288,7 +301,7 @@ function M.new(port, next_step, segment)
 		for i = 1, leading do
 			called[i] = functions[i]
 		end
-		if not last.of.inline then
+		if last and not last.of.inline then
 			called[leading] = run_last
 		end
 		loop.set(unpack(called, 1, leading))

@@ -97,6 +97,11 @@ impl Columns {
         separator(&self.view)
     }
 
+    /// How many columns each row has, if that is known.
+    pub fn width(&self) -> Option<usize> {
+        self.picks.columns.as_ref().map(Vec::len)
+    }
+
     /// Whether a row is its line, cut at one byte, and nothing else.
     pub fn is_whole_line(&self) -> bool {
         self.picks.columns.is_none() && self.separator().is_some()

@@ -155,6 +155,7 @@ pub(super) fn setup(
             head.set("columns", columns.address()).map_err(internal)?;
             head.set("numeric", columns.with(|it| it.numeric())).map_err(internal)?;
             head.set("separator", columns.with(|it| it.separator())).map_err(internal)?;
+            head.set("width", columns.with(|it| it.width())).map_err(internal)?;
             head.set("whole_line", columns.with(|it| it.is_whole_line())).map_err(internal)?;
         }
         entry.set("port", port.address()).map_err(internal)?;

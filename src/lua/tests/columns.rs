@@ -67,6 +67,14 @@ const STEPS: &[&[(&str, &str)]] = &[
         ("filter", "function(a) return a:upper():find('A') end"),
         ("map", "function(a, b) return a:upper() .. b end"),
     ],
+    &[(
+        "map",
+        "function(a) local x = '' for i = 1, 2 do if i == 2 then x = x .. '!' end x = a end return x end",
+    )],
+    &[(
+        "map",
+        "function(a, b) local x for i = 1, 2 do if x then x = x .. 1 end x = b end return x, a end",
+    )],
     &[("map", "tostring")],
     &[("filter", "function(a) return a ~= '' end")],
     &[("filter", "function(a, b) return b end")],
