@@ -7,7 +7,8 @@
 --   RETURNED  The same, or it is returned as it is.
 --   VALUE     Anything else, or what is not understood: it must be the real value.
 -- `flows`: all texts that methods make for it are used so too. A lazy text may then give lazy
--- ones, which nobody sees but who writes them. `keeps_texts`: the same, or it makes none.
+-- ones, which nobody sees but who writes them. `keeps_texts`: the same, or it makes none. They are
+-- few, since they lie in one room.
 -- What is followed is a slot, from where it is set to where it is set anew. Whoever takes texts by
 -- another way than these is taken to want real ones.
 
@@ -182,8 +183,8 @@ local function look(f)
 		-- One that is set somewhere is no longer what was given.
 		uses[parameter] = self.is_set[parameter - 1] and VALUE or follow(self, parameter - 1, 1)
 	end
-	uses.keeps_texts = self.flows
-	uses.flows = self.flows and self.texts > 0 and self.texts <= MOST_TEXTS
+	uses.keeps_texts = self.flows and self.texts <= MOST_TEXTS
+	uses.flows = uses.keeps_texts and self.texts > 0
 	return uses
 end
 

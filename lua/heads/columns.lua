@@ -24,7 +24,8 @@ local ipairs, unpack, loadstring = ipairs, unpack, loadstring
 local NONE, LAZY, VALUE = uses.NONE, uses.LAZY, uses.VALUE
 
 local LF, TAB = 10, 9
-local USUAL, ODD = 0, 2
+-- More than a block has: rows are then only told apart.
+local NO_PLACES = 4294967295
 -- More columns than this in the locals of a loop are not worth one of its own.
 local MOST_COLUMNS = 40
 
@@ -126,14 +127,15 @@ local function names(prefix, n)
 end
 
 -- The text of a loop.
-local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
+local function text_of(kinds, width, numeric, of_steps, segment, leading)
+	local head, steps, keeps = segment.head, segment.steps, segment.keeps_lines
 	local functions = leading > 0 and names("f", leading) or "_"
 	local text = {
 		fill(BEGIN, {
 			functions = functions,
 			width = width,
 			exact = keeps and 1 or 0,
-			odd = ODD,
+			odd = head.odd,
 		}),
 	}
 	for column = 1, width do
@@ -165,7 +167,7 @@ local function text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
 	if leading == 0 then
 		text[#text + 1] = fill("next_step({columns})", { columns = names("v", width) })
 	elseif open == leading then
-		text[#text + 1] = keeps and fill(KEEP, { usual = USUAL }) or PASS_ON
+		text[#text + 1] = keeps and fill(KEEP, { usual = head.usual }) or PASS_ON
 	end
 	text[#text + 1] = rep("end ", open)
 	text[#text + 1] = fill(END, { functions = functions })
@@ -238,7 +240,7 @@ function M.new(port, next_step, segment)
 	end
 
 	local function push_whole()
-		columns_load(columns, port, 0, 0)
+		columns_load(columns, port, NO_PLACES, 0)
 		for row = 0, port.rows - 1 do
 			progress.row = row
 			progress.step = first
@@ -278,7 +280,7 @@ function M.new(port, next_step, segment)
 		if not kinds or width > MOST_COLUMNS then
 			return push_whole
 		end
-		local text = text_of(kinds, width, numeric, of_steps, steps, leading, keeps)
+		local text = text_of(kinds, width, numeric, of_steps, segment, leading)
 		local loop = loops[text]
 		if not loop then
 			local push, set = loadstring(text, "=lua/heads/columns.lua")({

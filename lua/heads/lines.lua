@@ -30,7 +30,8 @@ end
 
 -- Gives `run` a real string, unless `set`'s last function takes the lazy line. What is kept of what
 -- it returns must not be an iterator of the line's.
--- `writes`: what it returns is written and nothing else, so that texts may flow.
+-- `writes`: what it returns is written and nothing else, so that texts may flow. Where some of them
+-- do not, `receiver` alone decides: it knows which of them a lazy line in the other case serves.
 local function adapt(of, run, set, writes)
 	local fits, flows = false, 0
 
@@ -45,7 +46,7 @@ local function adapt(of, run, set, writes)
 	end, function(f)
 		fits, flows = receiver.fits(f, not of.keeps_result), 0
 		local use = writes and f and uses.of(f)
-		if use and use.n == 1 and use[1] ~= uses.VALUE then
+		if use and use.n == 1 and use[1] ~= uses.VALUE and use.keeps_texts then
 			fits, flows = true, use.flows and 1 or 0
 		end
 		set(f)

@@ -8,20 +8,24 @@
 use std::ptr;
 
 use super::in_c::{Signed, in_c};
-use crate::error::{ErrorKind, Failure};
+use crate::error::Failure;
 use crate::plan::view::{self, Cut, Picks, View};
+use crate::row::cut::{self, Spans, at_blanks};
 use crate::row::describe::describe;
-use crate::row::missing::Missing;
+use crate::row::missing::column_of;
 use crate::row::msgpack;
 use crate::row::numeric::append_numbers;
 use crate::row::text::{self, Number};
 
 /// The row is as usual, and its line is what would be written of it.
-const USUAL: u8 = 0;
+pub(super) const USUAL: u8 = 0;
 /// The row is as usual, but a number would be written otherwise.
 const REWRITTEN: u8 = 1;
 /// The row is to be made by [`Columns::make_row`].
-const ODD: u8 = 2;
+pub(super) const ODD: u8 = 2;
+
+/// Columns of a block for which there are places: 8 MiB of them.
+const MOST_PLACES: usize = 1 << 20;
 
 /// Integers up to here are exact as doubles.
 const EXACT: i64 = 1 << 53;
@@ -112,33 +116,36 @@ impl Columns {
         self.numeric.iter().map(|column| column + 1).collect()
     }
 
-    /// Looks at all rows of a block, whose columns and lines end at `ends`. `exact`: whether somebody
+    /// Looks at all `rows` of a block, whose columns and lines end at `ends`. `exact`: whether somebody
     /// asks for rows that are usual and for those that are only not written so.
-    pub fn load(&mut self, block: &[u8], ends: &[u32], width: usize, exact: bool) {
+    pub fn load(&mut self, block: &[u8], ends: &[u32], rows: u32, width: usize, exact: bool) {
         self.found_spans.clear();
         self.found_numbers.clear();
         self.found_kinds.clear();
         self.found_stops.clear();
         self.found_firsts.clear();
-        let mut cut = std::mem::take(&mut self.cut);
-        let (mut from, mut first) = (0, 0);
-        let at_blanks = self.view.cut == Cut::Blanks;
-        for (index, &stop) in ends.iter().enumerate() {
-            if at_blanks {
-                cut.clear();
-                cut_at_blanks(&block[..stop as usize], from, &mut cut);
-                self.add_row(block, &cut[..], width, exact);
-            } else if block[stop as usize] == b'\n' {
-                let between = Between { from, ends: &ends[first..=index] };
-                self.add_row(block, between, width, exact);
-            } else {
-                continue;
+        // A row that is as usual has a byte for each of its columns at least; many short rows are
+        // told apart when their turn comes, since places for their columns would fill the memory.
+        let columns = width.max(self.numeric.len());
+        let width = if rows as usize * columns > MOST_PLACES { None } else { Some(width) };
+        let mut cuts = std::mem::take(&mut self.cut);
+        let mut first = 0;
+        for line in cut::lines(block, ends) {
+            let stop = line.stop();
+            match (width, self.view.cut) {
+                (None, _) => self.found_kinds.push(ODD),
+                (Some(width), Cut::Blanks) => {
+                    cuts.clear();
+                    at_blanks(&block[..stop as usize], line.from, &mut cuts);
+                    self.add_row(block, &cuts[..], width, exact);
+                }
+                (Some(width), Cut::Byte(_)) => self.add_row(block, line, width, exact),
             }
             self.found_stops.push(Signed(stop));
-            self.found_firsts.push(Signed(first as u32));
-            (from, first) = (stop + 1, index + 1);
+            self.found_firsts.push(Signed(first));
+            first += line.count() as u32;
         }
-        self.cut = cut;
+        self.cut = cuts;
         self.spans = self.found_spans.as_ptr();
         self.numbers = self.found_numbers.as_ptr();
         self.kinds = self.found_kinds.as_ptr();
@@ -182,6 +189,12 @@ impl Columns {
         self.found_kinds.push(kind);
     }
 
+    /// How many places and numbers it holds.
+    #[cfg(test)]
+    pub fn places(&self) -> usize {
+        self.found_spans.len() + self.found_numbers.len()
+    }
+
     /// Makes a row of the block: all its columns, encoded, with numbers where they are to be.
     pub fn make_row(&mut self, block: &[u8], ends: &[u32], row: usize) -> Result<(), Failure> {
         let Columns { made: [from, to], view, cut, .. } = self;
@@ -189,7 +202,7 @@ impl Columns {
         let stop = self.found_stops[row].0;
         cut.clear();
         match view.cut {
-            Cut::Blanks => cut_at_blanks(&block[..stop as usize], start, cut),
+            Cut::Blanks => at_blanks(&block[..stop as usize], start, cut),
             Cut::Byte(_) => {
                 let of_row = &ends[self.found_firsts[row].0 as usize..];
                 for &end in of_row.iter().take_while(|end| **end <= stop) {
@@ -206,7 +219,10 @@ impl Columns {
             to.clear();
             match view {
                 View::Numbers(columns) => append_numbers(columns, from, to),
-                View::Select(columns) => append_selected(columns, from, to),
+                View::Select(columns) => columns.iter().try_for_each(|&column| {
+                    to.extend_from_slice(column_of(from, column)?);
+                    Ok(())
+                }),
                 View::Cut(_) => continue,
             }
             .map_err(|failure| failure.row(describe(from)).at_step(*step))?;
@@ -223,79 +239,6 @@ pub(super) fn separator(view: &view::Columns) -> Option<u8> {
         Cut::Byte(byte) => Some(byte),
         Cut::Blanks => None,
     }
-}
-
-/// Where the columns of a line lie.
-trait Spans: Copy {
-    fn count(self) -> usize;
-    fn span(self, column: usize) -> Option<(u32, u32)>;
-}
-
-impl Spans for &[(u32, u32)] {
-    fn count(self) -> usize {
-        self.len()
-    }
-
-    fn span(self, column: usize) -> Option<(u32, u32)> {
-        self.get(column).copied()
-    }
-}
-
-/// Columns that end at these places, the first of which begins at `from`.
-#[derive(Clone, Copy)]
-struct Between<'a> {
-    from: u32,
-    ends: &'a [u32],
-}
-
-impl Spans for Between<'_> {
-    #[inline]
-    fn count(self) -> usize {
-        self.ends.len()
-    }
-
-    #[inline]
-    fn span(self, column: usize) -> Option<(u32, u32)> {
-        let stop = *self.ends.get(column)?;
-        let start = column.checked_sub(1).map_or(self.from, |before| self.ends[before] + 1);
-        Some((start, stop))
-    }
-}
-
-/// Appends where the columns of the line from `from` to the end of `block` lie. A line of blanks has
-/// one, without text.
-fn cut_at_blanks(block: &[u8], from: u32, cut: &mut Vec<(u32, u32)>) {
-    let mut start = None;
-    for (at, byte) in (from..).zip(&block[from as usize..]) {
-        match (matches!(byte, b' ' | b'\t'), start) {
-            (true, Some(begin)) => {
-                cut.push((begin, at));
-                start = None;
-            }
-            (false, None) => start = Some(at),
-            _ => {}
-        }
-    }
-    if let Some(begin) = start {
-        cut.push((begin, block.len() as u32));
-    }
-    if cut.is_empty() {
-        cut.push((from, from));
-    }
-}
-
-/// Appends the columns of an encoded row, from 1, that are named.
-fn append_selected(columns: &[u32], payload: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-    for &column in columns {
-        let value = msgpack::column(payload, column)
-            .map_err(|error| Failure::new(ErrorKind::Row, error.to_string()))?;
-        let value = value.ok_or_else(|| {
-            let width = msgpack::columns(payload).count() as u32;
-            Failure::from(Missing { column, width })
-        })?;
-        out.extend_from_slice(value);
-    }
-    Ok(())
 }
 
 /// A column as a number, and what that makes of its row.

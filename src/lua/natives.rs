@@ -313,7 +313,7 @@ natives! {
         let (columns, port) = unsafe { (&mut *columns, &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        columns.load(block, ends, width as usize, exact != 0);
+        columns.load(block, ends, port.rows, width as usize, exact != 0);
     }
     fn columns_row(columns: *mut Columns, port: *mut Port, row: u32) -> u32 {
         // SAFETY: see the module's contract.

@@ -26,7 +26,7 @@ pub(super) struct Port {
     ends: *const u32,
     marks: *const Mark,
     pub size: u32,
-    rows: u32,
+    pub rows: u32,
     /// Rows in `out`.
     pub pending: u32,
     /// The line that is dealt with: where it begins, and its line feed.

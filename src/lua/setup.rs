@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::{Function, Lua, Table, Value};
 
-use super::columns::Columns;
+use super::columns::{Columns, ODD, USUAL};
 use super::failure::internal;
 use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
 use super::natives::NAMES;
@@ -155,6 +155,8 @@ pub(super) fn setup(
             head.set("columns", columns.address()).map_err(internal)?;
             head.set("numeric", columns.with(|it| it.numeric())).map_err(internal)?;
             head.set("separator", columns.with(|it| it.separator())).map_err(internal)?;
+            head.set("usual", USUAL).map_err(internal)?;
+            head.set("odd", ODD).map_err(internal)?;
             head.set("width", columns.with(|it| it.width())).map_err(internal)?;
             head.set("whole_line", columns.with(|it| it.is_whole_line())).map_err(internal)?;
         }

@@ -12,6 +12,7 @@ use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
 use crate::plan::view::{Cut, View};
+use crate::row::cut::at_blanks;
 use crate::row::layout::Rows;
 use crate::row::msgpack;
 
@@ -59,14 +60,14 @@ impl fmt::Display for Fields {
 
 impl BlockStep for Fields {
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
+        let mut cut = Vec::new();
         each_row(rows, max_row, out, |payload, out| {
             let text = only_text(payload)?;
-            let mut columns = text.split(|byte| matches!(byte, b' ' | b'\t'));
-            let mut columns = columns.by_ref().filter(|column| !column.is_empty()).peekable();
-            if columns.peek().is_none() {
-                msgpack::put_text(out, b"");
+            cut.clear();
+            at_blanks(text, 0, &mut cut);
+            for &(start, stop) in &cut {
+                msgpack::put_text(out, &text[start as usize..stop as usize]);
             }
-            columns.for_each(|column| msgpack::put_text(out, column));
             Ok(())
         })
     }

@@ -9,7 +9,6 @@ use crate::plan::named::registry;
 use crate::row::describe::describe;
 use crate::row::frame;
 use crate::row::layout::{Layout, Rows};
-use crate::row::missing::Missing;
 use crate::row::msgpack::{self, Value};
 
 /// Takes blocks of rows and gives rows.
@@ -123,14 +122,6 @@ pub(crate) fn put_row(
 
 pub(crate) fn too_large() -> Failed {
     Failure::new(ErrorKind::Row, "a row is larger than `max_row` allows").into()
-}
-
-/// A column of a row, counted from 1.
-pub(crate) fn column_of(payload: &[u8], column: u32) -> Result<&[u8], Failure> {
-    msgpack::column(payload, column).map_err(malformed)?.ok_or_else(|| {
-        let width = msgpack::columns(payload).count() as u32;
-        Missing { column, width }.into()
-    })
 }
 
 /// The text that is all of a row.

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failed, Failure};
-use crate::op::native::{BlockStep, column_of, each_row, too_large};
+use crate::op::native::{BlockStep, each_row, too_large};
 use crate::op::{Listed, columns};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
 use crate::plan::view::View;
+use crate::row::cut::{self, Spans};
 use crate::row::describe::describe_columns;
 use crate::row::layout::{Layout, Rows};
-use crate::row::missing::Missing;
+use crate::row::missing::{Missing, column_of};
 
 /// # Columns without Lua
 ///
@@ -93,38 +94,27 @@ impl Select {
         self.ends.clear();
         let ends = &mut self.ends;
         rows.append_ends(Some(b'\t'), ends).map_err(|what| Failure::new(ErrorKind::Row, what))?;
-        let (bytes, mut first, mut line) = (rows.bytes, 0, 0);
-        let mut index = 0;
-        while first < ends.len() {
-            let width = ends[first..]
-                .iter()
-                .position(|&end| bytes[end as usize] == b'\n')
-                .expect("a block of lines ends with a line feed")
-                + 1;
-            let of_row = &ends[first..first + width];
+        let text = |(start, stop): (u32, u32)| &rows.bytes[start as usize..stop as usize];
+        for (index, line) in (0..).zip(cut::lines(rows.bytes, ends)) {
+            let refused = |failed: Failed| {
+                failed.at_row(index, || describe_columns(text((line.from, line.stop()))))
+            };
             let start = out.len();
             for &column in &self.columns {
-                let nth = column as usize - 1;
-                let Some(&end) = of_row.get(nth) else {
+                let Some(span) = line.span(column as usize - 1) else {
                     out.truncate(start);
-                    let row = &bytes[line..of_row[width - 1] as usize];
-                    let failed =
-                        Failed::from(Failure::from(Missing { column, width: width as u32 }));
-                    return Err(failed.at_row(index, || describe_columns(row)));
+                    let missing = Missing { column, width: line.count() as u32 };
+                    return Err(refused(Failure::from(missing).into()));
                 };
-                let from = nth.checked_sub(1).map_or(line, |before| of_row[before] as usize + 1);
-                out.extend_from_slice(&bytes[from..end as usize]);
+                out.extend_from_slice(text(span));
                 out.push(b'\t');
             }
             let len = out.len() - start;
             *out.last_mut().expect("at least one column is named") = b'\n';
             if len > max_row {
-                let row = &bytes[line..of_row[width - 1] as usize];
-                return Err(too_large().at_row(index, || describe_columns(row)));
+                out.truncate(start);
+                return Err(refused(too_large()));
             }
-            line = of_row[width - 1] as usize + 1;
-            first += width;
-            index += 1;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod block;
 pub(crate) mod byte_string;
+pub(crate) mod cut;
 pub(crate) mod describe;
 pub(crate) mod ends;
 pub(crate) mod format;

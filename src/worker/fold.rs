@@ -4,12 +4,13 @@
 //! because of the budget, so that what a fold is told of depends on the rows alone.
 
 use crate::error::{Failed, Failure};
-use crate::op::native::{Fold, GroupStep, column_of, malformed};
+use crate::op::native::{Fold, GroupStep, malformed};
 use crate::plan::chain::KeyColumn;
 use crate::row::describe::describe;
 use crate::row::frame;
 use crate::row::key;
 use crate::row::layout::Rows;
+use crate::row::missing::column_of;
 use crate::row::msgpack;
 use crate::worker::key_table::KeyTable;
 

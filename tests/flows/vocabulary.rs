@@ -242,3 +242,17 @@ fn drop_of_what_is_not_there_and_of_all_is_refused() {
     let error = same_error(|flow| lines(&flow.rows([(1, 2)]).drop([2, 1])));
     assert_says(&error, &["drop", "no column of the row is left"]);
 }
+
+#[test]
+fn a_row_of_lines_that_select_makes_too_long_is_refused_and_not_written() {
+    let error = same_error(|flow| {
+        let rows = flow.clone().max_row(10).lines(["a\tb", "abc\tdef"]).split("\t");
+        lines(&rows.select([1, 2, 1, 2]))
+    });
+    assert_says(&error, &["select", "larger than `max_row`", "abc"]);
+    let text = same(|flow| {
+        let rows = flow.clone().max_row(10).lines(["a\tb", "abc\tdef"]).split("\t");
+        lines(&rows.select([1, 2, 1, 2]).limit(1))
+    });
+    assert_eq!(text, "a\tb\ta\tb\n");
+}

@@ -75,6 +75,12 @@ const STEPS: &[&[(&str, &str)]] = &[
         "map",
         "function(a, b) local x for i = 1, 2 do if x then x = x .. 1 end x = b end return x, a end",
     )],
+    &[("map", "function(a) local x = a:upper() if x == 'AB' then return 1 end return x end")],
+    &[("map", "function(a) local x = a:lower() return x == a, #x, a end")],
+    &[(
+        "map",
+        "function(a) local x = a:gsub('%d', '') if x == 'a' then return x, 1 end return x end",
+    )],
     &[("map", "tostring")],
     &[("filter", "function(a) return a ~= '' end")],
     &[("filter", "function(a, b) return b end")],
@@ -284,4 +290,22 @@ fn lines_are_what_their_frames_are() {
             }
         }
     }
+}
+
+#[test]
+fn many_short_rows_take_no_places_for_columns_that_they_lack() {
+    let view = |then| Columns { cut: Cut::Byte(b','), then };
+    let block = "\n".repeat(1 << 20);
+    let ends: Vec<u32> = (0..1 << 20).collect();
+    for then in [vec![], vec![(80, View::Numbers((1..=40).collect()))]] {
+        let mut columns = crate::lua::columns::Columns::new(view(then));
+        columns.load(block.as_bytes(), &ends, 1 << 20, 40, false);
+        assert_eq!(columns.places(), 0);
+    }
+    // Rows that have them do.
+    let (block, ends) =
+        ("a,b\n".repeat(1000), (0..2000).map(|nth| 2 * nth + 1).collect::<Vec<u32>>());
+    let mut columns = crate::lua::columns::Columns::new(view(vec![]));
+    columns.load(block.as_bytes(), &ends, 1000, 2, false);
+    assert_eq!(columns.places(), 4000);
 }
