@@ -239,7 +239,8 @@ fn a_step_without_end_and_without_a_limit_is_warned_of_once() {
 #[test]
 fn a_person_at_a_terminal_sees_where_a_run_stands_still() {
     let place = Place::with_input("bad\n");
-    let at_a_terminal = r#"exec script -qec "$(printf '%q ' "$@")" /dev/null"#;
+    // `script` gives the words to $SHELL, and only bash reads what its `%q` writes.
+    let at_a_terminal = r#"SHELL=$BASH exec script -qec "$(printf '%q ' "$@")" /dev/null"#;
     let outcome = place.shell(at_a_terminal, ["map", &place.input(), VERY_SLOW]).run();
     let text = outcome.text();
     let (warning, rows) = text.split_once("\r\n").expect("two lines");
