@@ -7,13 +7,13 @@
 local jit_util = require("jit.util")
 local funcinfo, funcbc = jit_util.funcinfo, jit_util.funcbc
 local band, rshift = bit.band, bit.rshift
-local type = type
+local type, next = type, next
 
 local M = {}
 
 -- What an operand is (lj_bc.h, BCMode), as far as slots and jumps go.
 local DST, BASE, VAR, RBASE, JUMP = 1, 2, 3, 4, 13
-M.DST = DST
+M.DST, M.BASE = DST, BASE
 local is_slot = { [DST] = true, [BASE] = true, [VAR] = true, [RBASE] = true }
 
 local function decode(f, pc)
@@ -111,8 +111,45 @@ op.RETM = (function()
 	end)
 	return list[#list].op
 end)()
+op.CALLM = instructions(function(a, b)
+	local c = a(b())
+	return c
+end)[4].op
+op.CALLMT = instructions(function(a, b)
+	return a(b())
+end)[4].op
+op.CAT = instructions(function(a, b)
+	return a .. b
+end)[3].op
+op.KSTR = instructions(function()
+	return "text"
+end)[1].op
+op.GGET = instructions(function()
+	return tostring
+end)[1].op
+
+-- Takes numbers, or texts that read as one.
+local is_arithmetic = {}
+for _, i in
+	next,
+	instructions(function(a, b)
+		return a + b, a - b, a * b, a / b, a % b, a ^ b, -a
+	end)
+do
+	is_arithmetic[i.op] = true
+end
+for _, i in
+	next,
+	instructions(function(a)
+		return a + 1, a - 1, a * 2, a / 2, a % 2, 1 + a, 1 - a, 2 * a, 2 / a, 2 % a
+	end)
+do
+	is_arithmetic[i.op] = true
+end
+is_arithmetic[op.RET] = nil
 
 M.op, M.is_argument, M.is_patched = op, is_argument, is_patched
+M.is_arithmetic = is_arithmetic
 
 --- The function that gives what `look` found of a function of the user's, at which it looks once and
 -- before it has run; nil where it found nothing.

@@ -29,11 +29,11 @@ local flushes = {}
 local function flusher(index)
 	local progress = state.progress
 	return function()
-		local to, step, row = state.to, progress.step, progress.row
+		local to, again, step, row = state.to, state.again, progress.step, progress.row
 		if not flushes[index]() then
 			failure.elsewhere()
 		end
-		state.to = to
+		state.to, state.again = to, again
 		progress.step, progress.row = step, row
 	end
 end
@@ -118,8 +118,14 @@ local function begin(high, low)
 	end
 end
 
+local NOT_AGAIN = "the function failed, but not when it was called again with the same row"
+
 local function guarded(f, ...)
 	local ok, err = xpcall(f, record, ...)
+	if err == state.AGAIN then
+		ok, err = xpcall(state.again, record)
+		ok, err = false, ok and NOT_AGAIN or err
+	end
 	if not ok then
 		late(err)
 	end
@@ -140,7 +146,7 @@ end
 
 function M.begin(high, low)
 	state.failure = nil
-	state.to = false
+	state.to, state.again = false, false
 	return guarded(begin, high, low)
 end
 

@@ -63,7 +63,7 @@ end
 
 --- The handler: remembers the first failure of the task and gives back the error.
 function M.record(err)
-	if state.failure or err == state.FAILED then
+	if state.failure or err == state.FAILED or err == state.AGAIN then
 		return err
 	end
 	local step = state.progress.step

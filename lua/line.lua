@@ -19,6 +19,8 @@ local copy = ffi.copy
 local key = state.key
 local words_lower = native.words_lower
 local string, string_meta = string, debug.getmetatable("")
+local istype, text_number, tonumber, error = ffi.istype, native.text_number, tonumber, error
+local next, loadstring = next, loadstring
 local own = patterns.functions
 local own_find, own_match, own_gmatch, own_gsub = own.find, own.match, own.gmatch, own.gsub
 local sub, byte, len, lower, upper = string.sub, string.byte, string.len, string.lower, string.upper
@@ -32,13 +34,14 @@ local MOST_SCANNED = 1048576
 
 local M = {}
 
--- The block that is open: its port; the pattern that it was scanned for and in which view; its
--- bytes in the other case; and how many of its lines were asked for matches. Where few of the last
+-- The block that is open: its port; the pattern that it was scanned for, in which view, and whether
+-- only to count matches; its bytes in the other case; and how many of its lines were asked for matches. Where few of the last
 -- one's were, it is not worth scanning.
 local block = {
 	port = false,
 	scanned = false,
 	view = PLAIN,
+	counts = false,
 	changed = PLAIN,
 	rows = 0,
 	asked = 0,
@@ -54,6 +57,15 @@ local function next_match()
 	if at < walk[1] then
 		walk[0] = at + 1
 		return text_of_match(at)
+	end
+end
+
+-- The same for matches that nobody looks at.
+local function next_counted()
+	local at = walk[0]
+	if at < walk[1] then
+		walk[0] = at + 1
+		return ""
 	end
 end
 
@@ -75,7 +87,7 @@ local room = ffi.new("uint8_t[?]", ROOM)
 local free = ROOM
 local new_text
 
--- The place of so many bytes.
+--- The place of so many bytes, no more than `most_bytes`.
 local function take(size)
 	free = free - size
 	if free < 0 then
@@ -176,7 +188,7 @@ local function case(line, to)
 	end
 	local other = M.other
 	other.bytes = changed_bytes[0] + (M.line.bytes - port.bytes)
-	other.size, other.row, other.view = line.size, line.row, to
+	other.size, other.row, other.view, other.counts = line.size, line.row, to, line.counts
 	return other
 end
 
@@ -327,16 +339,18 @@ end
 
 local function usual_gmatch(line, wanted, compiled)
 	block.asked = block.asked + 1
-	if block.scanned ~= compiled or block.view ~= line.view then
+	local counts = line.counts ~= 0
+	if block.scanned ~= compiled or block.view ~= line.view or block.counts ~= counts then
 		if block.scanned or block.few then
 			return of_string(line, "gmatch", wanted)
 		end
-		words_of.scan(compiled, block.port, line.view == PLAIN and 0 or 1)
-		block.scanned, block.view = compiled, line.view
+		local scan = counts and words_of.count or words_of.scan
+		scan(compiled, block.port, line.view == PLAIN and 0 or 1)
+		block.scanned, block.view, block.counts = compiled, line.view, counts
 	end
 	local row = line.row
 	walk[0], walk[1] = row > 0 and words.ends[row - 1] or 0, words.ends[row]
-	return next_match
+	return counts and next_counted or next_match
 end
 
 function methods.gmatch(...)
@@ -354,8 +368,41 @@ local meta = {
 		return line.size
 	end,
 }
+
+-- The number that an operand is, as `tonumber` takes it.
+local function number_of(x)
+	if type(x) == "cdata" and istype(new_text, x) then
+		local number = text_number(x.bytes, x.size)
+		if number == number then
+			return number
+		end
+		x = text(x)
+	end
+	return tonumber(x) or error(state.AGAIN, 0)
+end
+
+for name, operation in
+	next,
+	{
+		__add = "a + b",
+		__sub = "a - b",
+		__mul = "a * b",
+		__div = "a / b",
+		__mod = "a % b",
+		__pow = "a ^ b",
+	}
+do
+	local text_of_method = "local number_of = ... return function(a, b) a, b = number_of(a), number_of(b) return "
+		.. operation
+		.. " end"
+	meta[name] = loadstring(text_of_method)(number_of)
+end
+function meta.__unm(a)
+	return -number_of(a)
+end
 new_text = ffi.metatype("gleamflow_text", meta)
 
+M.take, M.most_bytes = take, MOST
 M.line, M.other = new_text(), new_text()
 M.next_match, M.walk, M.text = next_match, walk, text
 M.scanned_pattern, M.most_scanned = scanned_pattern, MOST_SCANNED

@@ -12,7 +12,7 @@ local cast = ffi.cast
 ffi.cdef(given.declarations)
 -- A lazy text: see `lua/line.lua`.
 ffi.cdef(
-	"typedef struct { const uint8_t *bytes; uint32_t size, row, view, flows; } gleamflow_text;"
+	"typedef struct { const uint8_t *bytes; uint32_t size, row, view, flows, counts; } gleamflow_text;"
 )
 
 local M = { status = given.status }

@@ -39,8 +39,16 @@ local function iterator_stays(list, pc, seen)
 		seen.returned = true
 		return true
 	elseif call.b == 4 then
-		local walk = list[pc + 1].op == op.JMP and list[target(pc + 1, list[pc + 1])]
-		return walk and walk.op == op.ITERC and walk.a == call.a + 3
+		local to = list[pc + 1].op == op.JMP and target(pc + 1, list[pc + 1])
+		local walk = to and list[to]
+		if not walk or walk.op ~= op.ITERC or walk.a ~= call.a + 3 then
+			return false
+		end
+		seen.counts = true
+		for inside = pc + 2, to - 1 do
+			seen.counts = seen.counts and not touches(list[inside], walk.a)
+		end
+		return true
 	elseif call.b == 2 then
 		for later = pc + 1, #list do
 			local i = list[later]
@@ -98,8 +106,9 @@ local function method_call(f, list, pc, receiver, seen)
 	return at
 end
 
--- What a function is: it does not fit, it fits, or it fits and returns an iterator.
-local UNFIT, FIT, RETURNS = 1, 2, 3
+-- What a function is: it does not fit; it fits, it does and looks at no match of its iterator, or it
+-- does and returns its iterator.
+local UNFIT, FIT, COUNTS, RETURNS = 1, 2, 3, 4
 
 local function check(f)
 	local info = funcinfo(f)
@@ -127,14 +136,19 @@ local function check(f)
 		end
 		pc = pc + 1
 	end
-	return seen.returned and RETURNS or FIT
+	return seen.returned and RETURNS or seen.counts and COUNTS or FIT
 end
 
 local what = bytecode.by_prototype(check)
 
 function M.fits(f, may_return)
 	local result = what(f)
-	return result == FIT or (may_return and result == RETURNS)
+	return result == FIT or result == COUNTS or (may_return and result == RETURNS)
+end
+
+--- Whether a function that fits looks at none of the matches of its `gmatch`.
+function M.counts_matches(f)
+	return what(f) == COUNTS
 end
 
 --- Whether a function that fits returns the iterator of a `gmatch`.

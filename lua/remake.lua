@@ -1,13 +1,18 @@
---- remake: a function of the user's made again, with one of its instructions another one.
--- In: a function without upvalues, the place of an instruction, and the slot that it sets. Out: one
--- that sets the slot to an upvalue instead; nothing where that cannot be done.
+--- remake: a function of the user's made again, with other instructions in the place of some.
+-- In: a function without upvalues, and an edit:
+--   words     By the place of an instruction, the four bytes of another one.
+--   appended  Instructions behind the last, which others jump to; and in `lines`, for each of them the
+--             place of one that stands in the same line.
+--   upvalues  { name, flags } of each upvalue that it gets, nil at first.
+--   frame     How many slots it needs more.
+-- Out: the other function; nothing where that cannot be done.
 -- The contract: the function is dumped, its dump rewritten and loaded, and LuaJIT verifies nothing
 -- of what it loads: a byte in a wrong place is memory overwritten, not an error. So the format may be
 -- no other than the one known here (version 2, lj_bcdump.h, with debug information), of which only
--- these parts are touched: the sizes, the one instruction, the upvalues and their names. That the
--- LuaJIT at hand has this format is seen before the first function is remade: functions of ours that
--- were rewritten must be, byte for byte, what it dumps of the same ones written with an upvalue. Else
--- none is remade.
+-- these parts are touched: the sizes, the instructions, the upvalues and their names, the lines. That
+-- the LuaJIT at hand has this format is seen before the first function is remade: functions of ours
+-- that were rewritten must be, byte for byte, what it dumps of the same ones written with an upvalue.
+-- Else none is remade.
 
 local byte, char, sub, rep, dump = string.byte, string.char, string.sub, string.rep, string.dump
 local concat, unpack, loadstring, pcall = table.concat, unpack, loadstring, pcall
@@ -16,8 +21,10 @@ local op = require("gleamflow.bytecode").op
 
 local M = {}
 
--- The upvalue's.
-local NAME = "list"
+--- The flags of an upvalue that is set once, before the function is called.
+M.CONSTANT = 64
+-- A frame has no more slots.
+local MOST_SLOTS = 250
 
 local function read_uleb(s, at)
 	local value, factor = 0, 1
@@ -39,7 +46,19 @@ local function uleb(value)
 	return s .. char(value)
 end
 
-local function rewrite(dumped, pc, slot)
+-- The instructions with those of the edit among them, and their lines.
+local function edited(edit, code, lines, width)
+	local words, of_lines = {}, {}
+	for pc = 1, #code / 4 do
+		words[pc] = edit.words[pc] or sub(code, 4 * pc - 3, 4 * pc)
+	end
+	for nth, pc in ipairs(edit.lines) do
+		of_lines[nth] = sub(lines, width * (pc - 1) + 1, width * pc)
+	end
+	return concat(words) .. concat(edit.appended), lines .. concat(of_lines)
+end
+
+local function rewrite(dumped, edit)
 	if sub(dumped, 1, 4) ~= "\27LJ\2" then
 		return nil
 	end
@@ -52,36 +71,57 @@ local function rewrite(dumped, pc, slot)
 	name_size, at = read_uleb(dumped, at)
 	local head = sub(dumped, 1, at + name_size - 1)
 	local _, begin = read_uleb(dumped, at + name_size)
-	local upvalues = byte(dumped, begin + 3)
+	local _, _, slots, upvalues = byte(dumped, begin, begin + 3)
 	local counts = {}
 	at = begin + 4
 	for nth = 1, 6 do
 		counts[nth], at = read_uleb(dumped, at)
 	end
-	local _, _, size, debug_size, _, lines = unpack(counts)
-	if upvalues ~= 0 or lines >= 65536 then
+	local _, _, size, debug_size, _, count_of_lines = unpack(counts)
+	slots = slots + edit.frame
+	if upvalues ~= 0 or count_of_lines >= 65536 or slots > MOST_SLOTS then
 		return nil
 	end
-	local names_at = #dumped - debug_size + size * (lines < 256 and 1 or 2)
-	counts[4] = debug_size + #NAME + 1
+	local width = count_of_lines < 256 and 1 or 2
+	local code_end, lines_at = at + 4 * size, #dumped - debug_size
+	local names_at = lines_at + width * size
+	local code, lines =
+		edited(edit, sub(dumped, at, code_end - 1), sub(dumped, lines_at, names_at - 1), width)
+	local which, names = {}, {}
+	for nth, upvalue in ipairs(edit.upvalues) do
+		-- Its number among those of the function around it.
+		which[nth] = char(nth - 1, upvalue[2])
+		names[nth] = upvalue[1] .. "\0"
+	end
+	names = concat(names)
+	counts[3] = #code / 4
+	counts[4] = #lines + #names + #dumped - names_at
 	for nth = 1, 6 do
 		counts[nth] = uleb(counts[nth])
 	end
 	local body = concat({
-		sub(dumped, begin, begin + 2),
-		"\1",
+		sub(dumped, begin, begin + 1),
+		char(slots, #which),
 		concat(counts),
-		sub(dumped, at, at + 4 * pc - 5),
-		char(op.UGET, slot, 0, 0),
-		sub(dumped, at + 4 * pc, at + 4 * size - 1),
-		-- Which upvalue it is: the first one of the function around it.
-		"\0\0",
-		sub(dumped, at + 4 * size, names_at - 1),
-		NAME,
-		"\0",
+		code,
+		concat(which),
+		sub(dumped, code_end, lines_at - 1),
+		lines,
+		names,
 		sub(dumped, names_at, -2),
 	})
 	return head .. uleb(#body) .. body .. "\0"
+end
+
+-- The edit that sets a slot to an upvalue at `pc`.
+local function to_upvalue(pc, slot)
+	return {
+		words = { [pc] = char(op.UGET, slot, 0, 0) },
+		appended = {},
+		lines = {},
+		upvalues = { { "list", 0 } },
+		frame = 0,
+	}
 end
 
 -- Of functions whose sizes take one byte, and two.
@@ -96,7 +136,7 @@ local function is_known_format()
 				.. " end",
 			"=remake"
 		)()()
-		if rewrite(dump(plain), 1, 1) ~= dump(model) then
+		if rewrite(dump(plain), to_upvalue(1, 1)) ~= dump(model) then
 			return false
 		end
 	end
@@ -114,10 +154,15 @@ function M.works()
 	return works
 end
 
+--- The function with an edit.
+function M.with(f, edit)
+	local rewritten = M.works() and rewrite(dump(f), edit)
+	return rewritten and loadstring(rewritten)
+end
+
 --- The function with an upvalue, which is nil, in the place of what the instruction at `pc` gives.
 function M.with_upvalue(f, pc, slot)
-	local rewritten = M.works() and rewrite(dump(f), pc, slot)
-	return rewritten and loadstring(rewritten)
+	return M.with(f, to_upvalue(pc, slot))
 end
 
 return M

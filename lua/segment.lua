@@ -117,7 +117,7 @@ function M.build(segment, send, template)
 	local push, finish_head = loop.push, loop.finish
 
 	local function push_all()
-		state.to = false
+		state.to, state.again = false, false
 		push()
 		if port.pending ~= 0 then
 			send()
@@ -125,7 +125,7 @@ function M.build(segment, send, template)
 	end
 
 	local function finish_all()
-		state.to = false
+		state.to, state.again = false, false
 		if finish_head then
 			finish_head()
 		end

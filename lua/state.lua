@@ -1,12 +1,14 @@
 --- state: what the parts of a VM share while a task runs.
 -- In: the addresses that Rust passes, and its `warn`. Out: one table; `to` is where `emit` sends rows now (false
--- outside map, flat_map and for_each), `failure` the first failure of the task.
+-- outside map, flat_map and for_each), `failure` the first failure of the task. `again` does the row
+-- that is open again, with nothing but real values.
 
 local native = require("gleamflow.native")
 local addresses = ...
 
 local M = {
 	to = false,
+	again = false,
 	failure = nil,
 	progress = native.progress(addresses.progress),
 	key = native.key(addresses.key),
@@ -25,6 +27,8 @@ local M = {
 		end,
 		__metatable = false,
 	}),
+	-- Thrown where a lazy text cannot be used as it was: what is wrong is seen when `again` is called.
+	AGAIN = {},
 }
 
 return M

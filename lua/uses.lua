@@ -2,24 +2,27 @@
 -- In: a function of the user's. Out: of(f), nothing where it takes any number of arguments or makes
 -- functions, which may use them too; else the number of its parameters `n`, and for each of them
 --   NONE      It is never looked at.
---   LAZY      It is nothing but tested for truth, measured by `#`, or the receiver of a method: a lazy
---             text (`lua/line.lua`) serves.
+--   LAZY      It is nothing but tested for truth, measured by `#`, calculated with, the receiver of a
+--             method, or an operand or argument in `sites`: a lazy text (`lua/line.lua`) serves.
 --   RETURNED  The same, or it is returned as it is.
 --   VALUE     Anything else, or what is not understood: it must be the real value.
--- `flows`: all texts that methods make for it are used so too. A lazy text may then give lazy
--- ones, which nobody sees but who writes them. `keeps_texts`: the same, or it makes none. They are
--- few, since they lie in one room.
+-- `texts` says the same of all texts that are made from each of them: where real ones are not
+-- wanted, lazy ones may flow (they are few, since they lie in one room). `called` is the function
+-- to be called with lazy texts: the user's own, or where it has `sites` the one that
+-- `lua/instead.lua` makes of it.
 -- What is followed is a slot, from where it is set to where it is set anew. Whoever takes texts by
 -- another way than these is taken to want real ones.
 
 local bytecode = require("gleamflow.bytecode")
+local instead = require("gleamflow.instead")
 local state = require("gleamflow.state")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
 local instructions, target = bytecode.instructions, bytecode.target
 local touches, sets = bytecode.touches, bytecode.sets
-local op, is_argument, is_patched = bytecode.op, bytecode.is_argument, bytecode.is_patched
-local max, ipairs = math.max, ipairs
+local op, is_patched = bytecode.op, bytecode.is_patched
+local is_arithmetic = bytecode.is_arithmetic
+local max, ipairs, next, select, gsub = math.max, ipairs, next, select, string.gsub
 
 local NONE, LAZY, RETURNED, VALUE = 0, 1, 2, 3
 
@@ -46,6 +49,47 @@ local function last_argument(call)
 	return call.a + SHIFT + call.c - 2
 end
 
+local function is_call(i)
+	return i.op == op.CALL or i.op == op.CALLT
+end
+
+-- That the call at `pc` gives one value: so does what takes all that it gives, if it stands behind it,
+-- take one. The list then says what the function does, if not how.
+local function gives_one(self, pc)
+	local list = self.list
+	local call, after = list[pc], list[pc + 1]
+	if call.op ~= op.CALL or call.b ~= 0 then
+		return
+	end
+	local counted = { op = op.CALL, a = after.a, b = after.b, c = after.c + 2 }
+	counted.mode_a, counted.mode_b, counted.mode_c = after.mode_a, after.mode_b, after.mode_c
+	if after.op == op.CALLMT then
+		counted.op = op.CALLT
+	elseif after.op == op.RETM then
+		counted.op = op.RET
+	elseif after.op ~= op.CALLM then
+		return
+	end
+	call.b = 2
+	list[pc + 1] = counted
+	self.counted[pc], self.counted[pc + 1] = call, counted
+end
+
+-- Whether a method gives one value, whatever it is called with.
+local function has_one_result(self, name, pc)
+	if name == "match" then
+		-- Its pattern stands behind its receiver.
+		local pattern = self.list[pc - 1]
+		local call = self.list[pc]
+		local text = pattern.op == op.KSTR
+			and pattern.a == call.a + SHIFT + 1
+			and call.c == 3
+			and funck(self.f, -pattern.c - 1)
+		return text and select(2, gsub(text, "%(", "")) <= 1
+	end
+	return name == "sub" or name == "lower" or name == "upper" or name == "len"
+end
+
 -- The place of the call where the move at `pc` makes a slot its receiver.
 local function receiver_call(self, pc)
 	local list = self.list
@@ -60,18 +104,48 @@ local function receiver_call(self, pc)
 	then
 		return nil
 	end
-	local at = pc + 2
-	while list[at] and is_argument[list[at].op] do
-		if list[at].op == op.MOV and list[at].c == slot then
-			return nil
+	-- What comes between makes the arguments, above the called method's slot.
+	for at = pc + 2, #list do
+		local call = list[at]
+		if call.a == get.a and call.mode_a == bytecode.BASE then
+			local name = funck(self.f, -get.c - 1)
+			if is_call(call) and has_one_result(self, name, at) then
+				gives_one(self, at)
+			end
+			return is_call(call) and at or nil, makes_text[name]
 		end
-		at = at + 1
 	end
-	local call = list[at]
-	if not call or call.a ~= get.a or (call.op ~= op.CALL and call.op ~= op.CALLT) then
+	return nil
+end
+
+-- The place of the instruction that set a slot last before `pc`.
+local function set_before(self, pc, slot)
+	for at = pc - 1, 1, -1 do
+		local i = self.list[at]
+		if i.a == slot and i.mode_a == bytecode.DST then
+			return at
+		end
+	end
+	return nil
+end
+
+-- The name of what is called at `pc`: a global, or a function of `string`, by its table or as a method
+-- of a text that stands there.
+local function called_name(self, pc)
+	local at = set_before(self, pc, self.list[pc].a)
+	local i = at and self.list[at]
+	if not i then
 		return nil
+	elseif i.op == op.GGET then
+		return funck(self.f, -i.c - 1)
+	elseif i.op == op.TGETS then
+		local from = set_before(self, at, i.b)
+		local of = from and self.list[from]
+		local is_string = of
+			and (of.op == op.KSTR or of.op == op.GGET and funck(self.f, -of.c - 1) == "string")
+		return is_string and "string." .. funck(self.f, -i.c - 1) or nil
 	end
-	return at, makes_text[funck(self.f, -get.c - 1)]
+	return nil
 end
 
 -- Whether a slot is among those that an instruction returns.
@@ -83,70 +157,150 @@ end
 
 local follow
 
--- A method has been called, which may have made a text: whether that flows.
-local function follow_result(self, pc)
-	local list = self.list
-	local call = list[pc]
-	self.texts = self.texts + 1
-	if call.op == op.CALLT or call.b == 1 then
-		return
-	elseif call.b == 0 then
-		local after = list[pc + 1]
-		if not (after and after.op == op.RETM) then
-			self.flows = false
-		end
-	elseif call.b ~= 2 or follow(self, call.a, pc + 1) == VALUE then
-		self.flows = false
+-- What becomes of the text that the instruction at `pc` makes, and of all that are made of it.
+local function use_of_made(self, pc)
+	local known = self.made[pc]
+	if known then
+		return known
 	end
+	local list = self.list
+	local i = list[pc]
+	self.count = self.count + 1
+	local use
+	if i.op == op.CALLT then
+		use = RETURNED
+	elseif is_call(i) and i.b ~= 2 then
+		local after = list[pc + 1]
+		use = i.b == 1 and NONE or i.b == 0 and after and after.op == op.RETM and RETURNED or VALUE
+	elseif self.loops then
+		use = VALUE
+	else
+		local texts
+		use, texts = follow(self, i.a, pc + 1)
+		use = max(use, texts)
+	end
+	self.made[pc] = use
+	return use
 end
 
--- What becomes of a slot from `pc` on.
+-- Where a slot is an operand or argument of what another function can do as well: whether that makes
+-- a text. Nothing where it is not.
+local function site(self, pc, slot)
+	local i = self.list[pc]
+	local kind
+	if not self.may_remake then
+		return nil
+	elseif i.op == op.CAT and i.b <= slot and slot <= i.c then
+		kind = instead.concat(i.c - i.b + 1)
+	elseif is_call(i) and i.a + SHIFT <= slot and slot <= last_argument(i) then
+		kind = instead.call(called_name(self, pc), i.c - 1)
+		if kind then
+			gives_one(self, pc)
+		end
+		kind = i.b ~= 0 and kind
+	end
+	if not kind then
+		return nil
+	end
+	self.sites[pc] = kind
+	return kind.makes_text
+end
+
+-- What becomes of a slot from `pc` on, and of the texts that are made of it.
 function follow(self, slot, pc)
 	local list = self.list
-	local use, joined_at = NONE, 0
+	local use, texts, joined_at = NONE, NONE, 0
 	while pc <= #list do
 		local i = list[pc]
 		joined_at = max(joined_at, target(pc, i) or 0)
 		local this = NONE
+		local is_set = sets(i, slot)
+		local makes = site(self, pc, slot)
 		if i.op == op.MOV and i.c == slot then
-			local call, makes = receiver_call(self, pc)
+			local call, call_makes = receiver_call(self, pc)
 			if call then
 				this = LAZY
-				if makes and not self.seen[call] then
-					self.seen[call] = true
-					follow_result(self, call)
+				if call_makes then
+					texts = max(texts, use_of_made(self, call))
 				end
 				-- The method is looked up in it as well.
 				pc = pc + 1
 				i = list[pc]
-			else
+				is_set = i.a == slot
+			elseif self.loops then
 				-- In a loop what comes before may see the copy as well.
-				this = self.loops and VALUE or follow(self, i.a, pc + 1)
+				this = VALUE
+			else
+				local of_copy
+				this, of_copy = follow(self, i.a, pc + 1)
+				texts = max(texts, of_copy)
 			end
+		elseif makes ~= nil then
+			this = LAZY
+			if makes then
+				texts = max(texts, use_of_made(self, pc))
+			end
+			-- What it takes are temporaries.
+			is_set = true
 		elseif is_returned(i, slot) then
 			this = RETURNED
 		elseif (i.op == op.LEN or i.op == op.IST or i.op == op.ISF) and i.c == slot then
 			this = LAZY
-		elseif
-			not sets(i, slot)
-			and not (i.op == op.CALL and i.a + SHIFT <= slot and last_argument(i) < slot)
-		then
-			if touches(i, slot) then
-				return VALUE
-			end
+		elseif is_arithmetic[i.op] then
+			this = touches(i, slot) and not is_set and LAZY or NONE
+			is_set = i.a == slot
+		elseif i.op == op.CALL and i.a <= slot and last_argument(i) < slot then
+			is_set = true
+		elseif not is_set and touches(i, slot) then
+			return VALUE, NONE
 		end
 		use = max(use, this)
 		if use == VALUE then
-			return VALUE
+			return VALUE, NONE
 		end
-		local is_set = sets(i, slot) or i.op == op.CALL and i.a <= slot and last_argument(i) < slot
 		-- Where a jump leads behind this, the slot may still be what it was.
 		if is_set and joined_at <= pc then
-			return use
+			return use, texts
 		end
 		pc = pc + 1
 	end
-	return use
+	return use, texts
+end
+
+local function look_at(f, list, info, may_remake)
+	local self = {
+		f = f,
+		list = list,
+		may_remake = may_remake,
+		sites = {},
+		counted = {},
+		made = {},
+		count = 0,
+		loops = false,
+	}
+	local is_set = {}
+	for pc, i in ipairs(list) do
+		local to = target(pc, i)
+		self.loops = self.loops or (to ~= nil and to <= pc)
+		if i.mode_a == bytecode.DST then
+			is_set[i.a] = true
+		end
+	end
+	local uses = { n = info.params, texts = {}, called = nil }
+	for parameter = 1, info.params do
+		-- One that is set somewhere is no longer what was given.
+		if is_set[parameter - 1] then
+			uses[parameter], uses.texts[parameter] = VALUE, NONE
+		else
+			uses[parameter], uses.texts[parameter] = follow(self, parameter - 1, 1)
+		end
+	end
+	for parameter = 1, self.count > MOST_TEXTS and info.params or 0 do
+		if uses.texts[parameter] ~= NONE then
+			uses.texts[parameter] = VALUE
+		end
+	end
+	return uses, self
 end
 
 local function look(f)
@@ -155,36 +309,18 @@ local function look(f)
 		return nil
 	end
 	local list = instructions(f)
-	local self = {
-		f = f,
-		list = list,
-		params = info.params,
-		is_set = {},
-		seen = {},
-		texts = 0,
-		loops = false,
-		flows = true,
-	}
-	for pc, i in ipairs(list) do
+	for _, i in ipairs(list) do
 		if is_patched[i.op] then
 			return nil
 		end
-		local to = target(pc, i)
-		if to and to <= pc then
-			self.loops, self.flows = true, false
-		end
-		for parameter = 0, info.params - 1 do
-			self.is_set[parameter] = self.is_set[parameter]
-				or i.mode_a == bytecode.DST and i.a == parameter
+	end
+	local uses, seen = look_at(f, list, info, info.upvalues == 0)
+	if next(seen.sites) then
+		uses.called = instead.remade(f, list, seen.sites, seen.counted)
+		if not uses.called then
+			uses = look_at(f, instructions(f), info, false)
 		end
 	end
-	local uses = { n = info.params }
-	for parameter = 1, info.params do
-		-- One that is set somewhere is no longer what was given.
-		uses[parameter] = self.is_set[parameter - 1] and VALUE or follow(self, parameter - 1, 1)
-	end
-	uses.keeps_texts = self.flows and self.texts <= MOST_TEXTS
-	uses.flows = uses.keeps_texts and self.texts > 0
 	return uses
 end
 

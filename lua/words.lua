@@ -50,7 +50,7 @@ end
 -- New texts become strings here and not when they are asked for: a loop that is compiled on the way
 -- of a new text is slow on that of a known one.
 function M.scan(compiled, port, view)
-	words_scan(words, compiled.pattern, port, view)
+	words_scan(words, compiled.pattern, port, view, 1)
 	if words.generation ~= generation then
 		generation = words.generation
 		forget()
@@ -59,6 +59,11 @@ function M.scan(compiled, port, view)
 		local at = words.fresh[i]
 		texts[words.ids[at]] = cut(at)
 	end
+end
+
+--- The same for who asks how many there are in each line, and for none of their texts.
+function M.count(compiled, port, view)
+	words_scan(words, compiled.pattern, port, view, 0)
 end
 
 --- The text of a match.

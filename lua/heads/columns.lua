@@ -21,7 +21,7 @@ local columns_load, columns_row = native.columns_load, native.columns_row
 local concat, max = table.concat, math.max
 local format, gsub, rep = string.format, string.gsub, string.rep
 local ipairs, unpack, loadstring = ipairs, unpack, loadstring
-local NONE, LAZY, VALUE = uses.NONE, uses.LAZY, uses.VALUE
+local NONE, LAZY, RETURNED, VALUE = uses.NONE, uses.LAZY, uses.RETURNED, uses.VALUE
 
 local LF, TAB = 10, 9
 -- More than a block has: rows are then only told apart.
@@ -46,23 +46,21 @@ function M.gives_lines(head, steps)
 	return head.separator == TAB and head.whole_line and M.leads(steps) == #steps
 end
 
--- What a loop must do with each column: by the uses of all steps it leads.
-local function wanted(leading, of_steps, may_return)
-	local kinds, width = {}, 0
-	-- Texts flow out of the last step alone, and only where all lazy ones may.
-	kinds.flows = may_return and of_steps[leading].flows
+-- What a loop must do with each column, by the uses of all steps it leads; and whether texts that
+-- are made from it may flow.
+local function wanted(steps, leading, of_steps, may_return)
+	local kinds, texts, width = {}, {}, 0
 	for i = 1, leading do
-		kinds.flows = kinds.flows and of_steps[i].keeps_texts
 		width = max(width, of_steps[i].n)
+		-- What a filter returns is only tested for truth.
+		local most = (steps[i].of.keeps_line or may_return and i == leading) and RETURNED or LAZY
 		for column = 1, of_steps[i].n do
-			local use = of_steps[i][column]
-			if use > LAZY and not (may_return and i == leading) then
-				use = VALUE
-			end
-			kinds[column] = max(kinds[column] or NONE, use)
+			local use, of_texts = of_steps[i][column], of_steps[i].texts[column]
+			kinds[column] = max(kinds[column] or NONE, use <= most and use or VALUE)
+			texts[column] = max(texts[column] or NONE, of_texts <= most and of_texts or VALUE)
 		end
 	end
-	return kinds, width
+	return kinds, texts, width
 end
 
 -- What a loop is made of; `{…}` are filled in. It is given what it needs in one table.
@@ -71,6 +69,7 @@ local given = ...
 local port, columns, progress, state = given.port, given.columns, given.progress, given.state
 local ffi_string, load, odd, lazy = given.ffi_string, given.load, given.odd, given.lazy
 local next_step, next_whole, whole = given.next_step, given.next_whole, given.whole
+local again = given.again
 local select = select
 local {functions}
 local function pass(...)
@@ -79,6 +78,7 @@ local function pass(...)
 	end
 end
 local function push()
+	state.again = again
 	load(columns, port, {width}, {exact})
 	local bytes, spans, numbers = port.bytes, columns.spans, columns.numbers
 	local kinds, stops, from = columns.kinds, columns.stops, 0
@@ -127,7 +127,7 @@ local function names(prefix, n)
 end
 
 -- The text of a loop.
-local function text_of(kinds, width, numeric, of_steps, segment, leading)
+local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 	local head, steps, keeps = segment.head, segment.steps, segment.keeps_lines
 	local functions = leading > 0 and names("f", leading) or "_"
 	local text = {
@@ -153,7 +153,7 @@ local function text_of(kinds, width, numeric, of_steps, segment, leading)
 			nth = (numeric[column] or 1) - 1,
 			stride = 2 * width,
 			at = 2 * (column - 1),
-			flows = kinds.flows and 1 or 0,
+			flows = texts[column] ~= NONE and texts[column] ~= VALUE and 1 or 0,
 		})
 	end
 	local open = 0
@@ -265,22 +265,28 @@ function M.new(port, next_step, segment)
 			end
 		end
 		if last then
-			local kinds, width = wanted(leading, of_steps, may_return)
-			return kinds, width, of_steps
+			return of_steps, wanted(steps, leading, of_steps, may_return)
 		end
-		local kinds = {}
+		local kinds, texts = {}, {}
 		for column = 1, head.width or 0 do
-			kinds[column] = VALUE
+			kinds[column], texts[column] = VALUE, NONE
 		end
-		return kinds, head.width or MOST_COLUMNS + 1, of_steps
+		return of_steps, kinds, texts, head.width or MOST_COLUMNS + 1
+	end
+
+	local function again()
+		for i = 1, leading do
+			sets[i](functions[i])
+		end
+		run(whole(progress.row))
 	end
 
 	local function loop_of()
-		local kinds, width, of_steps = uses_of_columns()
-		if not kinds or width > MOST_COLUMNS then
+		local of_steps, kinds, texts, width = uses_of_columns()
+		if not of_steps or width > MOST_COLUMNS then
 			return push_whole
 		end
-		local text = text_of(kinds, width, numeric, of_steps, segment, leading)
+		local text = text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 		local loop = loops[text]
 		if not loop then
 			local push, set = loadstring(text, "=lua/heads/columns.lua")({
@@ -294,6 +300,7 @@ function M.new(port, next_step, segment)
 				next_step = next_step,
 				next_whole = next_whole,
 				whole = whole,
+				again = again,
 				lazy = lazy.columns(width),
 			})
 			loop = { push = push, set = set }
@@ -301,9 +308,10 @@ function M.new(port, next_step, segment)
 		end
 		local called = {}
 		for i = 1, leading do
-			called[i] = functions[i]
+			called[i] = of_steps[i].called or functions[i]
 		end
 		if last and not last.of.inline then
+			sets[leading](called[leading])
 			called[leading] = run_last
 		end
 		loop.set(unpack(called, 1, leading))

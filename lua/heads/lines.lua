@@ -28,28 +28,39 @@ function M.leads(steps)
 	return #steps
 end
 
+-- Whether a use of the line, or of texts made from it, is one that lazy texts serve.
+local function serves(use, writes)
+	return use <= uses.LAZY or use == uses.RETURNED and writes
+end
+
 -- Gives `run` a real string, unless `set`'s last function takes the lazy line. What is kept of what
 -- it returns must not be an iterator of the line's.
--- `writes`: what it returns is written and nothing else, so that texts may flow. Where some of them
--- do not, `receiver` alone decides: it knows which of them a lazy line in the other case serves.
+-- `writes`: what it returns is written or tested for truth and nothing else, so that texts may flow.
+-- Where some of them do not, `receiver` alone decides: it knows which of them a lazy line in the other
+-- case serves. The third result sets the function as the user wrote it.
 local function adapt(of, run, set, writes)
-	local fits, flows = false, 0
+	local fits, flows, counts, own = false, 0, 0, nil
 
 	return function(x)
 		if type(x) == "cdata" then
 			if not fits then
 				return run(text_of_line(x))
 			end
-			x.flows = flows
+			x.flows, x.counts = flows, counts
 		end
 		return run(x)
 	end, function(f)
+		own = f
 		fits, flows = receiver.fits(f, not of.keeps_result), 0
-		local use = writes and f and uses.of(f)
-		if use and use.n == 1 and use[1] ~= uses.VALUE and use.keeps_texts then
-			fits, flows = true, use.flows and 1 or 0
+		counts = receiver.counts_matches(f) and 1 or 0
+		local use = f and uses.of(f)
+		if use and use.n == 1 and serves(use[1], writes) and serves(use.texts[1], writes) then
+			fits, flows = true, use.texts[1] > uses.NONE and 1 or 0
+			f = use.called or f
 		end
 		set(f)
+	end, function()
+		set(own)
 	end
 end
 
@@ -65,11 +76,12 @@ end
 
 -- Each line goes to `run`, which passes on what comes of it. The loop begins at line `row`, 0 where
 -- it is not given.
-local function each(port, run)
+local function each(port, run, again)
 	local progress = state.progress
 
 	return function(row)
 		lazy.open(port)
+		state.again = again
 		row = row or 0
 		local bytes, ends = port.bytes, port.ends
 		local from = row > 0 and ends[row - 1] + 1 or 0
@@ -85,11 +97,12 @@ local function each(port, run)
 end
 
 -- Each line goes to `open`; what it leaves open goes to `next_step`.
-local function flat(port, open, take, next_step, id)
+local function flat(port, open, take, next_step, id, again)
 	local progress = state.progress
 
 	return function()
 		lazy.open(port)
+		state.again = again
 		local bytes, ends, rows = port.bytes, port.ends, port.rows
 		local from, row = 0, 0
 		local at, last = 0, 0
@@ -120,6 +133,7 @@ function M.new(port, next_step, segment)
 	local leading = M.leads(steps)
 	local last = steps[leading]
 	local run, take, behind = next_step, nil, nil
+	local set_own = {}
 	if not last or last.of.keeps_line and not segment.keeps_lines then
 		run = with_string(run)
 	end
@@ -132,13 +146,22 @@ function M.new(port, next_step, segment)
 		else
 			run, set, run_one = step.of.new(step.id, run)
 		end
-		local writes = i == #steps and step.of.keeps_result and not segment.tail
-		run, step.set = adapt(step.of, run_one or run, set, writes)
+		local writes = step.of.keeps_line
+			or i == #steps and step.of.keeps_result and not segment.tail
+		run, step.set, set_own[i] = adapt(step.of, run_one or run, set, writes)
 	end
+
+	local function again()
+		for i = 1, leading do
+			set_own[i]()
+		end
+		run(text_of_line(line))
+	end
+
 	if take then
-		return { push = flat(port, run, take, next_step, last.id) }
+		return { push = flat(port, run, take, next_step, last.id, again) }
 	end
-	local push_from = each(port, run)
+	local push_from = each(port, run, again)
 	return { push = push_from, push_from = push_from, behind = behind }
 end
 

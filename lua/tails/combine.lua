@@ -423,6 +423,10 @@ function M.new(template, id, columns, tail)
 				return add_one(k, v)
 			end
 			return add_two(k, v, w)
+		elseif keyless and n == 1 then
+			return add_one(0, (...))
+		elseif keyless and n == 2 then
+			return add_two(0, ...)
 		elseif two_keys and (n == 3 or n == 4) then
 			local k, l, v, w = ...
 			if type(k) == "string" and type(l) == "string" then

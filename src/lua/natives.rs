@@ -29,7 +29,7 @@ use super::status::{OK, REFUSED, TOO_LARGE};
 use super::tally::Tally;
 use super::words::Words;
 use crate::row::msgpack::Value;
-use crate::row::{msgpack, text};
+use crate::row::{decimal, msgpack, text};
 
 macro_rules! natives {
     ($(fn $name:ident($($arg:ident: $kind:ty),*) $(-> $ret:ty)? $body:block)*) => {
@@ -216,6 +216,11 @@ natives! {
         into[..number.len()].copy_from_slice(&number);
         number.len() as u32
     }
+    fn text_number(s: *const u8, n: u32) -> f64 {
+        // SAFETY: see the module's contract.
+        let text = unsafe { slice::from_raw_parts(s, n as usize) };
+        decimal::short_decimal(text).unwrap_or(f64::NAN)
+    }
     fn pattern_compile(s: *const u8, n: u32, literal_caret: u32, into: *mut Pattern) -> u32 {
         // SAFETY: see the module's contract.
         let text = unsafe { slice::from_raw_parts(s, n as usize) };
@@ -271,12 +276,12 @@ natives! {
         let (with, out) = unsafe { (slice::from_raw_parts(with, m as usize), &mut *out) };
         replace(pattern, s, with, most, out.text()).map_or(-1, |count| count as i32)
     }
-    fn words_scan(words: *mut Words, pattern: *const Pattern, port: *const Port, view: u32) {
+    fn words_scan(words: *mut Words, pattern: *const Pattern, port: *const Port, view: u32, numbered: u32) {
         // SAFETY: see the module's contract.
         let (words, pattern, port) = unsafe { (&mut *words, &*pattern, &*port) };
         // SAFETY: see the module's contract.
         let (block, ends) = unsafe { port.lines() };
-        words.scan(pattern, block, ends, view != 0, &port.progress);
+        words.scan(pattern, block, ends, view != 0, numbered != 0, &port.progress);
     }
     fn words_lower(words: *mut Words, port: *const Port, upper: u32) -> *const u8 {
         // SAFETY: see the module's contract.

@@ -77,17 +77,23 @@ impl Words {
     }
 
     /// Finds the matches of `pattern`, which has no captures, in each of the block's lines; with
-    /// `changed`, in what `change_case` made of the block.
+    /// `changed`, in what `change_case` made of the block. With `numbered`, their texts get numbers.
     pub fn scan(
         &mut self,
         pattern: &Pattern,
         block: &[u8],
         line_ends: &[u32],
         changed: bool,
+        numbered: bool,
         progress: &Progress,
     ) {
         let block = if changed { &self.changed } else { block };
         self.matches.find(pattern, block, line_ends, progress);
+        self.ends = self.matches.found.ends.as_ptr().cast();
+        if !numbered {
+            (self.count, self.fresh_count) = (Signed(0), Signed(0));
+            return;
+        }
         if let Some(forgotten) = self.dictionary.prepare() {
             self.generation += 1;
             self.forgotten = forgotten.as_ptr().cast();
@@ -97,7 +103,6 @@ impl Words {
         self.dictionary.number(block, spans, &mut self.numbers, &mut self.new);
         self.ids = self.numbers.as_ptr().cast();
         self.spans = self.matches.found.spans.as_ptr().cast();
-        self.ends = self.matches.found.ends.as_ptr().cast();
         self.count = Signed(self.numbers.len() as u32);
         self.fresh = self.new.as_ptr().cast();
         self.fresh_count = Signed(self.new.len() as u32);

@@ -6,6 +6,7 @@
 pub(crate) mod block;
 pub(crate) mod byte_string;
 pub(crate) mod cut;
+pub(crate) mod decimal;
 pub(crate) mod describe;
 pub(crate) mod ends;
 pub(crate) mod format;

@@ -1,0 +1,308 @@
+--- instead: what a function calls in the place of `..`, `tonumber` and `string.format`, so that it may
+-- be given lazy texts (`lua/line.lua`).
+-- In: a function without upvalues, and what to call in the place of which of its instructions. Out:
+-- remade(f, …), the function that does; concat(n) and call(name, n), kinds of sites, nothing
+-- where there is none. What is called does for all values what the instruction does. Where that is an
+-- error, the whole row is done again by the function as the user wrote it (`state.again`), which then
+-- says what is wrong and where.
+-- A function that user code has put in the place of one of the two is called; of what it gives, the
+-- first value counts.
+
+local ffi = require("ffi")
+local native = require("gleamflow.native")
+local lazy = require("gleamflow.line")
+local addresses = require("gleamflow.addresses")
+local bytecode = require("gleamflow.bytecode")
+local remake = require("gleamflow.remake")
+local state = require("gleamflow.state")
+local funcinfo = require("jit.util").funcinfo
+
+local type, select, pcall, error = type, select, pcall, error
+local ipairs, next, getfenv, setfenv, loadstring = ipairs, next, getfenv, setfenv, loadstring
+local setupvalue, istype, ffi_string = debug.setupvalue, ffi.istype, ffi.string
+local char, rep, gsub, table_concat = string.char, string.rep, string.gsub, table.concat
+local sort, floor, max = table.sort, math.floor, math.max
+local stock_tonumber, format = tonumber, addresses.format
+local text_number, number_text = native.text_number, native.number_text
+local lazy_text = ffi.typeof("gleamflow_text")
+local op, SHIFT = bytecode.op, bytecode.SHIFT
+
+local M = {}
+
+-- More operands or arguments than this are left as they are.
+local MOST = 12
+
+--- Ends the call; the handler of errors has the row done again.
+local function again()
+	error(state.AGAIN, 0)
+end
+
+local function real(v)
+	if type(v) == "cdata" and istype(lazy_text, v) then
+		return ffi_string(v.bytes, v.size)
+	end
+	return v
+end
+
+local function all_real(v, ...)
+	if select("#", ...) == 0 then
+		return real(v)
+	end
+	return real(v), all_real(...)
+end
+
+local function names(n)
+	local list = {}
+	for i = 1, n do
+		list[i] = "a" .. i
+	end
+	return list
+end
+
+-- A function from a text in which `{names}` and what is between `{each` and `each}` are filled in,
+-- the latter for each of n values.
+local function written(text, n, given)
+	local list = names(n)
+	text = gsub(text, "{each(.-)each}", function(part)
+		local parts = {}
+		for i = 1, n do
+			parts[i] = gsub(part, "{i}", i)
+		end
+		return table_concat(parts)
+	end)
+	text = gsub(text, "{names}", table_concat(list, ", "))
+	text = gsub(text, "{joined}", table_concat(list, " .. "))
+	return loadstring(text, "=lua/instead.lua")(given)
+end
+
+local PLAIN_CONCAT = "return function({names}) return {joined} end"
+
+local CONCAT = [[
+local given = ...
+local type, istype, lazy_text, plainly = type, given.istype, given.lazy_text, given.plainly
+local take, new_text, copy, most = given.take, given.new_text, given.copy, given.most
+local ffi_string, number = given.ffi_string, given.number
+return function({names})
+	local size, flows = 0, 0
+	{each
+	local k{i} = type(a{i})
+	if k{i} == "number" then
+		a{i} = number(a{i})
+		k{i} = "string"
+	end
+	if k{i} == "string" then
+		size = size + #a{i}
+	elseif k{i} == "cdata" and istype(lazy_text, a{i}) then
+		size = size + a{i}.size
+		if a{i}.flows ~= 0 then
+			flows = 1
+		end
+	else
+		return plainly({names})
+	end
+	each}
+	if size > most then
+		return plainly({names})
+	end
+	local into = take(size)
+	local at = into
+	{each
+	if k{i} == "string" then
+		copy(at, a{i}, #a{i})
+		at = at + #a{i}
+	else
+		copy(at, a{i}.bytes, a{i}.size)
+		at = at + a{i}.size
+	end
+	each}
+	if flows == 0 then
+		return ffi_string(into, size)
+	end
+	return new_text(into, size, 0, 0, 1)
+end]]
+
+-- A number as `..` writes it.
+local function number(x)
+	return x .. ""
+end
+
+local function new_concat(n)
+	local plain = written(PLAIN_CONCAT, n)
+
+	local function plainly(...)
+		local ok, result = pcall(plain, all_real(...))
+		return ok and result or again()
+	end
+
+	return written(CONCAT, n, {
+		istype = istype,
+		lazy_text = lazy_text,
+		plainly = plainly,
+		take = lazy.take,
+		new_text = lazy_text,
+		copy = ffi.copy,
+		most = lazy.most_bytes,
+		ffi_string = ffi_string,
+		number = number,
+	})
+end
+
+-- `tonumber` of one value.
+local function to_number(f, v)
+	if f == stock_tonumber and type(v) == "cdata" and istype(lazy_text, v) then
+		local x = text_number(v.bytes, v.size)
+		if x == x then
+			return x
+		end
+	elseif type(f) ~= "function" then
+		again()
+	end
+	return f(real(v))
+end
+
+local CALL = [[
+local given = ...
+local type, real, again = type, given.real, given.again
+return function(f, {names})
+	if type(f) ~= "function" then
+		again()
+	end
+	{each
+	a{i} = real(a{i})
+	each}
+	return f({names})
+end]]
+
+-- A kind of site, made when it is first asked for.
+local function kinds(new)
+	local known = {}
+
+	return function(n)
+		if n < 1 or n > MOST then
+			return nil
+		end
+		known[n] = known[n] or new(n)
+		return known[n]
+	end
+end
+
+--- `..` of so many operands.
+M.concat = kinds(function(n)
+	return { helper = new_concat(n), makes_text = true }
+end)
+
+local named = {
+	tonumber = kinds(function(n)
+		return n == 1 and { helper = to_number, makes_text = false } or nil
+	end),
+	["string.format"] = kinds(function(n)
+		return { helper = written(CALL, n, { real = real, again = again }), makes_text = false }
+	end),
+}
+
+--- A call of a global or field of this name with so many arguments.
+function M.call(name, n)
+	local of_name = named[name]
+	return of_name and of_name(n)
+end
+
+local function word(operation, a, d)
+	return char(operation, a, d % 256, (d - d % 256) / 256)
+end
+
+local function word_of_three(operation, a, b, c)
+	return char(operation, a, c, b)
+end
+
+local JUMP_BIAS = 32768
+
+-- Where what an instruction takes begins, and how much that is.
+local function taken(i)
+	if i.op == op.CAT then
+		return i.b, i.c - i.b + 1
+	end
+	return i.a + SHIFT, i.c - 1
+end
+
+-- Appends the call that stands for the instruction `i`: the helper gets the called function, if it is
+-- a call, and what that gets. How many slots it takes.
+local function append_call(append, i, upvalue, base)
+	local is_call = i.op ~= op.CAT
+	local from, n = taken(i)
+	local to = base + SHIFT
+	append(word(op.UGET, base, upvalue))
+	if is_call then
+		append(word(op.MOV, to, i.a))
+		to = to + 1
+	end
+	for k = 0, n - 1 do
+		append(word(op.MOV, to + k, from + k))
+	end
+	local given = to + n - (base + SHIFT)
+	if i.op == op.CALLT then
+		append(word(op.CALLT, base, given + 1))
+	else
+		append(word_of_three(op.CALL, base, is_call and i.b or 2, given + 1))
+		if not is_call or i.b == 2 then
+			append(word(op.MOV, i.a, base))
+		end
+	end
+	return SHIFT + given + 1
+end
+
+local function edit_of(f, list, sites, counted)
+	local slots = funcinfo(f).stackslots
+	local edit = { words = {}, appended = {}, lines = {}, upvalues = {}, frame = 0 }
+	local places, upvalues, helpers = {}, {}, {}
+	for pc, i in next, counted do
+		edit.words[pc] = i.op == op.CALL and word_of_three(i.op, i.a, i.b, i.c)
+			or word(i.op, i.a, i.c)
+	end
+	for pc in next, sites do
+		places[#places + 1] = pc
+	end
+	sort(places)
+	for _, pc in ipairs(places) do
+		local helper = sites[pc].helper
+		if not upvalues[helper] then
+			upvalues[helper] = #helpers
+			helpers[#helpers + 1] = helper
+			edit.upvalues[#helpers] = { "instead", remake.CONSTANT }
+		end
+
+		local function append(ins)
+			edit.appended[#edit.appended + 1] = ins
+			edit.lines[#edit.lines + 1] = pc
+		end
+
+		-- The first free slot: the JIT takes it that slots are filled one after the other.
+		local from, n = taken(list[pc])
+		local base = from + n
+
+		local function jump(at, to)
+			return word(op.JMP, base, to - at - 1 + JUMP_BIAS)
+		end
+
+		edit.words[pc] = jump(pc, #list + #edit.appended + 1)
+		local more = append_call(append, list[pc], upvalues[helper], base)
+		append(jump(#list + #edit.appended + 1, pc + 1))
+		edit.frame = max(edit.frame, base + more - slots)
+	end
+	return edit, helpers
+end
+
+--- The function with calls in the place of its sites, and the instructions in `counted` as they are
+-- in the list.
+function M.remade(f, list, sites, counted)
+	local edit, helpers = edit_of(f, list, sites, counted)
+	local made = remake.with(f, edit)
+	if not made then
+		return nil
+	end
+	for nth, helper in ipairs(helpers) do
+		setupvalue(made, nth, helper)
+	end
+	return setfenv(made, getfenv(f))
+end
+
+return M
