@@ -136,7 +136,8 @@ impl Columns {
                 (None, _) => self.found_kinds.push(ODD),
                 (Some(width), Cut::Blanks) => {
                     cuts.clear();
-                    at_blanks(&block[..stop as usize], line.from, &mut cuts);
+                    let most = width.max(self.picks.least as usize);
+                    at_blanks(block, line.from, stop, most, &mut cuts);
                     self.add_row(block, &cuts[..], width, exact);
                 }
                 (Some(width), Cut::Byte(_)) => self.add_row(block, line, width, exact),
@@ -202,7 +203,7 @@ impl Columns {
         let stop = self.found_stops[row].0;
         cut.clear();
         match view.cut {
-            Cut::Blanks => at_blanks(&block[..stop as usize], start, cut),
+            Cut::Blanks => at_blanks(block, start, stop, usize::MAX, cut),
             Cut::Byte(_) => {
                 let of_row = &ends[self.found_firsts[row].0 as usize..];
                 for &end in of_row.iter().take_while(|end| **end <= stop) {

@@ -64,7 +64,7 @@ impl BlockStep for Fields {
         each_row(rows, max_row, out, |payload, out| {
             let text = only_text(payload)?;
             cut.clear();
-            at_blanks(text, 0, &mut cut);
+            at_blanks(text, 0, text.len() as u32, usize::MAX, &mut cut);
             for &(start, stop) in &cut {
                 msgpack::put_text(out, &text[start as usize..stop as usize]);
             }

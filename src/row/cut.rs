@@ -2,6 +2,8 @@
 //!
 //! A newcomer's trap: places are counted from the beginning of the block, not of the line.
 
+use super::ends::places;
+
 /// Where the columns of one line lie.
 pub(crate) trait Spans: Copy {
     fn count(self) -> usize;
@@ -66,25 +68,119 @@ pub(crate) fn lines<'a>(
     )
 }
 
-/// Appends where the columns of the line from `from` to the end of `block` lie, between runs of
-/// blanks and TABs. A line of blanks has one, without text.
-pub(crate) fn at_blanks(block: &[u8], from: u32, cut: &mut Vec<(u32, u32)>) {
+/// Appends where the columns of the line from `from` to `stop` lie, between runs of blanks and TABs;
+/// those behind the first `most` may be left out. A line of blanks has one, without text.
+#[inline]
+pub(crate) fn at_blanks(
+    block: &[u8],
+    from: u32,
+    stop: u32,
+    most: usize,
+    cut: &mut Vec<(u32, u32)>,
+) {
     let before = cut.len();
     let mut start = None;
-    for (at, byte) in (from..).zip(&block[from as usize..]) {
-        match (matches!(byte, b' ' | b'\t'), start) {
-            (true, Some(begin)) => {
-                cut.push((begin, at));
-                start = None;
+    // What lies around a line counts as blank, so that each column ends at an edge.
+    let mut last = 1;
+    for at in (from..stop).step_by(64) {
+        let mut blanks = blanks(&block[at as usize..]);
+        if stop - at < 64 {
+            blanks |= u64::MAX << (stop - at);
+        }
+        let mut edges = blanks ^ (blanks << 1 | last);
+        last = blanks >> 63;
+        while edges != 0 {
+            let edge = at + edges.trailing_zeros();
+            edges &= edges - 1;
+            match start.take() {
+                Some(start) => cut.push((start, edge)),
+                None => start = Some(edge),
             }
-            (false, None) => start = Some(at),
-            _ => {}
+        }
+        if cut.len() - before >= most {
+            return;
         }
     }
-    if let Some(begin) = start {
-        cut.push((begin, block.len() as u32));
+    if let Some(start) = start {
+        cut.push((start, stop));
     }
     if cut.len() == before {
         cut.push((from, from));
+    }
+}
+
+/// A bit for each of the first 64 bytes that is a blank or a TAB.
+#[inline]
+fn blanks(bytes: &[u8]) -> u64 {
+    const BLANKS: [u8; 2] = [b' ', b'\t'];
+    match bytes.first_chunk() {
+        Some(chunk) => places(chunk, BLANKS),
+        None => {
+            let mut chunk = [0; 64];
+            chunk[..bytes.len()].copy_from_slice(bytes);
+            places(&chunk, BLANKS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, byte by byte.
+    fn at_each_blank(block: &[u8], from: u32, stop: u32) -> Vec<(u32, u32)> {
+        let mut cut = Vec::new();
+        let mut start = None;
+        for at in from..=stop {
+            let is_blank = at == stop || matches!(block[at as usize], b' ' | b'\t');
+            match (is_blank, start) {
+                (true, Some(begin)) => {
+                    cut.push((begin, at));
+                    start = None;
+                }
+                (false, None) => start = Some(at),
+                _ => {}
+            }
+        }
+        if cut.is_empty() { vec![(from, from)] } else { cut }
+    }
+
+    fn agrees(block: &[u8], from: u32, stop: u32) {
+        let expected = at_each_blank(block, from, stop);
+        for most in [0, 1, 2, 5, usize::MAX] {
+            let mut cut = vec![(7, 8)];
+            at_blanks(block, from, stop, most, &mut cut);
+            let found = &cut[1..];
+            let wanted = expected.len().min(most);
+            assert!(found.len() >= wanted, "{most}: {found:?} of {expected:?}");
+            assert!(expected.starts_with(found), "{most}: {found:?} of {expected:?}");
+        }
+    }
+
+    #[test]
+    fn lines_of_every_length_around_a_register_are_cut_alike() {
+        for pattern in [&b" "[..], b"a", b"a ", b" a", b"ab\t", b"  \t\xff\0x"] {
+            let block: Vec<u8> = pattern.iter().copied().cycle().take(280).collect();
+            for length in 0..=200 {
+                for (from, behind) in [(0, 0), (0, 1), (3, 0), (3, 70)] {
+                    let stop = from + length;
+                    agrees(&block[..(stop + behind) as usize], from, stop);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn columns_lie_where_they_did_byte_by_byte(
+            block in prop::collection::vec(prop::sample::select(&b" \t\na\xff"[..]), 0..300),
+            from: prop::sample::Index,
+            stop: prop::sample::Index,
+        ) {
+            let [a, b] = [from, stop].map(|place| place.index(block.len() + 1) as u32);
+            agrees(&block, a.min(b), a.max(b));
+        }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn append_ends(ends: &mut Vec<u32>, block: &[u8], bytes: [u8; 2]) {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[allow(unsafe_code)]
-fn places(chunk: &[u8; 64], bytes: [u8; 2]) -> u64 {
+pub(super) fn places(chunk: &[u8; 64], bytes: [u8; 2]) -> u64 {
     // SAFETY: SSE2 is a part of x86-64.
     unsafe { places_sse2(chunk, bytes) }
 }
@@ -52,7 +52,7 @@ fn places_sse2(chunk: &[u8; 64], [a, b]: [u8; 2]) -> u64 {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn places(chunk: &[u8; 64], bytes: [u8; 2]) -> u64 {
+pub(super) fn places(chunk: &[u8; 64], bytes: [u8; 2]) -> u64 {
     chunk.iter().rev().fold(0, |found, byte| found << 1 | u64::from(bytes.contains(byte)))
 }
 
