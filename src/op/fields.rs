@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::Failed;
-use crate::op::native::{BlockStep, each_row, only_text};
+use crate::op::native::{BlockStep, each_line, each_row, only_text};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
 use crate::plan::view::{Cut, View};
 use crate::row::cut::at_blanks;
-use crate::row::layout::Rows;
-use crate::row::msgpack;
+use crate::row::layout::{Layout, Rows};
+use crate::row::texts::Texts;
 
 impl Dataset {
     /// Cuts each row, which is one text column, at runs of spaces and TABs, as awk does; blanks at
@@ -61,13 +61,20 @@ impl fmt::Display for Fields {
 impl BlockStep for Fields {
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
         let mut cut = Vec::new();
+        if rows.layout == Layout::Lines {
+            let texts = Texts::between(b" ", rows.bytes);
+            return each_line(rows, None, max_row, out, |line, out| {
+                cut.clear();
+                at_blanks(rows.bytes, line.from, line.stop(), usize::MAX, &mut cut);
+                cut.iter().for_each(|&span| texts.put(span, out));
+            });
+        }
         each_row(rows, max_row, out, |payload, out| {
             let text = only_text(payload)?;
+            let texts = Texts::between(b" ", text);
             cut.clear();
             at_blanks(text, 0, text.len() as u32, usize::MAX, &mut cut);
-            for &(start, stop) in &cut {
-                msgpack::put_text(out, &text[start as usize..stop as usize]);
-            }
+            cut.iter().for_each(|&span| texts.put(span, out));
             Ok(())
         })
     }

@@ -6,7 +6,8 @@
 
 use crate::error::{ErrorKind, Failed, Failure, Warning};
 use crate::plan::named::registry;
-use crate::row::describe::describe;
+use crate::row::cut::{self, Between};
+use crate::row::describe::{describe, describe_line};
 use crate::row::frame;
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
@@ -104,6 +105,30 @@ pub(crate) fn each_row(
         index += 1;
         Ok(())
     })
+}
+
+/// Makes one row of each line: `row` appends the columns that come of a line, which is cut at every
+/// `separator`.
+pub(crate) fn each_line(
+    rows: Rows<'_>,
+    separator: Option<u8>,
+    max_row: usize,
+    out: &mut Vec<u8>,
+    mut row: impl FnMut(Between<'_>, &mut Vec<u8>),
+) -> Result<(), Failed> {
+    let mut ends = Vec::new();
+    rows.append_ends(separator, &mut ends).map_err(malformed)?;
+    for (index, line) in (0..).zip(cut::lines(rows.bytes, &ends)) {
+        let put = |out: &mut Vec<u8>| {
+            row(line, out);
+            Ok(())
+        };
+        put_row(max_row, out, put).map_err(|failed| {
+            let text = &rows.bytes[line.from as usize..line.stop() as usize];
+            failed.at_row(index, || describe_line(text))
+        })?;
+    }
+    Ok(())
 }
 
 /// Appends a row whose columns are appended by `put`.

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failed, Failure, Warning};
-use crate::op::native::{BlockStep, each_row, only_text, put_row};
+use crate::op::native::{BlockStep, each_line, each_row, only_text};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
 use crate::plan::view::{Cut, View};
-use crate::row::describe::describe_line;
 use crate::row::layout::{Layout, Rows};
-use crate::row::msgpack;
+use crate::row::texts::Texts;
 
 impl Dataset {
     /// Cuts each row, which is one text column, at every separator. The separator is bytes, not a
@@ -78,18 +77,20 @@ impl BlockStep for Split {
         self.rows += u64::from(rows.count());
         self.cuts |= memchr::memmem::find(rows.bytes, &self.separator).is_some();
         let separator = &self.separator;
-        if rows.layout == Layout::Lines {
-            let mut index = 0;
-            return rows.try_each(|line| {
-                let put = |out: &mut Vec<u8>| {
+        match **separator {
+            [byte] if rows.layout == Layout::Lines => {
+                let texts = Texts::between(separator, rows.bytes);
+                return each_line(rows, Some(byte), max_row, out, |line, out| {
+                    line.spans().for_each(|span| texts.put(span, out));
+                });
+            }
+            _ if rows.layout == Layout::Lines => {
+                return each_line(rows, None, max_row, out, |line, out| {
+                    let line = &rows.bytes[line.from as usize..line.stop() as usize];
                     put_pieces(line, separator, out);
-                    Ok(())
-                };
-                put_row(max_row, out, put)
-                    .map_err(|failed| failed.at_row(index, || describe_line(line)))?;
-                index += 1;
-                Ok(())
-            });
+                });
+            }
+            _ => {}
         }
         each_row(rows, max_row, out, |payload, out| {
             put_pieces(only_text(payload)?, separator, out);
@@ -111,9 +112,10 @@ impl BlockStep for Split {
 }
 
 fn put_pieces(text: &[u8], separator: &[u8], out: &mut Vec<u8>) {
+    let texts = Texts::between(separator, text);
     let mut start = 0;
     let mut put = |end: usize, next: usize| {
-        msgpack::put_text(out, &text[start..end]);
+        texts.put((start as u32, end as u32), out);
         start = next;
     };
     match separator {

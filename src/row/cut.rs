@@ -36,6 +36,17 @@ impl Between<'_> {
     pub(crate) fn stop(self) -> u32 {
         *self.ends.last().expect("a line has an end")
     }
+
+    /// Where its columns begin and end.
+    #[inline]
+    pub(crate) fn spans(self) -> impl Iterator<Item = (u32, u32)> {
+        let mut start = self.from;
+        self.ends.iter().map(move |&stop| {
+            let span = (start, stop);
+            start = stop + 1;
+            span
+        })
+    }
 }
 
 impl Spans for Between<'_> {

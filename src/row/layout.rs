@@ -6,10 +6,12 @@
 use memchr::{memchr, memchr_iter, memrchr};
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use super::describe::{describe, describe_line};
 use super::ends::append_ends;
 use super::frame::{self, FrameError, LENGTH_BYTES, first_len};
 use super::msgpack;
+use super::texts::Texts;
 
 /// How rows lie in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,16 +276,17 @@ impl<'a> Rows<'a> {
         if self.layout == Layout::Frames {
             return Ok(self.bytes);
         }
-        let layout = self.layout;
-        let mut put = |row: &[u8], layout: Layout| {
+        if self.bytes.last().is_some_and(|last| *last != b'\n') {
+            return Err(FrameError::Truncated);
+        }
+        let separator = if self.layout == Layout::Columns { b'\t' } else { b'\n' };
+        let texts = Texts::between(b"\t", self.bytes);
+        let mut ends = Vec::new();
+        append_ends(&mut ends, self.bytes, [separator, b'\n']);
+        for line in cut::lines(self.bytes, &ends) {
             let start = frame::begin(out);
-            layout.put_columns(row, out);
-            frame::end(out, start)
-        };
-        // Told apart once for the block.
-        match layout {
-            Layout::Columns => self.try_each(|row| put(row, Layout::Columns))?,
-            _ => self.try_each(|row| put(row, Layout::Lines))?,
+            line.spans().for_each(|span| texts.put(span, out));
+            frame::end(out, start)?;
         }
         Ok(out)
     }

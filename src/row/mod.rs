@@ -23,6 +23,7 @@ pub(crate) mod numeric;
 pub(crate) mod order;
 pub(crate) mod printf;
 pub(crate) mod text;
+pub(crate) mod texts;
 pub(crate) mod typed;
 pub(crate) mod whole;
 pub(crate) mod written;

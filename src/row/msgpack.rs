@@ -264,6 +264,17 @@ pub(crate) fn put_str(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(text);
 }
 
+/// Writes the first `length` bytes, a string that is known to be valid UTF-8.
+#[inline]
+pub(crate) fn put_short_str<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], length: usize) {
+    const { assert!(N < 32, "its head is one byte") };
+    out.reserve(1 + N);
+    out.push(0xa0 | length as u8);
+    let end = out.len() + length;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
+}
+
 #[inline]
 pub(crate) fn put_bin(out: &mut Vec<u8>, data: &[u8]) {
     match data.len() {
@@ -277,10 +288,22 @@ pub(crate) fn put_bin(out: &mut Vec<u8>, data: &[u8]) {
 /// Writes bytes as a string where they are valid UTF-8, else as binary.
 #[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    match std::str::from_utf8(text) {
-        Ok(_) => put_str(out, text),
-        Err(_) => put_bin(out, text),
+    if is_ascii(text) || str::from_utf8(text).is_ok() {
+        put_str(out, text);
+    } else {
+        put_bin(out, text);
     }
+}
+
+/// As the library's own, which a call makes slow for short texts.
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    let (words, _) = text.as_chunks::<8>();
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().fold(0, |bits, byte| bits | byte) < 0x80;
+    };
+    let bits = words.iter().fold(0, |bits, word| bits | u64::from_ne_bytes(*word));
+    (bits | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0
 }
 
 pub(crate) fn put_array_len(out: &mut Vec<u8>, count: u32) {

@@ -149,6 +149,20 @@ fn fields_are_those_of_awk() {
 }
 
 #[test]
+fn a_column_that_is_no_text_leaves_the_others_text() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"\xc3\xa9 b\xc3 \xc3\xa9\n\xe2\x82\xac c\xff\n").unwrap();
+    let rows = |flow: &gleamflow::Flow| flow.text_file(file.path());
+    let columns = "\"é\" b\"b\\xc3\" \"é\"\n\"€\" b\"c\\xff\"\n";
+    assert_eq!(same(|flow| values(&rows(&flow).fields())), columns);
+    assert_eq!(same(|flow| values(&rows(&flow).split(" "))), columns);
+    let text = same(|flow| values(&rows(&flow).split("é ")));
+    assert_eq!(text, "\"\" b\"b\\xc3 \\xc3\\xa9\"\nb\"\\xe2\\x82\\xac c\\xff\"\n");
+    let text = same(|flow| values(&rows(&flow).split(b"\xa9").select([1])));
+    assert_eq!(text, "b\"\\xc3\"\nb\"\\xe2\\x82\\xac c\\xff\"\n");
+}
+
+#[test]
 fn split_pattern_cuts_at_each_match() {
     let text = same(|flow| values(&flow.lines(["a1b22c", "3", ""]).split_pattern("%d+")));
     assert_eq!(text, "\"a\" \"b\" \"c\"\n\"\" \"\"\n\"\"\n");
