@@ -213,10 +213,19 @@ impl Columns {
             }
         }
         from.clear();
-        for &(start, stop) in &*cut {
-            msgpack::put_text(from, &block[start as usize..stop as usize]);
+        let mut put =
+            |(start, stop)| msgpack::put_text(from, &block[start as usize..stop as usize]);
+        let mut then = &view.then[..];
+        // What the first view leaves out need not be encoded.
+        if let [(_, View::Select(columns)), rest @ ..] = then
+            && columns.iter().all(|column| *column as usize <= cut.len())
+        {
+            columns.iter().for_each(|&column| put(cut[column as usize - 1]));
+            then = rest;
+        } else {
+            cut.iter().for_each(|&span| put(span));
         }
-        for (step, view) in &view.then {
+        for (step, view) in then {
             to.clear();
             match view {
                 View::Numbers(columns) => append_numbers(columns, from, to),
