@@ -10,6 +10,9 @@ use std::io::Write;
 
 use super::text;
 
+/// Bits of a double's fraction, the leading one left out.
+const FRACTION_BITS: u32 = 52;
+
 /// A directive: flags, width, precision and the conversion's letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spec {
@@ -189,9 +192,67 @@ pub(crate) fn put_double(out: &mut Vec<u8>, spec: &Spec, number: f64) {
 }
 
 fn put_fixed(out: &mut Vec<u8>, magnitude: f64, precision: usize, point: bool) {
-    let _ = write!(out, "{magnitude:.precision$}");
+    if let Some(scaled) = scaled(magnitude, precision) {
+        put_scaled(out, scaled, precision);
+    } else {
+        let _ = write!(out, "{magnitude:.precision$}");
+    }
     if point && precision == 0 {
         out.push(b'.');
+    }
+}
+
+/// Powers of ten within 64 bits.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = 10 * powers[at - 1];
+        at += 1;
+    }
+    powers
+};
+
+/// A double times a power of ten, rounded half to even, where 64 bits hold it.
+///
+/// The product is exact in 128 bits before its binary places are cut off: a fraction of 53 bits
+/// times a power of up to 64 has at most 117.
+fn scaled(magnitude: f64, power: usize) -> Option<u64> {
+    let power = *POWERS.get(power)?;
+    let bits = magnitude.to_bits();
+    let fraction = bits & ((1 << FRACTION_BITS) - 1);
+    let (fraction, places) = match bits >> FRACTION_BITS {
+        0 => (fraction, 1074),
+        biased => (fraction | 1 << FRACTION_BITS, 1075 - biased as i32),
+    };
+    let product = u128::from(fraction) * u128::from(power);
+    let rounded = match places {
+        -10..=0 => product << -places,
+        1..=127 => {
+            let whole = product >> places;
+            let (rest, half) = (product & ((1 << places) - 1), 1 << (places - 1));
+            whole + u128::from(rest > half || (rest == half && whole & 1 == 1))
+        }
+        // Half of one is 2^127 at least.
+        128.. => 0,
+        _ => return None,
+    };
+    u64::try_from(rounded).ok()
+}
+
+/// Appends a number of which the last `precision` digits are behind the point.
+fn put_scaled(out: &mut Vec<u8>, scaled: u64, precision: usize) {
+    let power = POWERS[precision];
+    text::append_uint(out, scaled / power);
+    if precision > 0 {
+        out.push(b'.');
+        let at = out.len();
+        out.resize(at + precision, b'0');
+        let mut rest = scaled % power;
+        for digit in out[at..].iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
     }
 }
 
@@ -242,7 +303,6 @@ fn put_general(out: &mut Vec<u8>, magnitude: f64, digits: usize, alternate: bool
 
 /// What stands behind `0x`.
 fn put_hexadecimal(out: &mut Vec<u8>, magnitude: f64, precision: Option<usize>, point: bool) {
-    const FRACTION_BITS: u32 = 52;
     const FRACTION_DIGITS: usize = 13;
     let bits = magnitude.to_bits();
     let mut fraction = bits & ((1 << FRACTION_BITS) - 1);
@@ -273,4 +333,85 @@ fn put_hexadecimal(out: &mut Vec<u8>, magnitude: f64, precision: Option<usize>, 
         let _ = write!(out, "{value:x}");
     }
     let _ = write!(out, "p{exponent:+}");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fixed(number: f64, precision: usize) -> String {
+        let spec = Spec { conversion: b'f', precision: Some(precision), ..Spec::default() };
+        let mut out = b"|".to_vec();
+        put_double(&mut out, &spec, number);
+        String::from_utf8(out).expect("digits are text")
+    }
+
+    fn agrees(number: f64, precision: usize) -> Result<(), TestCaseError> {
+        for number in [number, -number] {
+            let expected = format!("|{number:.precision$}");
+            prop_assert_eq!(fixed(number, precision), expected, "%.{}f of {:e}", precision, number);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn halves_are_rounded_to_even() {
+        for (number, precision, text) in [
+            (0.5, 0, "|0"),
+            (1.5, 0, "|2"),
+            (2.5, 0, "|2"),
+            (0.125, 2, "|0.12"),
+            (0.375, 2, "|0.38"),
+            (-0.0, 2, "|-0.00"),
+            (-0.001, 2, "|-0.00"),
+            (1.005, 2, "|1.00"),
+            (999.995, 2, "|1000.00"),
+            (9_007_199_254_740_993.0, 1, "|9007199254740992.0"),
+        ] {
+            assert_eq!(fixed(number, precision), text);
+        }
+    }
+
+    #[test]
+    fn doubles_at_the_limits_of_what_64_bits_hold_are_written_alike() {
+        for precision in 0..=22 {
+            for exponent in -1074..=1023 {
+                let number = 2f64.powi(exponent);
+                for number in [number, number.next_down(), number.next_up(), 1.5 * number] {
+                    agrees(number, precision).expect("both are exact");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn any_double_is_written_as_by_the_standard_library(
+            bits: u64,
+            small in 0..1_u64 << 62,
+            precision in 0..=22_usize,
+        ) {
+            let finite = Some(f64::from_bits(bits)).filter(|number| number.is_finite());
+            // Of doubles of any magnitude most have no digits, or too many.
+            let ordinary = f64::from_bits((small >> 5) + (1000 << 52));
+            for number in finite.into_iter().chain([ordinary]) {
+                agrees(number, precision)?;
+            }
+        }
+
+        #[test]
+        fn few_digits_are_rounded_as_by_the_standard_library(
+            digits in 0..10_000_000_u32,
+            places in 0..9,
+            eighths in 0..100_000_u32,
+            precision in 0..=8_usize,
+        ) {
+            agrees(f64::from(digits) / 10f64.powi(places), precision)?;
+            agrees(f64::from(eighths) / 8.0, precision)?;
+        }
+    }
 }
