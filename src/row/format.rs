@@ -102,14 +102,18 @@ impl Format {
             if rest.is_empty() {
                 return None;
             }
-            let head = msgpack::head(rest).and_then(|(value, used)| match value {
-                Value::Array(_) | Value::Map(_) => Ok((value, msgpack::skip(rest)?)),
-                scalar => Ok((scalar, used)),
-            });
-            Some(head.map(|(value, used)| {
-                rest = &rest[used..];
-                value
-            }))
+            let (value, mut used) = match msgpack::head(rest) {
+                Ok(first) => first,
+                Err(error) => return Some(Err(error)),
+            };
+            if matches!(value, Value::Array(_) | Value::Map(_)) {
+                match msgpack::skip(rest) {
+                    Ok(whole) => used = whole,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            rest = &rest[used..];
+            Some(Ok(value))
         })
     }
 
@@ -162,28 +166,34 @@ impl Format {
         out: &mut Vec<u8>,
         next: &mut impl FnMut() -> Option<Result<Value<'a>, Malformed>>,
     ) -> Result<(), RowFormatError> {
+        let mut pieces = self.pieces.iter();
         let mut columns = 0;
-        for piece in &self.pieces {
-            if let Piece::Literal(literal) = piece {
-                out.extend_from_slice(literal);
-                continue;
-            }
-            let Some(value) = next() else {
-                return Err(RowFormatError::Width { directives: self.columns, columns });
-            };
-            columns += 1;
-            match (piece, value?) {
-                (Piece::Text, Value::Str(text) | Value::Bin(text)) => out.extend_from_slice(text),
-                (Piece::Integer, Value::Int(number)) => text::append_int(out, number),
-                (piece, value) => piece.put(out, columns, value)?,
-            }
-        }
+        // Called in one place, so that it becomes a part of the loop.
         while let Some(value) = next() {
-            value?;
             columns += 1;
+            let piece = loop {
+                match pieces.next() {
+                    Some(Piece::Literal(literal)) => out.extend_from_slice(literal),
+                    piece => break piece,
+                }
+            };
+            match (piece, value?) {
+                // A column too many, counted for the message.
+                (None, _) => {}
+                (Some(Piece::Text), Value::Str(text) | Value::Bin(text)) => {
+                    out.extend_from_slice(text);
+                }
+                (Some(Piece::Integer), Value::Int(number)) => text::append_int(out, number),
+                (Some(piece), value) => piece.put(out, columns, value)?,
+            }
         }
         if columns != self.columns {
             return Err(RowFormatError::Width { directives: self.columns, columns });
+        }
+        for piece in pieces {
+            if let Piece::Literal(literal) = piece {
+                out.extend_from_slice(literal);
+            }
         }
         Ok(())
     }
