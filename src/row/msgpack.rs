@@ -41,7 +41,9 @@ pub(crate) enum Malformed {
 }
 
 /// The first value's head, and the bytes it takes.
-#[inline]
+///
+/// Always inlined: what a call gives goes through memory, piece by piece, and is read back at once.
+#[inline(always)]
 pub(crate) fn head(bytes: &[u8]) -> Result<(Value<'_>, usize), Malformed> {
     let marker = *bytes.first().ok_or(Malformed::Truncated)?;
     let fixed = |value| Ok((value, 1));
