@@ -20,10 +20,12 @@ local funcinfo = require("jit.util").funcinfo
 local type, select, pcall, error = type, select, pcall, error
 local ipairs, next, getfenv, setfenv, loadstring = ipairs, next, getfenv, setfenv, loadstring
 local setupvalue, istype, ffi_string = debug.setupvalue, ffi.istype, ffi.string
-local char, rep, gsub, table_concat = string.char, string.rep, string.gsub, table.concat
-local sort, floor, max = table.sort, math.floor, math.max
-local stock_tonumber, format = tonumber, addresses.format
-local text_number, number_text = native.text_number, native.number_text
+local char, gsub, table_concat = string.char, string.gsub, table.concat
+local sort, max = table.sort, math.max
+local own_tonumber, own_format = tonumber, addresses.format
+local text_number = native.text_number
+local format_add, format_fill, formats = native.format_add, native.format_fill, state.formats
+local setmetatable, rawset = setmetatable, rawset
 local lazy_text = ffi.typeof("gleamflow_text")
 local op, SHIFT = bytecode.op, bytecode.SHIFT
 
@@ -44,13 +46,6 @@ local function real(v)
 	return v
 end
 
-local function all_real(v, ...)
-	if select("#", ...) == 0 then
-		return real(v)
-	end
-	return real(v), all_real(...)
-end
-
 local function names(n)
 	local list = {}
 	for i = 1, n do
@@ -59,8 +54,8 @@ local function names(n)
 	return list
 end
 
--- A function from a text in which `{names}` and what is between `{each` and `each}` are filled in,
--- the latter for each of n values.
+-- A function from a text in which the names of n values are filled in, and their number `{n}`; what is
+-- between `{each` and `each}` is repeated for the number `{i}` of each of them.
 local function written(text, n, given)
 	local list = names(n)
 	text = gsub(text, "{each(.-)each}", function(part)
@@ -71,11 +66,20 @@ local function written(text, n, given)
 		return table_concat(parts)
 	end)
 	text = gsub(text, "{names}", table_concat(list, ", "))
+	text = gsub(text, "{and_names}", ", " .. table_concat(list, ", "))
+	text = gsub(text, "{n}", n)
 	text = gsub(text, "{joined}", table_concat(list, " .. "))
 	return loadstring(text, "=lua/instead.lua")(given)
 end
 
-local PLAIN_CONCAT = "return function({names}) return {joined} end"
+local PLAIN_CONCAT = [[
+local real = ...
+return function({names})
+	{each
+	a{i} = real(a{i})
+	each}
+	return {joined}
+end]]
 
 local CONCAT = [[
 local given = ...
@@ -127,10 +131,10 @@ local function number(x)
 end
 
 local function new_concat(n)
-	local plain = written(PLAIN_CONCAT, n)
+	local plain = written(PLAIN_CONCAT, n, real)
 
 	local function plainly(...)
-		local ok, result = pcall(plain, all_real(...))
+		local ok, result = pcall(plain, ...)
 		return ok and result or again()
 	end
 
@@ -149,7 +153,7 @@ end
 
 -- `tonumber` of one value.
 local function to_number(f, v)
-	if f == stock_tonumber and type(v) == "cdata" and istype(lazy_text, v) then
+	if f == own_tonumber and type(v) == "cdata" and istype(lazy_text, v) then
 		local x = text_number(v.bytes, v.size)
 		if x == x then
 			return x
@@ -160,18 +164,94 @@ local function to_number(f, v)
 	return f(real(v))
 end
 
-local CALL = [[
+local FORMAT = [[
+local given = ...
+local type, istype, lazy_text = type, given.istype, given.lazy_text
+local take, new_text, copy, most = given.take, given.new_text, given.copy, given.most
+local ffi_string, cast, bytes_of = given.ffi_string, given.cast, given.bytes_of
+local formats, values, fill, id_of = given.formats, given.formats.values, given.fill, given.id_of
+local plainly, own = given.plainly, given.own
+return function(f, format{and_names})
+	local id = f == own and id_of[format]
+	if not id then
+		return plainly(f, format{and_names})
+	end
+	local flows = 0
+	{each
+	local k{i} = type(a{i})
+	if k{i} == "cdata" and istype(lazy_text, a{i}) then
+		values[{i} - 1].bytes, values[{i} - 1].size = a{i}.bytes, a{i}.size
+		if a{i}.flows ~= 0 then
+			flows = 1
+		end
+	elseif k{i} == "string" then
+		values[{i} - 1].bytes, values[{i} - 1].size = cast(bytes_of, a{i}), #a{i}
+	elseif k{i} == "number" then
+		values[{i} - 1].bytes, values[{i} - 1].number = nil, a{i}
+	else
+		return plainly(f, format{and_names})
+	end
+	each}
+	if fill(formats, id, {n}) == 0 then
+		return plainly(f, format{and_names})
+	end
+	local size = formats.size
+	if flows == 0 or size > most then
+		return ffi_string(formats.text, size)
+	end
+	local into = take(size)
+	copy(into, formats.text, size)
+	return new_text(into, size, 0, 0, 1)
+end]]
+
+local PLAIN_FORMAT = [[
 local given = ...
 local type, real, again = type, given.real, given.again
-return function(f, {names})
+return function(f, format{and_names})
 	if type(f) ~= "function" then
 		again()
 	end
 	{each
 	a{i} = real(a{i})
 	each}
-	return f({names})
+	return f(real(format){and_names})
 end]]
+
+-- By format: its number, false where it has none. A program that makes formats may make any number of
+-- them.
+local MOST_FORMATS, formats_known = 256, 0
+local format_ids = setmetatable({}, {
+	__index = function(ids, text)
+		local id = type(text) == "string" and format_add(formats, text, #text) or 0
+		if id == 0 then
+			id = false
+		end
+		if text ~= nil and formats_known < MOST_FORMATS then
+			formats_known = formats_known + 1
+			rawset(ids, text, id)
+		end
+		return id
+	end,
+})
+
+local function new_format(n)
+	return written(FORMAT, n, {
+		istype = istype,
+		lazy_text = lazy_text,
+		take = lazy.take,
+		new_text = lazy_text,
+		copy = ffi.copy,
+		most = lazy.most_bytes,
+		ffi_string = ffi_string,
+		cast = ffi.cast,
+		bytes_of = ffi.typeof("const uint8_t *"),
+		formats = formats,
+		fill = format_fill,
+		id_of = format_ids,
+		plainly = written(PLAIN_FORMAT, n, { real = real, again = again }),
+		own = own_format,
+	})
+end
 
 -- A kind of site, made when it is first asked for.
 local function kinds(new)
@@ -196,7 +276,8 @@ local named = {
 		return n == 1 and { helper = to_number, makes_text = false } or nil
 	end),
 	["string.format"] = kinds(function(n)
-		return { helper = written(CALL, n, { real = real, again = again }), makes_text = false }
+		-- The format is one of them.
+		return n > 1 and { helper = new_format(n - 1), makes_text = true } or nil
 	end),
 }
 

@@ -30,7 +30,7 @@ local function pointer(kind)
 	end
 end
 
-for _, kind in ipairs({ "port", "key", "words", "tally", "progress", "columns" }) do
+for _, kind in ipairs({ "port", "key", "words", "tally", "progress", "columns", "formats" }) do
 	M[kind] = pointer(kind)
 end
 

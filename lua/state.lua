@@ -14,6 +14,7 @@ local M = {
 	key = native.key(addresses.key),
 	words = native.words(addresses.words),
 	tally = native.tally(addresses.tally),
+	formats = native.formats(addresses.formats),
 	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
 	null = addresses.null,
 	-- Steps get whole rows, whatever they look at: to compare.

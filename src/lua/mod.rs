@@ -10,6 +10,7 @@ mod columns;
 mod compare;
 mod dictionary;
 mod failure;
+mod formats;
 mod heap;
 mod in_c;
 mod keeps;

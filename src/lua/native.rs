@@ -10,6 +10,7 @@ use std::ffi::c_void;
 use mlua::LightUserData;
 
 use super::columns::Columns;
+use super::formats::{FormatValue, Formats};
 use super::in_c::Named;
 use super::keys::KeyBytes;
 use super::natives::{NATIVES, Natives};
@@ -59,6 +60,8 @@ pub(super) fn declarations() -> String {
         Words::definition(),
         Tally::definition(),
         Columns::definition(),
+        FormatValue::definition(),
+        Formats::definition(),
         Natives::definition(),
     ]
     .concat()

@@ -12,13 +12,15 @@
 //! that `pattern_compile` has filled; `keep_line` and `find_line` are called while a block is
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
-//! length. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` with
+//! length. `format_fill` is called with a number that `format_add` gave, and the texts among the values
+//! are valid. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` with
 //! one at `columns_load` and a row of it.
 #![allow(unsafe_code)]
 
 use std::slice;
 
 use super::columns::Columns;
+use super::formats::Formats;
 use super::in_c::in_c;
 use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
@@ -340,6 +342,15 @@ natives! {
         };
         into.copy_from_slice(s);
         if upper != 0 { into.make_ascii_uppercase() } else { into.make_ascii_lowercase() }
+    }
+    fn format_add(formats: *mut Formats, s: *const u8, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (formats, text) = unsafe { (&mut *formats, slice::from_raw_parts(s, n as usize)) };
+        formats.add(text)
+    }
+    fn format_fill(formats: *mut Formats, id: u32, count: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        u32::from(unsafe { (*formats).fill(id, count as usize) })
     }
     fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.

@@ -14,6 +14,7 @@ use mlua::{Function, Lua, Table, Value};
 
 use super::columns::{Columns, ODD, USUAL};
 use super::failure::internal;
+use super::formats::Formats;
 use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
 use super::natives::NAMES;
 use super::scripts::{self, MODULES};
@@ -42,6 +43,7 @@ impl Modules {
         key: &Key,
         words: &Shared<Words>,
         tally: &Shared<Tally>,
+        formats: &Shared<Formats>,
         progress: &Arc<Progress>,
         warnings: &Warnings,
     ) -> mlua::Result<Modules> {
@@ -61,6 +63,7 @@ impl Modules {
         addresses.set("key", key.address())?;
         addresses.set("words", words.address())?;
         addresses.set("tally", tally.address())?;
+        addresses.set("formats", formats.address())?;
         addresses.set("null", Value::NULL)?;
         let plain = std::env::var_os("GLEAMFLOW_PLAIN").is_some_and(|text| !text.is_empty());
         addresses.set("plain", plain)?;

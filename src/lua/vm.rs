@@ -12,6 +12,7 @@ use mlua::{Function, Table};
 
 use super::columns;
 use super::failure::{self, internal};
+use super::formats::Formats;
 use super::heap::State;
 use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
@@ -50,6 +51,7 @@ pub(crate) struct Vm {
     _key: Key,
     words: Shared<Words>,
     tally: Shared<Tally>,
+    _formats: Shared<Formats>,
     memory_limit: usize,
     warnings: Warnings,
     /// There was a task since the last rest.
@@ -82,9 +84,10 @@ impl Vm {
             .collect();
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
+        let formats = Shared::new(Formats::new());
         let warnings = Warnings::default();
-        let modules =
-            Modules::load(&lua, &key, &words, &tally, &progress, &warnings).map_err(internal)?;
+        let modules = Modules::load(&lua, &key, &words, &tally, &formats, &progress, &warnings)
+            .map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports, &columns)?;
         #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
@@ -112,6 +115,7 @@ impl Vm {
             _key: key,
             words,
             tally,
+            _formats: formats,
             memory_limit,
             warnings,
             awake: Cell::new(false),

@@ -94,6 +94,16 @@ impl Format {
         if parsed.columns == 0 { Err(FormatError::NoDirective) } else { Ok(parsed) }
     }
 
+    /// The letters of its directives.
+    pub(crate) fn conversions(&self) -> impl Iterator<Item = u8> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(_) => None,
+            Piece::Text => Some(b's'),
+            Piece::Integer => Some(b'd'),
+            Piece::Directive(spec) => Some(spec.conversion),
+        })
+    }
+
     /// Appends a row and a LF. Nothing is appended on an error.
     #[inline]
     pub(crate) fn append(&self, out: &mut Vec<u8>, payload: &[u8]) -> Result<(), RowFormatError> {
