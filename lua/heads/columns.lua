@@ -18,6 +18,7 @@ local decoded = require("gleamflow.frame").columns
 
 local ffi_string = ffi.string
 local columns_load, columns_row = native.columns_load, native.columns_row
+local columns_put = native.columns_put
 local concat, max = table.concat, math.max
 local format, gsub, rep = string.format, string.gsub, string.rep
 local ipairs, unpack, loadstring = ipairs, unpack, loadstring
@@ -68,8 +69,8 @@ local BEGIN = [[
 local given = ...
 local port, columns, progress, state = given.port, given.columns, given.progress, given.state
 local ffi_string, load, odd, lazy = given.ffi_string, given.load, given.odd, given.lazy
-local next_step, next_whole, whole = given.next_step, given.next_whole, given.whole
-local again = given.again
+local next_step, whole, again = given.next_step, given.whole, given.again
+local put, ended = given.put, given.ended
 local select = select
 local {functions}
 local function pass(...)
@@ -103,9 +104,10 @@ local KEEP = [[
 				port.from, port.stop = start, stop
 				next_step()
 			else
-				next_whole(whole(row))
+				ended(put(columns, port, row))
 			end]]
 local PASS_ON = "next_step(whole(row))"
+local PUT_OUT = "ended(put(columns, port, row))"
 local END = [[
 		end
 	end
@@ -167,7 +169,10 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 	if leading == 0 then
 		text[#text + 1] = fill("next_step({columns})", { columns = names("v", width) })
 	elseif open == leading then
-		text[#text + 1] = keeps and fill(KEEP, { usual = head.usual }) or PASS_ON
+		local is_end = leading == #steps and not segment.tail
+		text[#text + 1] = keeps and fill(KEEP, { usual = head.usual })
+			or is_end and PUT_OUT
+			or PASS_ON
 	end
 	text[#text + 1] = rep("end ", open)
 	text[#text + 1] = fill(END, { functions = functions })
@@ -298,7 +303,8 @@ function M.new(port, next_step, segment)
 				load = columns_load,
 				odd = odd,
 				next_step = next_step,
-				next_whole = next_whole,
+				put = columns_put,
+				ended = segment.frames.ended,
 				whole = whole,
 				again = again,
 				lazy = lazy.columns(width),

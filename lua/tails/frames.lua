@@ -1,6 +1,7 @@
 --- frames: the end of a segment that writes rows into its out buffer.
 -- In: the port, and `flush`, which hands the full buffer on. Out: run(row…), list(values, n),
--- which writes the row values[1..n], and pair(text, number) for such a row.
+-- which writes the row values[1..n], pair(text, number) for such a row, and ended(status), which
+-- takes what Rust says of a row that it has put out itself.
 -- Whether rows are left as frames or written as text is the port's own matter.
 
 local ffi = require("ffi")
@@ -108,7 +109,7 @@ function M.new(port, flush)
 		ended(row_sn(port, text, #text, number), text, number)
 	end
 
-	return { run = run, list = list, pair = pair }
+	return { run = run, list = list, pair = pair, ended = ended }
 end
 
 return M

@@ -8,12 +8,14 @@
 use std::ptr;
 
 use super::in_c::{Signed, in_c};
+use super::port::Port;
+use super::status::{OK, REFUSED};
 use crate::error::Failure;
 use crate::plan::view::{self, Cut, Picks, View};
 use crate::row::cut::{self, Spans, at_blanks};
 use crate::row::describe::describe;
 use crate::row::missing::column_of;
-use crate::row::msgpack;
+use crate::row::msgpack::{self, Value};
 use crate::row::numeric::append_numbers;
 use crate::row::text::{self, Number};
 
@@ -26,6 +28,10 @@ pub(super) const ODD: u8 = 2;
 
 /// Columns of a block for which there are places: 8 MiB of them.
 const MOST_PLACES: usize = 1 << 20;
+
+/// Columns of a row that is written without encoding it, and what encoding adds to a text at most.
+const MOST_WRITTEN: usize = 64;
+const LONGEST_HEAD: usize = 5;
 
 /// Integers up to here are exact as doubles.
 const EXACT: i64 = 1 << 53;
@@ -196,13 +202,13 @@ impl Columns {
         self.found_spans.len() + self.found_numbers.len()
     }
 
-    /// Makes a row of the block: all its columns, encoded, with numbers where they are to be.
-    pub fn make_row(&mut self, block: &[u8], ends: &[u32], row: usize) -> Result<(), Failure> {
-        let Columns { made: [from, to], view, cut, .. } = self;
+    /// Finds where all columns of a row lie.
+    fn cut_row(&mut self, block: &[u8], ends: &[u32], row: usize) {
+        let cut = &mut self.cut;
         let mut start = row.checked_sub(1).map_or(0, |before| self.found_stops[before].0 + 1);
         let stop = self.found_stops[row].0;
         cut.clear();
-        match view.cut {
+        match self.view.cut {
             Cut::Blanks => at_blanks(block, start, stop, usize::MAX, cut),
             Cut::Byte(_) => {
                 let of_row = &ends[self.found_firsts[row].0 as usize..];
@@ -212,6 +218,63 @@ impl Columns {
                 }
             }
         }
+    }
+
+    /// Puts out a row of the block, as [`Columns::make_row`] makes it.
+    pub fn put_row(&mut self, block: &[u8], ends: &[u32], row: usize, port: &mut Port) -> u32 {
+        if self.numeric.is_empty()
+            && self.picks.numbers.is_empty()
+            && let Some(status) = self.write_row(block, ends, row, port)
+        {
+            return status;
+        }
+        port.begin();
+        if let Err(failure) = self.make_row(block, ends, row) {
+            port.refused = Some(failure);
+            return REFUSED;
+        }
+        port.out.extend_from_slice(&self.made[0]);
+        port.end(OK)
+    }
+
+    /// Writes a row of texts without encoding it, if it can be.
+    fn write_row(
+        &mut self,
+        block: &[u8],
+        ends: &[u32],
+        row: usize,
+        port: &mut Port,
+    ) -> Option<u32> {
+        self.cut_row(block, ends, row);
+        let mut values = [Value::Nil; MOST_WRITTEN];
+        let text = |(start, stop): (u32, u32)| Value::Str(&block[start as usize..stop as usize]);
+        let count = match &self.picks.columns {
+            None => {
+                let of_row = values.get_mut(..self.cut.len())?;
+                of_row.iter_mut().zip(&self.cut).for_each(|(value, span)| *value = text(*span));
+                self.cut.len()
+            }
+            Some(columns) => {
+                if self.cut.len() < self.picks.least as usize {
+                    return None;
+                }
+                for (value, picked) in values.get_mut(..columns.len())?.iter_mut().zip(columns) {
+                    *value = text(*self.cut.get(picked.source as usize)?);
+                }
+                columns.len()
+            }
+        };
+        let bytes = values[..count].iter().map(|value| match value {
+            Value::Str(text) => text.len() + LONGEST_HEAD,
+            _ => 0,
+        });
+        port.write(&values[..count], bytes.sum())
+    }
+
+    /// Makes a row of the block: all its columns, encoded, with numbers where they are to be.
+    pub fn make_row(&mut self, block: &[u8], ends: &[u32], row: usize) -> Result<(), Failure> {
+        self.cut_row(block, ends, row);
+        let Columns { made: [from, to], view, cut, .. } = self;
         from.clear();
         let mut put =
             |(start, stop)| msgpack::put_text(from, &block[start as usize..stop as usize]);
