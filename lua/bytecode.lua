@@ -118,6 +118,15 @@ end)[4].op
 op.CALLMT = instructions(function(a, b)
 	return a(b())
 end)[4].op
+do
+	local list = instructions(function(...)
+		return { ... }
+	end)
+	op.VARG, op.TSETM = list[2].op, list[3].op
+end
+op.KSHORT = instructions(function()
+	return 1
+end)[1].op
 op.CAT = instructions(function(a, b)
 	return a .. b
 end)[3].op

@@ -331,6 +331,23 @@ local function append_call(append, i, upvalue, base)
 	return SHIFT + given + 1
 end
 
+-- Puts a call without arguments, or of the called function itself, where `...` is read.
+local function put_call(words, append, list, pc, place, upvalue)
+	local slot, last = place.slot, list[place.at]
+	if place.kind == "all" then
+		words[pc - 1], words[pc] = word(op.UGET, slot, upvalue), word_of_three(op.CALL, slot, 2, 1)
+		words[pc + 1] = word(op.JMP, slot + 1, JUMP_BIAS)
+	elseif place.at == pc then
+		append(word(op.UGET, slot, upvalue))
+		append(word_of_three(op.CALL, slot, place.n + 1, 1))
+	else
+		-- The place of what `select` was to select.
+		words[pc - 1], words[pc] = word(op.MOV, slot + SHIFT, slot), word(op.UGET, slot, upvalue)
+		words[pc + 1] = last.op == op.CALLM and word_of_three(op.CALL, slot, last.b, 2)
+			or word(op.CALLT, slot, 2)
+	end
+end
+
 local function edit_of(f, list, sites, counted)
 	local slots = funcinfo(f).stackslots
 	local edit = { words = {}, appended = {}, lines = {}, upvalues = {}, frame = 0 }
@@ -356,17 +373,30 @@ local function edit_of(f, list, sites, counted)
 			edit.lines[#edit.lines + 1] = pc
 		end
 
-		-- The first free slot: the JIT takes it that slots are filled one after the other.
-		local from, n = taken(list[pc])
-		local base = from + n
-
-		local function jump(at, to)
-			return word(op.JMP, base, to - at - 1 + JUMP_BIAS)
+		-- The first slot that is free, before and after the call: the JIT takes it that slots are filled
+		-- one after the other, and that those from a jump's on are not looked at behind it.
+		local place, base, free = sites[pc].place, nil, nil
+		if place then
+			base, free = place.slot, place.slot + place.n
+		else
+			local from, n = taken(list[pc])
+			base, free = from + n, from + n
 		end
 
-		edit.words[pc] = jump(pc, #list + #edit.appended + 1)
-		local more = append_call(append, list[pc], upvalues[helper], base)
-		append(jump(#list + #edit.appended + 1, pc + 1))
+		local function jump(at, to, slot)
+			return word(op.JMP, slot, to - at - 1 + JUMP_BIAS)
+		end
+
+		local before, more = #edit.appended, SHIFT + 2
+		if place then
+			put_call(edit.words, append, list, pc, place, upvalues[helper])
+		else
+			more = append_call(append, list[pc], upvalues[helper], base)
+		end
+		if #edit.appended > before then
+			edit.words[pc] = jump(pc, #list + before + 1, base)
+			append(jump(#list + #edit.appended + 1, pc + 1, free))
+		end
 		edit.frame = max(edit.frame, base + more - slots)
 	end
 	return edit, helpers

@@ -1,13 +1,14 @@
 --- uses: what a function does with each of its parameters, as its bytecode shows.
--- In: a function of the user's. Out: of(f), nothing where it takes any number of arguments or makes
--- functions, which may use them too; else the number of its parameters `n`, and for each of them
+-- In: a function of the user's. Out: of(f), nothing where it makes functions, which may use them too, or
+-- does what is not understood with `...`; else the number of its parameters `n`, and for each of them
 --   NONE      It is never looked at.
 --   LAZY      It is nothing but tested for truth, measured by `#`, calculated with, the receiver of a
 --             method, or an operand or argument in `sites`: a lazy text (`lua/line.lua`) serves.
 --   RETURNED  The same, or it is returned as it is.
 --   VALUE     Anything else, or what is not understood: it must be the real value.
 -- `texts` says the same of all texts that are made from each of them: where real ones are not
--- wanted, lazy ones may flow (they are few, since they lie in one room). `called` is the function
+-- wanted, lazy ones may flow (they are few, since they lie in one room). `varargs`: it looks at other
+-- columns by `lua/varargs.lua`. `called` is the function
 -- to be called with lazy texts: the user's own, or where it has `sites` the one that
 -- `lua/instead.lua` makes of it.
 -- What is followed is a slot, from where it is set to where it is set anew. Whoever takes texts by
@@ -15,6 +16,7 @@
 
 local bytecode = require("gleamflow.bytecode")
 local instead = require("gleamflow.instead")
+local varargs = require("gleamflow.varargs")
 local state = require("gleamflow.state")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
@@ -267,7 +269,30 @@ function follow(self, slot, pc)
 	return use, texts
 end
 
-local function look_at(f, list, info, may_remake)
+-- How each column is given that `...` is asked for at a place.
+local function hows_of(self, place)
+	local last, hows = self.list[place.at], {}
+	for nth = 1, place.n do
+		local use = VALUE
+		if last.op == op.CALLMT then
+			use = RETURNED
+		elseif last.op == op.CALLM and last.b ~= 2 then
+			local after = self.list[place.at + 1]
+			use = last.b == 0 and after.op == op.RETM and RETURNED or VALUE
+		elseif not self.loops then
+			local texts
+			use, texts = follow(self, place.slot + nth - 1, place.at + 1)
+			use = max(use, texts)
+		end
+		hows[nth] = use == VALUE and varargs.REAL
+			or use == RETURNED and varargs.RETURNED
+			or varargs.LAZY
+		self.count = self.count + (place.kind == "column" and 1 or 0)
+	end
+	return hows
+end
+
+local function look_at(f, list, info, places, may_remake)
 	local self = {
 		f = f,
 		list = list,
@@ -286,7 +311,7 @@ local function look_at(f, list, info, may_remake)
 			is_set[i.a] = true
 		end
 	end
-	local uses = { n = info.params, texts = {}, called = nil }
+	local uses = { n = info.params, texts = {}, called = nil, varargs = next(places) ~= nil }
 	for parameter = 1, info.params do
 		-- One that is set somewhere is no longer what was given.
 		if is_set[parameter - 1] then
@@ -295,7 +320,18 @@ local function look_at(f, list, info, may_remake)
 			uses[parameter], uses.texts[parameter] = follow(self, parameter - 1, 1)
 		end
 	end
-	for parameter = 1, self.count > MOST_TEXTS and info.params or 0 do
+	for pc, place in next, places do
+		self.sites[pc] = { place = place, hows = hows_of(self, place) }
+	end
+	local too_many = self.count > MOST_TEXTS
+	for pc, place in next, places do
+		local site_of = self.sites[pc]
+		for nth = 1, too_many and place.n or 0 do
+			site_of.hows[nth] = varargs.REAL
+		end
+		site_of.helper = varargs.helper(place, site_of.hows)
+	end
+	for parameter = 1, too_many and info.params or 0 do
 		if uses.texts[parameter] ~= NONE then
 			uses.texts[parameter] = VALUE
 		end
@@ -305,20 +341,24 @@ end
 
 local function look(f)
 	local info = funcinfo(f)
-	if info.isvararg or info.children then
+	if info.children then
 		return nil
 	end
 	local list = instructions(f)
+	local places = info.isvararg and varargs.find(list, f) or {}
+	if info.isvararg and next(places) == nil then
+		return nil
+	end
 	for _, i in ipairs(list) do
 		if is_patched[i.op] then
 			return nil
 		end
 	end
-	local uses, seen = look_at(f, list, info, info.upvalues == 0)
+	local uses, seen = look_at(f, list, info, places, info.upvalues == 0)
 	if next(seen.sites) then
 		uses.called = instead.remade(f, list, seen.sites, seen.counted)
 		if not uses.called then
-			uses = look_at(f, instructions(f), info, false)
+			uses = not uses.varargs and look_at(f, instructions(f), info, {}, false) or nil
 		end
 	end
 	return uses

@@ -12,16 +12,17 @@ local native = require("gleamflow.native")
 local failure = require("gleamflow.failure")
 local lazy = require("gleamflow.line")
 local uses = require("gleamflow.uses")
+local varargs = require("gleamflow.varargs")
 local state = require("gleamflow.state")
 local spread = require("gleamflow.frame").spread
 local decoded = require("gleamflow.frame").columns
 
 local ffi_string = ffi.string
 local columns_load, columns_row = native.columns_load, native.columns_row
-local columns_put = native.columns_put
+local columns_put, columns_cut = native.columns_put, native.columns_cut
 local concat, max = table.concat, math.max
 local format, gsub, rep = string.format, string.gsub, string.rep
-local ipairs, unpack, loadstring = ipairs, unpack, loadstring
+local ipairs, unpack, loadstring, tostring = ipairs, unpack, loadstring, tostring
 local NONE, LAZY, RETURNED, VALUE = uses.NONE, uses.LAZY, uses.RETURNED, uses.VALUE
 
 local LF, TAB = 10, 9
@@ -47,14 +48,29 @@ function M.gives_lines(head, steps)
 	return head.separator == TAB and head.whole_line and M.leads(steps) == #steps
 end
 
+-- Whether a step may return lazy texts: it is a filter, or what it returns is written and nothing else.
+local function may_return(segment, i)
+	local of = segment.steps[i].of
+	return of.keeps_line or of.keeps_result and i == #segment.steps and not segment.tail
+end
+
+-- The same for all steps that look at `...`.
+local function varargs_return(segment, leading, of_steps)
+	for i = 1, leading do
+		if of_steps[i].varargs and not may_return(segment, i) then
+			return false
+		end
+	end
+	return true
+end
+
 -- What a loop must do with each column, by the uses of all steps it leads; and whether texts that
 -- are made from it may flow.
-local function wanted(steps, leading, of_steps, may_return)
+local function wanted(segment, leading, of_steps)
 	local kinds, texts, width = {}, {}, 0
 	for i = 1, leading do
 		width = max(width, of_steps[i].n)
-		-- What a filter returns is only tested for truth.
-		local most = (steps[i].of.keeps_line or may_return and i == leading) and RETURNED or LAZY
+		local most = may_return(segment, i) and RETURNED or LAZY
 		for column = 1, of_steps[i].n do
 			local use, of_texts = of_steps[i][column], of_steps[i].texts[column]
 			kinds[column] = max(kinds[column] or NONE, use <= most and use or VALUE)
@@ -70,7 +86,7 @@ local given = ...
 local port, columns, progress, state = given.port, given.columns, given.progress, given.state
 local ffi_string, load, odd, lazy = given.ffi_string, given.load, given.odd, given.lazy
 local next_step, whole, again = given.next_step, given.whole, given.again
-local put, ended = given.put, given.ended
+local put, ended, cut, open_row = given.put, given.ended, given.cut, given.open_row
 local select = select
 local {functions}
 local function pass(...)
@@ -82,6 +98,7 @@ local function push()
 	state.again = again
 	load(columns, port, {width}, {exact})
 	local bytes, spans, numbers = port.bytes, columns.spans, columns.numbers
+	open_row.columns, open_row.bytes, open_row.returns = columns, bytes, {returns}
 	local kinds, stops, from = columns.kinds, columns.stops, 0
 	for row = 0, port.rows - 1 do
 		local start, stop = from, stops[row]
@@ -98,6 +115,7 @@ local LAZY_TEXT = SPAN
 	.. " local v{n} = lazy[{n}]"
 	.. " v{n}.bytes, v{n}.size, v{n}.flows = bytes + a{n}, b{n} - a{n}, {flows}"
 local UNUSED = "local v{n} = false"
+local CUT = "cut(columns, port, row)"
 local STEP = "progress.step = {id} {call}"
 local KEEP = [[
 			if kinds[row] == {usual} then
@@ -138,6 +156,7 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 			width = width,
 			exact = keeps and 1 or 0,
 			odd = head.odd,
+			returns = tostring(varargs_return(segment, leading, of_steps)),
 		}),
 	}
 	for column = 1, width do
@@ -159,6 +178,12 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 		})
 	end
 	local open = 0
+	for i = 1, leading do
+		if of_steps[i].varargs then
+			text[#text + 1] = CUT
+			break
+		end
+	end
 	for i = 1, leading do
 		local of = steps[i].of
 		local call = fill("f{i}({arguments})", { i = i, arguments = names("v", of_steps[i].n) })
@@ -256,8 +281,6 @@ function M.new(port, next_step, segment)
 	local functions, changed = {}, true
 	local loops, set_loop = {}, nil
 	local last = steps[leading]
-	-- A lazy text may go where rows are written, and nowhere else.
-	local may_return = last and last.of.keeps_result and leading == #steps and not segment.tail
 
 	-- The uses of all columns that a loop must have in its locals: those of the steps that it leads, or
 	-- all there are, where it leads none and their number is known.
@@ -265,12 +288,12 @@ function M.new(port, next_step, segment)
 		local of_steps = {}
 		for i = 1, leading do
 			of_steps[i] = uses.of(functions[i])
-			if not of_steps[i] then
+			if not of_steps[i] or of_steps[i].varargs and not head.all_columns then
 				return nil
 			end
 		end
 		if last then
-			return of_steps, wanted(steps, leading, of_steps, may_return)
+			return of_steps, wanted(segment, leading, of_steps)
 		end
 		local kinds, texts = {}, {}
 		for column = 1, head.width or 0 do
@@ -304,6 +327,8 @@ function M.new(port, next_step, segment)
 				odd = odd,
 				next_step = next_step,
 				put = columns_put,
+				cut = columns_cut,
+				open_row = varargs.row,
 				ended = segment.frames.ended,
 				whole = whole,
 				again = again,

@@ -54,7 +54,13 @@ local function adapt(of, run, set, writes)
 		fits, flows = receiver.fits(f, not of.keeps_result), 0
 		counts = receiver.counts_matches(f) and 1 or 0
 		local use = f and uses.of(f)
-		if use and use.n == 1 and serves(use[1], writes) and serves(use.texts[1], writes) then
+		if
+			use
+			and use.n == 1
+			and not use.varargs
+			and serves(use[1], writes)
+			and serves(use.texts[1], writes)
+		then
 			fits, flows = true, use.texts[1] > uses.NONE and 1 or 0
 			f = use.called or f
 		end

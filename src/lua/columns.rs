@@ -48,6 +48,9 @@ pub(super) struct Columns {
     stops: *const Signed,
     /// The first end of each row among those of the port.
     firsts: *const Signed,
+    /// Where the columns of the row begin and end that was cut last, and how many it has.
+    all: *const Signed,
+    count: Signed,
     /// The row that was made last, as encoded columns.
     row: *const u8,
     row_bytes: u32,
@@ -62,13 +65,14 @@ pub(super) struct Columns {
     found_kinds: Vec<u8>,
     found_stops: Vec<Signed>,
     found_firsts: Vec<Signed>,
+    found_all: Vec<Signed>,
     made: [Vec<u8>; 2],
     written: Vec<u8>,
 }
 
 in_c!(
     Columns as "gleamflow_columns":
-    spans, numbers, kinds, stops, firsts, row, row_bytes
+    spans, numbers, kinds, stops, firsts, all, count, row, row_bytes
 );
 
 impl Columns {
@@ -86,6 +90,8 @@ impl Columns {
             kinds: ptr::null(),
             stops: ptr::null(),
             firsts: ptr::null(),
+            all: ptr::null(),
+            count: Signed(0),
             row: ptr::null(),
             row_bytes: 0,
             view,
@@ -97,6 +103,7 @@ impl Columns {
             found_kinds: Vec::new(),
             found_stops: Vec::new(),
             found_firsts: Vec::new(),
+            found_all: Vec::new(),
             made: [Vec::new(), Vec::new()],
             written: Vec::new(),
         }
@@ -115,6 +122,11 @@ impl Columns {
     /// Whether a row is its line, cut at one byte, and nothing else.
     pub fn is_whole_line(&self) -> bool {
         self.picks.columns.is_none() && self.separator().is_some()
+    }
+
+    /// Whether a row has all columns of its line, as texts.
+    pub fn has_all_columns(&self) -> bool {
+        self.picks.columns.is_none() && self.picks.numbers.is_empty()
     }
 
     /// The columns that are numbers, from 1, in the order in which each row has them.
@@ -200,6 +212,14 @@ impl Columns {
     #[cfg(test)]
     pub fn places(&self) -> usize {
         self.found_spans.len() + self.found_numbers.len()
+    }
+
+    /// Shows where all columns of a row lie.
+    pub fn show_row(&mut self, block: &[u8], ends: &[u32], row: usize) {
+        self.cut_row(block, ends, row);
+        self.found_all.clear();
+        self.found_all.extend(self.cut.iter().flat_map(|&(from, to)| [Signed(from), Signed(to)]));
+        (self.all, self.count) = (self.found_all.as_ptr(), Signed(self.cut.len() as u32));
     }
 
     /// Finds where all columns of a row lie.

@@ -13,7 +13,7 @@
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
 //! length. `format_fill` is called with a number that `format_add` gave, and the texts among the values
-//! are valid. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row` and `columns_put` with
+//! are valid. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row`, `columns_cut` and `columns_put` with
 //! one at `columns_load` and a row of it.
 #![allow(unsafe_code)]
 
@@ -334,6 +334,13 @@ natives! {
                 REFUSED
             }
         }
+    }
+    fn columns_cut(columns: *mut Columns, port: *const Port, row: u32) {
+        // SAFETY: see the module's contract.
+        let (columns, port) = unsafe { (&mut *columns, &*port) };
+        // SAFETY: see the module's contract.
+        let (block, ends) = unsafe { port.lines() };
+        columns.show_row(block, ends, row as usize);
     }
     fn columns_put(columns: *mut Columns, port: *mut Port, row: u32) -> u32 {
         // SAFETY: see the module's contract.

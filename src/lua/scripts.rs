@@ -52,6 +52,7 @@ scripts!(
     "tails/frames",
     "tails/lines",
     "uses",
+    "varargs",
     "words",
 );
 
@@ -74,6 +75,7 @@ pub(super) const MODULES: &[&str] = &[
     "words",
     "line",
     "instead",
+    "varargs",
     "uses",
     "pairs",
     "random",

@@ -129,7 +129,7 @@ fn compiled(lua: &Lua, name: &str, text: Cow<'static, str>) -> mlua::Result<Arc<
         return Ok(code.clone());
     }
     // Some are without line numbers, as stock functions are: nothing then counts them as a place.
-    let strip = matches!(name, "patterns" | "line" | "instead" | "addresses");
+    let strip = matches!(name, "patterns" | "line" | "instead" | "varargs" | "addresses");
     let code = lua.load(&*text).set_name(format!("=lua/{name}.lua")).into_function()?.dump(strip);
     let code = Arc::new(code);
     known().insert(name.to_owned(), (text, code.clone()));
@@ -158,6 +158,7 @@ pub(super) fn setup(
             head.set("columns", columns.address()).map_err(internal)?;
             head.set("numeric", columns.with(|it| it.numeric())).map_err(internal)?;
             head.set("separator", columns.with(|it| it.separator())).map_err(internal)?;
+            head.set("all_columns", columns.with(|it| it.has_all_columns())).map_err(internal)?;
             head.set("usual", USUAL).map_err(internal)?;
             head.set("odd", ODD).map_err(internal)?;
             head.set("width", columns.with(|it| it.width())).map_err(internal)?;
