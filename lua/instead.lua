@@ -350,7 +350,8 @@ end
 
 local function edit_of(f, list, sites, counted)
 	local slots = funcinfo(f).stackslots
-	local edit = { words = {}, appended = {}, lines = {}, upvalues = {}, frame = 0 }
+	local edit =
+		{ words = {}, appended = {}, lines = {}, upvalues = {}, frame = 0, is_fixed = true }
 	local places, upvalues, helpers = {}, {}, {}
 	for pc, i in next, counted do
 		edit.words[pc] = i.op == op.CALL and word_of_three(i.op, i.a, i.b, i.c)
@@ -407,7 +408,7 @@ end
 function M.remade(f, list, sites, counted)
 	local edit, helpers = edit_of(f, list, sites, counted)
 	local made = remake.with(f, edit)
-	if not made then
+	if not made or funcinfo(made).isvararg then
 		return nil
 	end
 	for nth, helper in ipairs(helpers) do

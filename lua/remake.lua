@@ -5,6 +5,7 @@
 --             place of one that stands in the same line.
 --   upvalues  { name, flags } of each upvalue that it gets, nil at first.
 --   frame     How many slots it needs more.
+--   is_fixed  Whether it takes no more arguments than it has parameters, whatever the other does.
 -- Out: the other function; nothing where that cannot be done.
 -- The contract: the function is dumped, its dump rewritten and loaded, and LuaJIT verifies nothing
 -- of what it loads: a byte in a wrong place is memory overwritten, not an error. So the format may be
@@ -23,6 +24,8 @@ local M = {}
 
 --- The flags of an upvalue that is set once, before the function is called.
 M.CONSTANT = 64
+-- What a function is that takes any number of arguments.
+local VARARG = 2
 -- A frame has no more slots.
 local MOST_SLOTS = 250
 
@@ -71,7 +74,10 @@ local function rewrite(dumped, edit)
 	name_size, at = read_uleb(dumped, at)
 	local head = sub(dumped, 1, at + name_size - 1)
 	local _, begin = read_uleb(dumped, at + name_size)
-	local _, _, slots, upvalues = byte(dumped, begin, begin + 3)
+	local kind, params, slots, upvalues = byte(dumped, begin, begin + 3)
+	if edit.is_fixed and kind % (2 * VARARG) >= VARARG then
+		kind = kind - VARARG
+	end
 	local counts = {}
 	at = begin + 4
 	for nth = 1, 6 do
@@ -100,8 +106,7 @@ local function rewrite(dumped, edit)
 		counts[nth] = uleb(counts[nth])
 	end
 	local body = concat({
-		sub(dumped, begin, begin + 1),
-		char(slots, #which),
+		char(kind, params, slots, #which),
 		concat(counts),
 		code,
 		concat(which),
