@@ -11,6 +11,7 @@
 local ffi = require("ffi")
 local native = require("gleamflow.native")
 local lazy = require("gleamflow.line")
+local arithmetic = require("gleamflow.arithmetic")
 local addresses = require("gleamflow.addresses")
 local bytecode = require("gleamflow.bytecode")
 local remake = require("gleamflow.remake")
@@ -23,7 +24,6 @@ local setupvalue, istype, ffi_string = debug.setupvalue, ffi.istype, ffi.string
 local char, gsub, table_concat = string.char, string.gsub, table.concat
 local sort, max = table.sort, math.max
 local own_tonumber, own_format = tonumber, addresses.format
-local text_number = native.text_number
 local format_add, format_fill, formats = native.format_add, native.format_fill, state.formats
 local setmetatable, rawset = setmetatable, rawset
 local lazy_text = ffi.typeof("gleamflow_text")
@@ -154,10 +154,7 @@ end
 -- `tonumber` of one value.
 local function to_number(f, v)
 	if f == own_tonumber and type(v) == "cdata" and istype(lazy_text, v) then
-		local x = text_number(v.bytes, v.size)
-		if x == x then
-			return x
-		end
+		return arithmetic.number(v)
 	elseif type(f) ~= "function" then
 		again()
 	end

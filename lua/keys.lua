@@ -68,6 +68,20 @@ function add(v, column, depth)
 	end
 end
 
+local MISSING = "there is no column %d: the row has %d column%s\n\n"
+	.. "hint: `pad(%d)` makes rows at least %d columns wide"
+
+--- Throws for a row of `total` columns without one of `columns[1..n]`: said as `row/missing.rs` says
+-- it.
+function M.missing(columns, n, total)
+	for i = 1, n do
+		local column = columns[i]
+		if column > total then
+			error(format(MISSING, column, total, total == 1 and "" or "s", column, column), 0)
+		end
+	end
+end
+
 --- The bytes of the columns `columns[1..n]` of the list `row`.
 function M.of(row, columns, n)
 	key_clear(key)

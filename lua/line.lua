@@ -8,19 +8,20 @@ local ffi = require("ffi")
 local native = require("gleamflow.native")
 local patterns = require("gleamflow.patterns")
 local words_of = require("gleamflow.words")
+local arithmetic = require("gleamflow.arithmetic")
 local state = require("gleamflow.state")
 
 local type, rawget, select, floor = type, rawget, select, math.floor
 local ffi_string = ffi.string
 local pattern_find, find_text = native.pattern_find, native.find_text
 local pattern_replace, change_case = native.pattern_replace, native.change_case
+local words_replace = native.words_replace
 local key_bytes, key_count = native.key_bytes, native.key_count
 local copy = ffi.copy
 local key = state.key
 local words_lower = native.words_lower
 local string, string_meta = string, debug.getmetatable("")
-local istype, text_number, tonumber, error = ffi.istype, native.text_number, tonumber, error
-local next, loadstring = next, loadstring
+local istype = ffi.istype
 local own = patterns.functions
 local own_find, own_match, own_gmatch, own_gsub = own.find, own.match, own.gmatch, own.gsub
 local sub, byte, len, lower, upper = string.sub, string.byte, string.len, string.lower, string.upper
@@ -293,6 +294,40 @@ function methods.match(...)
 	return ffi_string(line.bytes + places[at], places[at + 1] - places[at])
 end
 
+-- Whether the matches of a pattern in all lines of the block are known, to count or replace them.
+local function found_in_block(compiled)
+	block.asked = block.asked + 1
+	if block.scanned == compiled then
+		return block.counts and block.view == PLAIN
+	elseif block.scanned or block.few then
+		return false
+	end
+	words_of.count(compiled, block.port, 0)
+	block.scanned, block.view, block.counts = compiled, PLAIN, true
+	return true
+end
+
+-- How many matches were replaced, whose text is then in the key; nothing where it is left to LuaJIT.
+local function replace(line, compiled, with)
+	if
+		line == M.line
+		and compiled.runs
+		and block.port.size <= MOST_SCANNED
+		and found_in_block(compiled)
+	then
+		local row = line.row
+		local first, last = row > 0 and words.ends[row - 1] or 0, words.ends[row]
+		if first == last then
+			return 0
+		end
+		local is_done = words_replace(words, first, last, line.bytes, line.size, with, #with, key)
+		return is_done ~= 0 and last - first or nil
+	end
+	local count =
+		pattern_replace(compiled.pattern, line.bytes, line.size, with, #with, 2147483647, key)
+	return count >= 0 and count or nil
+end
+
 function methods.gsub(...)
 	local line, wanted, with, most = ...
 	local compiled = type(wanted) == "string" and patterns.anchored(wanted)
@@ -306,9 +341,8 @@ function methods.gsub(...)
 	then
 		return of_string(line, "gsub", select(2, ...))
 	end
-	local count =
-		pattern_replace(compiled.pattern, line.bytes, line.size, with, #with, 2147483647, key)
-	if count < 0 then
+	local count = replace(line, compiled, with)
+	if not count then
 		return of_string(line, "gsub", wanted, with)
 	elseif count == 0 then
 		return line, 0
@@ -369,37 +403,9 @@ local meta = {
 	end,
 }
 
--- The number that an operand is, as `tonumber` takes it.
-local function number_of(x)
-	if type(x) == "cdata" and istype(new_text, x) then
-		local number = text_number(x.bytes, x.size)
-		if number == number then
-			return number
-		end
-		x = text(x)
-	end
-	return tonumber(x) or error(state.AGAIN, 0)
-end
-
-for name, operation in
-	next,
-	{
-		__add = "a + b",
-		__sub = "a - b",
-		__mul = "a * b",
-		__div = "a / b",
-		__mod = "a % b",
-		__pow = "a ^ b",
-	}
-do
-	local text_of_method = "local number_of = ... return function(a, b) a, b = number_of(a), number_of(b) return "
-		.. operation
-		.. " end"
-	meta[name] = loadstring(text_of_method)(number_of)
-end
-function meta.__unm(a)
-	return -number_of(a)
-end
+arithmetic.add(meta, function(v)
+	return type(v) == "cdata" and istype(new_text, v)
+end)
 new_text = ffi.metatype("gleamflow_text", meta)
 
 M.take, M.most_bytes = take, MOST

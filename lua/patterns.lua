@@ -29,7 +29,7 @@ for name, f in next, string do
 	M.stock[name] = f
 end
 
--- Pattern text to { pattern, captures, plain }, or false where it is left to the stock function.
+-- Pattern text to { pattern, captures, runs, plain }, or false where it is left to the stock function.
 local anchored, walked = {}, {}
 local anchored_count, walked_count = 0, 0
 
@@ -42,6 +42,7 @@ local function compile(text, literal_caret)
 	return {
 		pattern = pattern,
 		captures = compiled - 1,
+		runs = native.pattern_runs(pattern) ~= 0,
 		plain = not stock_find(text, "[%^%$%*%+%?%.%(%[%%%-]"),
 	}
 end

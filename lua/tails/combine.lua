@@ -9,13 +9,13 @@
 local ffi = require("ffi")
 local codec = require("gleamflow.codec")
 local order = require("gleamflow.order")
-local keys_of = require("gleamflow.keys").of
+local keys_file = require("gleamflow.keys")
+local keys_of, missing = keys_file.of, keys_file.missing
 local state = require("gleamflow.state")
 local words = require("gleamflow.words")
 local clear_table = require("table.clear")
 
-local select, type, tonumber, error, max, format =
-	select, type, tonumber, error, math.max, string.format
+local select, type, tonumber, max = select, type, tonumber, math.max
 local copy, cast = codec.copy, ffi.cast
 local bytes_pointer = ffi.typeof("const uint8_t *")
 local hint = words.hint
@@ -25,9 +25,6 @@ local MOST_COST = 4 * 1048576
 local KEY_COST = 32
 -- So many rows pass by when the keys of a whole table came but once or so.
 local ROWS_ALONE = 4 * MOST_KEYS
-
-local MISSING = "there is no column %d: the row has %d column%s\n\n"
-	.. "hint: `pad(%d)` makes rows at least %d columns wide"
 
 -- Stands for a nil, which would be a hole.
 local NIL = {}
@@ -350,22 +347,10 @@ function M.new(template, id, columns, tail)
 		check()
 	end
 
-	-- A row without one of the key columns: said as `row/missing.rs` says it.
-	local function missing(total)
-		local column = last_key
-		for i = 1, key_columns do
-			if columns[i] > total then
-				column = columns[i]
-				break
-			end
-		end
-		progress.step = id
-		error(format(MISSING, column, total, total == 1 and "" or "s", column, column), 0)
-	end
-
 	local function general(total, ...)
 		if total < last_key then
-			missing(total)
+			progress.step = id
+			missing(columns, key_columns, total)
 		end
 		local columns_given = { ... }
 		local values, n = {}, 0

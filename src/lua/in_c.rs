@@ -75,6 +75,7 @@ macro_rules! functions {
 
 functions! {
     (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G)
+    (A, B, C, D, E, F, G, H)
 }
 
 /// A field, whose type is found by how it is read.

@@ -13,7 +13,8 @@
 //! loaded, the former after `from` and `stop` were set to a line of it. Of `pattern_*`, `places` has
 //! room for 66 numbers, `tokens` for `most * (2 + 2 * captures)`, and `from` is at most the subject's
 //! length. `format_fill` is called with a number that `format_add` gave, and the texts among the values
-//! are valid. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row`, `columns_cut` and `columns_put` with
+//! are valid. `words_replace` is called for a line of the
+//! block that was scanned last, as it lies there. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row`, `columns_cut` and `columns_put` with
 //! one at `columns_load` and a row of it.
 #![allow(unsafe_code)]
 
@@ -26,7 +27,7 @@ use super::keys::KeyBytes;
 use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
 use super::put::number;
-use super::replace::replace;
+use super::replace::{replace, replace_found};
 use super::status::{OK, REFUSED, TOO_LARGE};
 use super::tally::Tally;
 use super::words::Words;
@@ -277,6 +278,18 @@ natives! {
         // SAFETY: see the module's contract.
         let (with, out) = unsafe { (slice::from_raw_parts(with, m as usize), &mut *out) };
         replace(pattern, s, with, most, out.text()).map_or(-1, |count| count as i32)
+    }
+    fn pattern_runs(pattern: *const Pattern) -> u32 {
+        // SAFETY: see the module's contract.
+        u32::from(unsafe { &*pattern }.run().is_some())
+    }
+    fn words_replace(words: *const Words, first: u32, last: u32, s: *const u8, n: u32, with: *const u8, m: u32, out: *mut KeyBytes) -> u32 {
+        // SAFETY: see the module's contract.
+        let (words, s) = unsafe { (&*words, slice::from_raw_parts(s, n as usize)) };
+        // SAFETY: see the module's contract.
+        let (with, out) = unsafe { (slice::from_raw_parts(with, m as usize), &mut *out) };
+        let begin = (s.as_ptr() as usize - words.bytes as usize) as u32;
+        u32::from(replace_found(words.matches(first, last), begin, s, with, out.text()))
     }
     fn words_scan(words: *mut Words, pattern: *const Pattern, port: *const Port, view: u32, numbered: u32) {
         // SAFETY: see the module's contract.

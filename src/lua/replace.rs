@@ -16,7 +16,7 @@ pub(super) fn replace(
     most: u32,
     out: &mut Vec<u8>,
 ) -> Option<u32> {
-    check(pattern, with)?;
+    check(pattern.captures, with)?;
     let mut places: Places = [0; 2 * MOST_CAPTURES];
     // How far the subject is copied, and where the next match is looked for.
     let (mut copied, mut from, mut count) = (0, 0, 0);
@@ -45,13 +45,46 @@ pub(super) fn replace(
     Some(count)
 }
 
+/// Replaces the matches of a pattern without captures that begin and end at these places of a block,
+/// in which the subject begins at `begin`. False: left to LuaJIT.
+pub(super) fn replace_found(
+    found: &[[u32; 2]],
+    begin: u32,
+    s: &[u8],
+    with: &[u8],
+    out: &mut Vec<u8>,
+) -> bool {
+    if check(1, with).is_none() {
+        return false;
+    }
+    let is_plain = memchr::memchr(b'%', with).is_none();
+    let mut places: Places = [0; 2 * MOST_CAPTURES];
+    let mut copied = 0;
+    for place in found {
+        let [start, end] = place.map(|place| place - begin);
+        out.extend_from_slice(&s[copied..start as usize]);
+        if is_plain {
+            out.extend_from_slice(with);
+        } else {
+            (places[0], places[1]) = (start, end);
+            add(with, &s[start as usize..end as usize], s, &places, out);
+        }
+        if out.len() > MOST_BYTES {
+            return false;
+        }
+        copied = end as usize;
+    }
+    out.extend_from_slice(&s[copied..]);
+    true
+}
+
 /// Whether the replacement names only what there is.
-fn check(pattern: &Pattern, with: &[u8]) -> Option<()> {
+fn check(captures: u8, with: &[u8]) -> Option<()> {
     let mut rest = with;
     while let Some(at) = memchr::memchr(b'%', rest) {
         match *rest.get(at + 1)? {
             b'%' | b'0' => {}
-            digit @ b'1'..=b'9' if digit - b'0' <= pattern.captures.max(1) => {}
+            digit @ b'1'..=b'9' if digit - b'0' <= captures.max(1) => {}
             _ => return None,
         }
         rest = &rest[at + 2..];

@@ -129,7 +129,8 @@ fn compiled(lua: &Lua, name: &str, text: Cow<'static, str>) -> mlua::Result<Arc<
         return Ok(code.clone());
     }
     // Some are without line numbers, as stock functions are: nothing then counts them as a place.
-    let strip = matches!(name, "patterns" | "line" | "instead" | "varargs" | "addresses");
+    let strip =
+        matches!(name, "patterns" | "line" | "arithmetic" | "instead" | "varargs" | "addresses");
     let code = lua.load(&*text).set_name(format!("=lua/{name}.lua")).into_function()?.dump(strip);
     let code = Arc::new(code);
     known().insert(name.to_owned(), (text, code.clone()));

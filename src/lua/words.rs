@@ -29,7 +29,7 @@ pub(super) struct Words {
     /// The greatest number.
     most: Signed,
     /// What the spans count in.
-    bytes: *const u8,
+    pub bytes: *const u8,
     matches: Matches,
     numbers: Vec<u32>,
     new: Vec<u32>,
@@ -89,7 +89,9 @@ impl Words {
     ) {
         let block = if changed { &self.changed } else { block };
         self.matches.find(pattern, block, line_ends, progress);
+        self.spans = self.matches.found.spans.as_ptr().cast();
         self.ends = self.matches.found.ends.as_ptr().cast();
+        self.bytes = block.as_ptr();
         if !numbered {
             (self.count, self.fresh_count) = (Signed(0), Signed(0));
             return;
@@ -102,11 +104,15 @@ impl Words {
         let (spans, _) = self.matches.found.spans.as_chunks();
         self.dictionary.number(block, spans, &mut self.numbers, &mut self.new);
         self.ids = self.numbers.as_ptr().cast();
-        self.spans = self.matches.found.spans.as_ptr().cast();
         self.count = Signed(self.numbers.len() as u32);
         self.fresh = self.new.as_ptr().cast();
         self.fresh_count = Signed(self.new.len() as u32);
-        self.bytes = block.as_ptr();
+    }
+
+    /// Where the matches from the `first` to the `last` one begin and end in the block.
+    pub fn matches(&self, first: u32, last: u32) -> &[[u32; 2]] {
+        let (spans, _) = self.matches.found.spans.as_chunks();
+        &spans[first as usize..last as usize]
     }
 
     /// Lets go of what belonged to a block.
