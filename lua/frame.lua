@@ -11,7 +11,8 @@ local format = string.format
 local MOST_ARGUMENTS = 7900
 local MOST_NAMED = 200
 
-local M = {}
+--- `most`: a function takes no more columns.
+local M = { most = MOST_ARGUMENTS }
 
 --- The columns 1..n of a list as values.
 function M.spread(columns, n)

@@ -14,8 +14,8 @@ local lazy = require("gleamflow.line")
 local uses = require("gleamflow.uses")
 local varargs = require("gleamflow.varargs")
 local state = require("gleamflow.state")
-local spread = require("gleamflow.frame").spread
-local decoded = require("gleamflow.frame").columns
+local frame = require("gleamflow.frame")
+local spread, decoded = frame.spread, frame.columns
 
 local ffi_string = ffi.string
 local columns_load, columns_row = native.columns_load, native.columns_row
@@ -115,7 +115,8 @@ local LAZY_TEXT = SPAN
 	.. " local v{n} = lazy[{n}]"
 	.. " v{n}.bytes, v{n}.size, v{n}.flows = bytes + a{n}, b{n} - a{n}, {flows}"
 local UNUSED = "local v{n} = false"
-local CUT = "cut(columns, port, row)"
+-- A row of more columns than a function takes is an error, whatever the function looks at.
+local CUT = "cut(columns, port, row) if columns.count > {most} then odd(row) else"
 local STEP = "progress.step = {id} {call}"
 local KEEP = [[
 			if kinds[row] == {usual} then
@@ -177,12 +178,12 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 			flows = texts[column] ~= NONE and texts[column] ~= VALUE and 1 or 0,
 		})
 	end
-	local open = 0
+	local open, is_cut = 0, false
 	for i = 1, leading do
-		if of_steps[i].varargs then
-			text[#text + 1] = CUT
-			break
-		end
+		is_cut = is_cut or of_steps[i].varargs
+	end
+	if is_cut then
+		text[#text + 1] = fill(CUT, { most = frame.most })
 	end
 	for i = 1, leading do
 		local of = steps[i].of
@@ -199,7 +200,7 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 			or is_end and PUT_OUT
 			or PASS_ON
 	end
-	text[#text + 1] = rep("end ", open)
+	text[#text + 1] = rep("end ", open + (is_cut and 1 or 0))
 	text[#text + 1] = fill(END, { functions = functions })
 	return concat(text, "\n")
 end
