@@ -199,7 +199,7 @@ local function site(self, pc, slot)
 		if kind then
 			gives_one(self, pc)
 		end
-		kind = i.b ~= 0 and kind
+		kind = (i.op == op.CALLT or i.b == 1 or i.b == 2) and kind
 	end
 	if not kind then
 		return nil
