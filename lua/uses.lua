@@ -46,6 +46,30 @@ local MOST_TEXTS = 8
 
 local SHIFT = bytecode.SHIFT
 
+-- Whether a jump from before `at` leads behind it, up to `pc`.
+local function is_passed_by(list, at, pc)
+	for from = 1, at - 1 do
+		local to = target(from, list[from])
+		if to and to > at and to <= pc then
+			return true
+		end
+	end
+	return false
+end
+
+-- The place of the instruction that set a slot last before `pc`, whichever way led there.
+local function set_before(self, pc, slot)
+	for at = pc - 1, 1, -1 do
+		local i = self.list[at]
+		if i.a == slot and i.mode_a == bytecode.DST then
+			return not is_passed_by(self.list, at, pc) and at or nil
+		elseif i.a <= slot and i.mode_a == bytecode.BASE then
+			return nil
+		end
+	end
+	return nil
+end
+
 -- The last argument of a call.
 local function last_argument(call)
 	return call.a + SHIFT + call.c - 2
@@ -84,7 +108,7 @@ local function has_one_result(self, name, pc)
 		local pattern = self.list[pc - 1]
 		local call = self.list[pc]
 		local text = pattern.op == op.KSTR
-			and pattern.a == call.a + SHIFT + 1
+			and set_before(self, pc, call.a + SHIFT + 1) == pc - 1
 			and call.c == 3
 			and funck(self.f, -pattern.c - 1)
 		return text and select(2, gsub(text, "%(", "")) <= 1
@@ -115,17 +139,6 @@ local function receiver_call(self, pc)
 				gives_one(self, at)
 			end
 			return is_call(call) and at or nil, makes_text[name]
-		end
-	end
-	return nil
-end
-
--- The place of the instruction that set a slot last before `pc`.
-local function set_before(self, pc, slot)
-	for at = pc - 1, 1, -1 do
-		local i = self.list[at]
-		if i.a == slot and i.mode_a == bytecode.DST then
-			return at
 		end
 	end
 	return nil
