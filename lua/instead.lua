@@ -25,7 +25,7 @@ local char, gsub, table_concat = string.char, string.gsub, table.concat
 local sort, max = table.sort, math.max
 local own_tonumber, own_format = tonumber, addresses.format
 local format_add, format_fill, formats = native.format_add, native.format_fill, state.formats
-local setmetatable, rawset = setmetatable, rawset
+local string, setmetatable, rawget, rawset = string, setmetatable, rawget, rawset
 local lazy_text = ffi.typeof("gleamflow_text")
 local op, SHIFT = bytecode.op, bytecode.SHIFT
 
@@ -277,6 +277,16 @@ local named = {
 		return n > 1 and { helper = new_format(n - 1), makes_text = true } or nil
 	end),
 }
+
+--- Whether what functions in an environment call by this name is what is known by it here.
+function M.is_own(name, env)
+	if name == "tonumber" then
+		return env.tonumber == own_tonumber
+	end
+	return name == "string.format"
+		and env.string == string
+		and rawget(string, "format") == own_format
+end
 
 --- A call of a global or field of this name with so many arguments.
 function M.call(name, n)

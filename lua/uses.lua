@@ -17,6 +17,7 @@
 local bytecode = require("gleamflow.bytecode")
 local instead = require("gleamflow.instead")
 local varargs = require("gleamflow.varargs")
+local patterns = require("gleamflow.patterns")
 local state = require("gleamflow.state")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
@@ -24,6 +25,7 @@ local instructions, target = bytecode.instructions, bytecode.target
 local touches, sets = bytecode.touches, bytecode.sets
 local op, is_patched = bytecode.op, bytecode.is_patched
 local is_arithmetic = bytecode.is_arithmetic
+local getfenv, rawget = getfenv, rawget
 local max, ipairs, next, select, gsub = math.max, ipairs, next, select, string.gsub
 
 local NONE, LAZY, RETURNED, VALUE = 0, 1, 2, 3
@@ -43,6 +45,16 @@ local makes_text = {
 }
 -- So many texts at once have room: see `lua/line.lua`.
 local MOST_TEXTS = 8
+
+-- Those that give one value, as long as nobody has put others in their place.
+local own = {
+	match = patterns.functions.match,
+	sub = string.sub,
+	lower = string.lower,
+	upper = string.upper,
+	len = string.len,
+}
+local string, string_meta = string, debug.getmetatable("")
 
 local SHIFT = bytecode.SHIFT
 
@@ -103,7 +115,9 @@ end
 
 -- Whether a method gives one value, whatever it is called with.
 local function has_one_result(self, name, pc)
-	if name == "match" then
+	if rawget(string, name) ~= own[name] or rawget(string_meta, "__index") ~= string then
+		return false
+	elseif name == "match" then
 		-- Its pattern stands behind its receiver.
 		local pattern = self.list[pc - 1]
 		local call = self.list[pc]
@@ -208,7 +222,8 @@ local function site(self, pc, slot)
 	elseif i.op == op.CAT and i.b <= slot and slot <= i.c then
 		kind = instead.concat(i.c - i.b + 1)
 	elseif is_call(i) and i.a + SHIFT <= slot and slot <= last_argument(i) then
-		kind = instead.call(called_name(self, pc), i.c - 1)
+		local name = called_name(self, pc)
+		kind = instead.is_own(name, getfenv(self.f)) and instead.call(name, i.c - 1)
 		if kind then
 			gives_one(self, pc)
 		end

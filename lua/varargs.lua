@@ -6,8 +6,8 @@
 --   select("#", ...)            how many there are;
 --   { ... }                     all in a table.
 -- There it calls one of the functions here instead, which look at `row`: then no column that nobody
--- asks for is made, and the function itself is called with none. A `select` that user code has put in
--- the place of Lua's is an error.
+-- asks for is made, and the function itself is called with none. A `select` that user code puts in
+-- the place of Lua's while rows are there is an error.
 
 local ffi = require("ffi")
 local bytecode = require("gleamflow.bytecode")
@@ -17,7 +17,7 @@ local new_table = require("table.new")
 local funck, funcinfo = jit_util.funck, jit_util.funcinfo
 local op, SHIFT = bytecode.op, bytecode.SHIFT
 
-local error, ipairs, unpack, loadstring = error, ipairs, unpack, loadstring
+local error, getfenv, ipairs, unpack, loadstring = error, getfenv, ipairs, unpack, loadstring
 local own_select, ffi_string = select, ffi.string
 local new_text = ffi.typeof("gleamflow_text")
 
@@ -145,6 +145,7 @@ local function selected(list, f, pc, params)
 		or get.op ~= op.GGET
 		or get.a ~= call.a
 		or funck(f, -get.c - 1) ~= "select"
+		or getfenv(f).select ~= own_select
 		or what.a ~= call.a + SHIFT
 	then
 		return nil
