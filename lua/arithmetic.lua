@@ -7,7 +7,8 @@ local native = require("gleamflow.native")
 local state = require("gleamflow.state")
 
 local ffi_string, text_number = ffi.string, native.text_number
-local tonumber, error, next, loadstring = tonumber, error, next, loadstring
+local tonumber, type, error, pcall = tonumber, type, error, pcall
+local next, loadstring, gsub = next, loadstring, string.gsub
 
 local M = {}
 
@@ -21,31 +22,56 @@ function M.number(text)
 end
 
 local OPERATION = [[
-local number_of = ...
+local number_of, plainly = ...
+local function plain(a, b)
+	return a {op} b
+end
 return function(a, b)
-	a, b = number_of(a), number_of(b)
-	return a %s b
+	local x, y = number_of(a), number_of(b)
+	if x and y then
+		return x {op} y
+	end
+	return plainly(plain, a, b)
 end]]
 
+local function negated(v)
+	return -v
+end
+
 function M.add(meta, is_text)
+	-- Nothing where it is none: another operand may know what to do with it.
 	local function number_of(v)
-		local number
 		if is_text(v) then
-			number = M.number(v)
-		else
-			number = tonumber(v)
+			return M.number(v)
+		elseif type(v) == "number" then
+			return v
 		end
-		return number or error(state.AGAIN, 0)
+		return type(v) == "string" and tonumber(v)
+	end
+
+	local function real(v)
+		return is_text(v) and ffi_string(v.bytes, v.size) or v
+	end
+
+	-- What strings give.
+	local function plainly(operation, a, b)
+		local ok, result = pcall(operation, real(a), real(b))
+		if ok then
+			return result
+		end
+		return error(state.AGAIN, 0)
 	end
 
 	for name, operator in
 		next,
-		{ __add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%", __pow = "^" }
+		{ __add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%%", __pow = "^" }
 	do
-		meta[name] = loadstring(OPERATION:format(operator), "=lua/arithmetic.lua")(number_of)
+		local text = gsub(OPERATION, "{op}", operator)
+		meta[name] = loadstring(text, "=lua/arithmetic.lua")(number_of, plainly)
 	end
 	function meta.__unm(v)
-		return -number_of(v)
+		local x = number_of(v)
+		return x and -x or plainly(negated, v)
 	end
 end
 

@@ -13,7 +13,7 @@ local M = {}
 
 -- What an operand is (lj_bc.h, BCMode), as far as slots and jumps go.
 local DST, BASE, VAR, RBASE, JUMP = 1, 2, 3, 4, 13
-M.DST, M.BASE = DST, BASE
+M.DST, M.BASE, M.VAR = DST, BASE, VAR
 local is_slot = { [DST] = true, [BASE] = true, [VAR] = true, [RBASE] = true }
 
 local function decode(f, pc)
@@ -126,6 +126,9 @@ do
 end
 op.KSHORT = instructions(function()
 	return 1
+end)[1].op
+op.KNUM = instructions(function()
+	return 1.5
 end)[1].op
 op.CAT = instructions(function(a, b)
 	return a .. b

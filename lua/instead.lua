@@ -135,7 +135,10 @@ local function new_concat(n)
 
 	local function plainly(...)
 		local ok, result = pcall(plain, ...)
-		return ok and result or again()
+		if ok then
+			return result
+		end
+		return again()
 	end
 
 	return written(CONCAT, n, {

@@ -28,6 +28,7 @@ local is_arithmetic = bytecode.is_arithmetic
 local getfenv, rawget = getfenv, rawget
 local max, ipairs, next, select, gsub = math.max, ipairs, next, select, string.gsub
 
+local VAR = bytecode.VAR
 local NONE, LAZY, RETURNED, VALUE = 0, 1, 2, 3
 
 local M = { NONE = NONE, LAZY = LAZY, RETURNED = RETURNED, VALUE = VALUE }
@@ -184,6 +185,23 @@ local function is_returned(i, slot)
 		or i.op == op.RETM and i.a <= slot
 end
 
+-- Whether what is in a slot is a number or text, or nothing: a table's own arithmetic would get the
+-- lazy text on its right.
+local function is_plain(self, pc, slot)
+	if slot < self.params and not self.is_set[slot] then
+		return true
+	end
+	local at = not self.loops and set_before(self, pc, slot)
+	local i = at and self.list[at]
+	if not i then
+		return false
+	elseif is_arithmetic[i.op] then
+		return (i.mode_b ~= VAR or is_plain(self, at, i.b))
+			and (i.mode_c ~= VAR or is_plain(self, at, i.c))
+	end
+	return i.op == op.KSHORT or i.op == op.KNUM or i.op == op.KSTR
+end
+
 local follow
 
 -- What becomes of the text that the instruction at `pc` makes, and of all that are made of it.
@@ -277,6 +295,14 @@ function follow(self, slot, pc)
 		elseif (i.op == op.LEN or i.op == op.IST or i.op == op.ISF) and i.c == slot then
 			this = LAZY
 		elseif is_arithmetic[i.op] then
+			if
+				i.c == slot
+				and i.mode_b == VAR
+				and i.mode_c == VAR
+				and not is_plain(self, pc, i.b)
+			then
+				return VALUE, NONE
+			end
 			this = touches(i, slot) and not is_set and LAZY or NONE
 			is_set = i.a == slot
 		elseif i.op == op.CALL and i.a <= slot and last_argument(i) < slot then
@@ -325,13 +351,15 @@ local function look_at(f, list, info, places, may_remake)
 		f = f,
 		list = list,
 		may_remake = may_remake,
+		params = info.params,
+		is_set = {},
 		sites = {},
 		counted = {},
 		made = {},
 		count = 0,
 		loops = false,
 	}
-	local is_set = {}
+	local is_set = self.is_set
 	for pc, i in ipairs(list) do
 		local to = target(pc, i)
 		self.loops = self.loops or (to ~= nil and to <= pc)
