@@ -222,11 +222,14 @@ end]]
 local MOST_FORMATS, formats_known = 256, 0
 local format_ids = setmetatable({}, {
 	__index = function(ids, text)
-		local id = type(text) == "string" and format_add(formats, text, #text) or 0
+		if type(text) ~= "string" then
+			return false
+		end
+		local id = format_add(formats, text, #text)
 		if id == 0 then
 			id = false
 		end
-		if text ~= nil and formats_known < MOST_FORMATS then
+		if formats_known < MOST_FORMATS then
 			formats_known = formats_known + 1
 			rawset(ids, text, id)
 		end
