@@ -33,6 +33,8 @@ local M = {}
 
 -- More operands or arguments than this are left as they are.
 local MOST = 12
+-- No instruction names a slot above this.
+local LAST_SLOT = 255
 
 --- Ends the call; the handler of errors has the row done again.
 local function again()
@@ -397,6 +399,10 @@ local function edit_of(f, list, sites, counted)
 			base, free = from + n, from + n
 		end
 
+		if base + SHIFT + MOST + 1 > LAST_SLOT then
+			return nil
+		end
+
 		local function jump(at, to, slot)
 			return word(op.JMP, slot, to - at - 1 + JUMP_BIAS)
 		end
@@ -420,7 +426,7 @@ end
 -- in the list.
 function M.remade(f, list, sites, counted)
 	local edit, helpers = edit_of(f, list, sites, counted)
-	local made = remake.with(f, edit)
+	local made = edit and remake.with(f, edit)
 	if not made or funcinfo(made).isvararg then
 		return nil
 	end
