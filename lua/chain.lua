@@ -124,6 +124,9 @@ local function guarded(f, ...)
 	local ok, err = xpcall(f, record, ...)
 	if err == state.AGAIN then
 		ok, err = xpcall(state.again, record)
+		if ok and state.doubtful then
+			state.failure = state.doubtful
+		end
 		ok, err = false, ok and NOT_AGAIN or err
 	end
 	if not ok then
@@ -145,7 +148,7 @@ function M.release()
 end
 
 function M.begin(high, low)
-	state.failure = nil
+	state.failure, state.doubtful = nil, false
 	state.to, state.again = false, false
 	return guarded(begin, high, low)
 end

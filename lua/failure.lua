@@ -61,6 +61,17 @@ local function line_in(step)
 	end
 end
 
+-- Whether names in an error are those of instructions that the user's function does not have.
+local function is_misnamed(text)
+	if not state.again then
+		return false
+	elseif find(text, "bad argument #%d+ to 'instead'") then
+		return true
+	end
+	local info = find(text, "attempt to [%l ]+ '[^']*' %(a") and getinfo(3, "f")
+	return info and state.remade[info.func] or false
+end
+
 --- The handler: remembers the first failure of the task and gives back the error.
 function M.record(err)
 	if state.failure or err == state.FAILED or err == state.AGAIN then
@@ -68,8 +79,9 @@ function M.record(err)
 	end
 	local step = state.progress.step
 	local failure = { step = step, row = state.progress.row }
-	state.failure = failure
 	local text = text_of(err)
+	local misnamed = is_misnamed(text)
+	state[misnamed and "doubtful" or "failure"] = failure
 	failure.memory = text == "not enough memory"
 	local place, line, message = match(text, "^gleamflow:(%d+):(%d+): (.*)$")
 	if place == nil then
@@ -89,7 +101,7 @@ function M.record(err)
 	end
 	failure.hint = failure.hint or M.hints[step]
 	failure.message = text
-	return err
+	return misnamed and state.AGAIN or err
 end
 
 --- Ends the task for a failure that Rust knows already, at this row.

@@ -30,6 +30,10 @@ local M = {
 	}),
 	-- Thrown where a lazy text cannot be used as it was: what is wrong is seen when `again` is called.
 	AGAIN = {},
+	-- The functions that `lua/instead.lua` has made; and a failure in one, of which LuaJIT's names for what
+	-- failed may be wrong: it counts where `again` does not fail.
+	remade = setmetatable({}, { __mode = "k" }),
+	doubtful = false,
 }
 
 return M
