@@ -195,7 +195,8 @@ local function text_of(kinds, texts, width, numeric, of_steps, segment, leading)
 	if leading == 0 then
 		text[#text + 1] = fill("next_step({columns})", { columns = names("v", width) })
 	elseif open == leading then
-		local is_end = leading == #steps and not segment.tail
+		-- A number is not put out as Lua would write it: of `1e3`, that is 1000.
+		local is_end = leading == #steps and not segment.tail and numeric.n == 0
 		text[#text + 1] = keeps and fill(KEEP, { usual = head.usual })
 			or is_end and PUT_OUT
 			or PASS_ON
