@@ -140,6 +140,47 @@ const STEPS: &[&[(&str, &str)]] = &[
     ],
     &[("filter", "function(a, b) return a * 2 > 10 and (a .. b):find('2') end")],
     &[("flat_map", "function(a, b) return {a .. 'x', b * 1} end")],
+    &[("map", "function(a, b) local x, y = tonumber(a) return x, y, b end")],
+    &[("map", "function(a, b) local x, y, z = string.format('%s!', a) return x, y, b end")],
+    &[("map", "function(a, b) return 1, (b and math.frexp or tonumber)(a:match('%d') or 1) end")],
+    &[("map", "function(a, b) return a .. 'x', a:match(b and '(.)(.)' or 'y') end")],
+    &[("map", "function(a) return tonumber(a) + 1 end")],
+    &[("map", "function(a, b) return (a .. b)() end")],
+    &[("map", "function(a, b) return string.format('%s', a).x.y, b end")],
+    &[("map", "function(a, b) return ('%s'):format(b) .. ('%d'):format(a) end")],
+    &[(
+        "map",
+        "function(a) n = (n or 0) + 1 if n == 5 then return tonumber('x') + 1 end return a .. n end",
+    )],
+    &[("map", "function(a, b) return 5LL + b end")],
+    &[("map", "function(a, b) return 2 * a + b, a + 3 * b - 1, 1.5 - -a end")],
+    &[(
+        "map",
+        "(function() sum = setmetatable({}, {__add = function(x, y) return type(x) .. type(y) end}) return function(a) return sum + a, a + sum end end)()",
+    )],
+    &[(
+        "map",
+        "(function() no = setmetatable({}, {__concat = function() return false end}) return function(a) return a .. no end end)()",
+    )],
+    &[("map", "function(a) return string.format(0 / 0, a) end")],
+    &[(
+        "map",
+        "(function() tonumber = setmetatable({}, {__call = function(_, x) return type(x) end}) return function(a) return tonumber(a), 1 end end)()",
+    )],
+    &[(
+        "map",
+        "(function() string.sub = function(x) return type(x), 2 end return function(a) return a .. 'x', a:sub(1, 2) end end)()",
+    )],
+    &[(
+        "map",
+        "(function() select = function() return 'mine' end return function(...) return (select(2, ...)) end end)()",
+    )],
+    &[("map", "function(a, b)\n  local x =\n    a .. b\n  return x\n    .. nil\nend")],
+    &[("map", "function(a, b) return (b and a .. 'x' or b .. 'y') .. (a and 'p' .. b or 'q') end")],
+    &[(
+        "map",
+        "function(a, b) ::top:: local x = a .. b if #x < 5 then b = b .. 'p' goto top end return x end",
+    )],
     &[("map", "tostring")],
     &[("filter", "function(a) return a ~= '' end")],
     &[("filter", "function(a, b) return b end")],
@@ -318,8 +359,12 @@ proptest! {
 
 #[test]
 fn each_way_of_using_columns_gives_the_rows_of_frames() {
-    let rows =
-        vec![vec!["ab", "7", "x"], vec!["7", "12"], vec!["", "3.5", "y", "z"], vec!["a", "7", "x"]];
+    let rows = vec![
+        vec!["ab", "7", "x"],
+        vec!["7", "12"],
+        vec!["", "3.5", "y", "z"],
+        vec!["a", "1e3", "x"],
+    ];
     for (steps, shown) in STEPS.iter().enumerate() {
         for (cut, then) in
             [Cut::Byte(b'\t'), Cut::Byte(b','), Cut::Blanks].into_iter().flat_map(|cut| {
@@ -383,4 +428,20 @@ fn many_short_rows_take_no_places_for_columns_that_they_lack() {
     let mut columns = crate::lua::columns::Columns::new(view(vec![]));
     columns.load(block.as_bytes(), &ends, 1000, 2, false);
     assert_eq!(columns.places(), 4000);
+}
+
+/// One whose slots are nearly all taken is called as it is.
+#[test]
+fn functions_of_many_slots_are_left_alone() {
+    let locals: Vec<String> = (0..196).map(|nth| format!("l{nth}")).collect();
+    let ones = "1, ".repeat(36);
+    let joined = vec!["a"; 12].join(" .. ");
+    let text = format!(
+        "function(a, b) local {} = 1 return select(-1, {ones}{joined}) end",
+        locals.join(", ")
+    );
+    let cut = || Columns { cut: Cut::Byte(b'\t'), then: vec![] };
+    let by_columns = vm(segment(Head::Columns(Layout::Lines, cut()), vec![map(1, &text)]));
+    let (bytes, failed) = run(&by_columns, Rows::lines(b"x\ty\n"));
+    assert_eq!((show(&bytes), failed), (vec!["\"xxxxxxxxxxxx\"".to_owned()], None));
 }
