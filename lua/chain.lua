@@ -123,7 +123,9 @@ local NOT_AGAIN = "the function failed, but not when it was called again with th
 local function guarded(f, ...)
 	local ok, err = xpcall(f, record, ...)
 	if err == state.AGAIN then
+		state.muted = true
 		ok, err = xpcall(state.again, record)
+		state.muted = false
 		if ok and state.doubtful then
 			state.failure = state.doubtful
 		end

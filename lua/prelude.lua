@@ -40,6 +40,9 @@ local function emit(...)
 	if not to then
 		error("emit: works only inside map, flat_map and for_each", 2)
 	end
+	if state.muted then
+		return
+	end
 	local progress = state.progress
 	local step = progress.step
 	-- The handler sees the failure where it happens, and a pcall of the user's cannot hide it.

@@ -9,6 +9,8 @@ local addresses = ...
 local M = {
 	to = false,
 	again = false,
+	-- Whether `emit` sends nothing, since what it sends has been sent already.
+	muted = false,
 	failure = nil,
 	progress = native.progress(addresses.progress),
 	key = native.key(addresses.key),
