@@ -435,7 +435,7 @@ fn many_short_rows_take_no_places_for_columns_that_they_lack() {
 fn functions_of_many_slots_are_left_alone() {
     let locals: Vec<String> = (0..196).map(|nth| format!("l{nth}")).collect();
     let ones = "1, ".repeat(36);
-    let joined = vec!["a"; 12].join(" .. ");
+    let joined = ["a"; 12].join(" .. ");
     let text = format!(
         "function(a, b) local {} = 1 return select(-1, {ones}{joined}) end",
         locals.join(", ")
