@@ -1,12 +1,12 @@
 --- arithmetic: `+ - * / % ^` with texts that are no strings, as Lua has them for strings.
--- In: a metatable, and how one of its texts is told from other values. Out: the metamethods in it. What
--- is no number is an error of the row, which is done again (`state.again`) with real strings.
+-- In: a metatable. Out: the metamethods in it. What is no number is an error of the row, which is done
+-- again (`state.again`) with real strings.
 
 local ffi = require("ffi")
 local native = require("gleamflow.native")
 local state = require("gleamflow.state")
 
-local ffi_string, text_number = ffi.string, native.text_number
+local ffi_string, text_number, is_text = ffi.string, native.text_number, native.is_text
 local tonumber, type, error, pcall = tonumber, type, error, pcall
 local next, loadstring, gsub = next, loadstring, string.gsub
 
@@ -20,6 +20,13 @@ function M.number(text)
 	end
 	return tonumber(ffi_string(text.bytes, text.size))
 end
+
+--- A value that nobody can tell from a string.
+function M.real(v)
+	return is_text(v) and ffi_string(v.bytes, v.size) or v
+end
+
+local real = M.real
 
 local OPERATION = [[
 local number_of, plainly = ...
@@ -38,30 +45,26 @@ local function negated(v)
 	return -v
 end
 
-function M.add(meta, is_text)
-	-- Nothing where it is none: another operand may know what to do with it.
-	local function number_of(v)
-		if is_text(v) then
-			return M.number(v)
-		elseif type(v) == "number" then
-			return v
-		end
-		return type(v) == "string" and tonumber(v)
+-- Nothing where it is none: another operand may know what to do with it.
+local function number_of(v)
+	if is_text(v) then
+		return M.number(v)
+	elseif type(v) == "number" then
+		return v
 	end
+	return type(v) == "string" and tonumber(v)
+end
 
-	local function real(v)
-		return is_text(v) and ffi_string(v.bytes, v.size) or v
+-- What strings give.
+local function plainly(operation, a, b)
+	local ok, result = pcall(operation, real(a), real(b))
+	if ok then
+		return result
 	end
+	return error(state.AGAIN, 0)
+end
 
-	-- What strings give.
-	local function plainly(operation, a, b)
-		local ok, result = pcall(operation, real(a), real(b))
-		if ok then
-			return result
-		end
-		return error(state.AGAIN, 0)
-	end
-
+function M.add(meta)
 	for name, operator in
 		next,
 		{ __add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%%", __pow = "^" }

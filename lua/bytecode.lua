@@ -5,7 +5,7 @@
 -- contain them.
 
 local jit_util = require("jit.util")
-local funcinfo, funcbc = jit_util.funcinfo, jit_util.funcbc
+local funcinfo, funcbc, funck = jit_util.funcinfo, jit_util.funcbc, jit_util.funck
 local band, rshift = bit.band, bit.rshift
 local type, next = type, next
 
@@ -162,6 +162,20 @@ is_arithmetic[op.RET] = nil
 
 M.op, M.is_argument, M.is_patched = op, is_argument, is_patched
 M.is_arithmetic = is_arithmetic
+
+--- Calls `act` with each function that stands directly in another.
+function M.each_child(f, act)
+	local at = -1
+	while true do
+		local constant = funck(f, at)
+		if constant == nil then
+			return
+		elseif type(constant) == "proto" then
+			act(constant)
+		end
+		at = at - 1
+	end
+end
 
 --- The function that gives what `look` found of a function of the user's, at which it looks once and
 -- before it has run; nil where it found nothing.

@@ -76,6 +76,7 @@ end
 function M.build(setup, template)
 	shared = setup.shared
 	for i, segment in ipairs(setup.segments) do
+		segment.shared = shared
 		build_segment(i, segment, template)
 	end
 	for _, code in ipairs(shared) do

@@ -1,10 +1,9 @@
---- instead: what a function calls in the place of `..`, `tonumber` and `string.format`, so that it may
+--- instead: what functions call in the place of `..`, `tonumber` and `string.format`, so that they may
 -- be given lazy texts (`lua/line.lua`).
--- In: a function without upvalues, and what to call in the place of which of its instructions. Out:
--- remade(f, …), the function that does; concat(n) and call(name, n), kinds of sites, nothing
--- where there is none. What is called does for all values what the instruction does. Where that is an
--- error, the whole row is done again by the function as the user wrote it (`state.again`), which then
--- says what is wrong and where.
+-- Out: concat(n) and call(name, n), kinds of sites: a helper, and whether that makes a text; nothing
+-- where there is none. A helper does for all values what the instruction does; one for a call gets the
+-- called function first. Where that is an error, the whole row is done again by the function as the
+-- user wrote it (`state.again`), which then says what is wrong and where.
 -- A function that user code has put in the place of one of the two is called; of what it gives, the
 -- first value counts.
 
@@ -13,39 +12,23 @@ local native = require("gleamflow.native")
 local lazy = require("gleamflow.line")
 local arithmetic = require("gleamflow.arithmetic")
 local addresses = require("gleamflow.addresses")
-local bytecode = require("gleamflow.bytecode")
-local remake = require("gleamflow.remake")
 local state = require("gleamflow.state")
-local funcinfo = require("jit.util").funcinfo
 
-local type, select, pcall, error = type, select, pcall, error
-local ipairs, next, getfenv, setfenv, loadstring = ipairs, next, getfenv, setfenv, loadstring
-local setupvalue, istype, ffi_string = debug.setupvalue, ffi.istype, ffi.string
-local char, gsub, table_concat = string.char, string.gsub, table.concat
-local sort, max = table.sort, math.max
+local type, pcall, error, loadstring = type, pcall, error, loadstring
+local gsub, table_concat = string.gsub, table.concat
 local own_tonumber, own_format = tonumber, addresses.format
-local format_add, format_fill, formats = native.format_add, native.format_fill, state.formats
+local format_add, formats = native.format_add, state.formats
 local string, setmetatable, rawget, rawset = string, setmetatable, rawget, rawset
-local lazy_text = ffi.typeof("gleamflow_text")
-local op, SHIFT = bytecode.op, bytecode.SHIFT
+local is_text, real = native.is_text, arithmetic.real
 
 local M = {}
 
 -- More operands or arguments than this are left as they are.
 local MOST = 12
--- No instruction names a slot above this.
-local LAST_SLOT = 255
 
 --- Ends the call; the handler of errors has the row done again.
 local function again()
 	error(state.AGAIN, 0)
-end
-
-local function real(v)
-	if type(v) == "cdata" and istype(lazy_text, v) then
-		return ffi_string(v.bytes, v.size)
-	end
-	return v
 end
 
 local function names(n)
@@ -58,7 +41,7 @@ end
 
 -- A function from a text in which the names of n values are filled in, and their number `{n}`; what is
 -- between `{each` and `each}` is repeated for the number `{i}` of each of them.
-local function written(text, n, given)
+local function written(text, n, ...)
 	local list = names(n)
 	text = gsub(text, "{each(.-)each}", function(part)
 		local parts = {}
@@ -71,11 +54,55 @@ local function written(text, n, given)
 	text = gsub(text, "{and_names}", ", " .. table_concat(list, ", "))
 	text = gsub(text, "{n}", n)
 	text = gsub(text, "{joined}", table_concat(list, " .. "))
-	return loadstring(text, "=lua/instead.lua")(given)
+	return loadstring(text, "=lua/instead.lua")(...)
 end
 
+-- By format: its number, false where it has none. A program that makes formats may make any number of
+-- them.
+local MOST_FORMATS, formats_known = 256, 0
+local format_ids = setmetatable({}, {
+	__index = function(ids, text)
+		if type(text) ~= "string" then
+			return false
+		end
+		local id = format_add(formats, text, #text)
+		if id == 0 then
+			id = false
+		end
+		if formats_known < MOST_FORMATS then
+			formats_known = formats_known + 1
+			rawset(ids, text, id)
+		end
+		return id
+	end,
+})
+
+-- A number as `..` writes it.
+local function number(x)
+	return x .. ""
+end
+
+-- What the functions below are given.
+local given = {
+	is_text = is_text,
+	real = real,
+	again = again,
+	number = number,
+	take = lazy.take,
+	most = lazy.most_bytes,
+	new_text = ffi.typeof("gleamflow_text"),
+	copy = ffi.copy,
+	ffi_string = ffi.string,
+	cast = ffi.cast,
+	bytes_of = ffi.typeof("const uint8_t *"),
+	formats = formats,
+	fill = native.format_fill,
+	id_of = format_ids,
+	own = own_format,
+}
+
 local PLAIN_CONCAT = [[
-local real = ...
+local real = (...).real
 return function({names})
 	{each
 	a{i} = real(a{i})
@@ -84,10 +111,9 @@ return function({names})
 end]]
 
 local CONCAT = [[
-local given = ...
-local type, istype, lazy_text, plainly = type, given.istype, given.lazy_text, given.plainly
-local take, new_text, copy, most = given.take, given.new_text, given.copy, given.most
-local ffi_string, number = given.ffi_string, given.number
+local given, plainly = ...
+local type, is_text, new_text, ffi_string = type, given.is_text, given.new_text, given.ffi_string
+local take, copy, most, number = given.take, given.copy, given.most, given.number
 return function({names})
 	local size, flows = 0, 0
 	{each
@@ -98,7 +124,7 @@ return function({names})
 	end
 	if k{i} == "string" then
 		size = size + #a{i}
-	elseif k{i} == "cdata" and istype(lazy_text, a{i}) then
+	elseif is_text(a{i}) then
 		size = size + a{i}.size
 		if a{i}.flows ~= 0 then
 			flows = 1
@@ -127,13 +153,8 @@ return function({names})
 	return new_text(into, size, 0, 0, 1)
 end]]
 
--- A number as `..` writes it.
-local function number(x)
-	return x .. ""
-end
-
 local function new_concat(n)
-	local plain = written(PLAIN_CONCAT, n, real)
+	local plain = written(PLAIN_CONCAT, n, given)
 
 	local function plainly(...)
 		local ok, result = pcall(plain, ...)
@@ -143,22 +164,12 @@ local function new_concat(n)
 		return again()
 	end
 
-	return written(CONCAT, n, {
-		istype = istype,
-		lazy_text = lazy_text,
-		plainly = plainly,
-		take = lazy.take,
-		new_text = lazy_text,
-		copy = ffi.copy,
-		most = lazy.most_bytes,
-		ffi_string = ffi_string,
-		number = number,
-	})
+	return written(CONCAT, n, given, plainly)
 end
 
 -- `tonumber` of one value.
 local function to_number(f, v)
-	if f == own_tonumber and type(v) == "cdata" and istype(lazy_text, v) then
+	if f == own_tonumber and is_text(v) then
 		return arithmetic.number(v)
 	elseif type(f) ~= "function" then
 		again()
@@ -167,12 +178,11 @@ local function to_number(f, v)
 end
 
 local FORMAT = [[
-local given = ...
-local type, istype, lazy_text = type, given.istype, given.lazy_text
-local take, new_text, copy, most = given.take, given.new_text, given.copy, given.most
-local ffi_string, cast, bytes_of = given.ffi_string, given.cast, given.bytes_of
+local given, plainly = ...
+local type, is_text, new_text, ffi_string = type, given.is_text, given.new_text, given.ffi_string
+local take, copy, most, cast, bytes_of = given.take, given.copy, given.most, given.cast, given.bytes_of
 local formats, values, fill, id_of = given.formats, given.formats.values, given.fill, given.id_of
-local plainly, own = given.plainly, given.own
+local own = given.own
 return function(f, format{and_names})
 	local id = f == own and id_of[format]
 	if not id then
@@ -181,7 +191,7 @@ return function(f, format{and_names})
 	local flows = 0
 	{each
 	local k{i} = type(a{i})
-	if k{i} == "cdata" and istype(lazy_text, a{i}) then
+	if is_text(a{i}) then
 		values[{i} - 1].bytes, values[{i} - 1].size = a{i}.bytes, a{i}.size
 		if a{i}.flows ~= 0 then
 			flows = 1
@@ -219,43 +229,8 @@ return function(f, format{and_names})
 	return f(real(format){and_names})
 end]]
 
--- By format: its number, false where it has none. A program that makes formats may make any number of
--- them.
-local MOST_FORMATS, formats_known = 256, 0
-local format_ids = setmetatable({}, {
-	__index = function(ids, text)
-		if type(text) ~= "string" then
-			return false
-		end
-		local id = format_add(formats, text, #text)
-		if id == 0 then
-			id = false
-		end
-		if formats_known < MOST_FORMATS then
-			formats_known = formats_known + 1
-			rawset(ids, text, id)
-		end
-		return id
-	end,
-})
-
 local function new_format(n)
-	return written(FORMAT, n, {
-		istype = istype,
-		lazy_text = lazy_text,
-		take = lazy.take,
-		new_text = lazy_text,
-		copy = ffi.copy,
-		most = lazy.most_bytes,
-		ffi_string = ffi_string,
-		cast = ffi.cast,
-		bytes_of = ffi.typeof("const uint8_t *"),
-		formats = formats,
-		fill = format_fill,
-		id_of = format_ids,
-		plainly = written(PLAIN_FORMAT, n, { real = real, again = again }),
-		own = own_format,
-	})
+	return written(FORMAT, n, given, written(PLAIN_FORMAT, n, given))
 end
 
 -- A kind of site, made when it is first asked for.
@@ -300,141 +275,6 @@ end
 function M.call(name, n)
 	local of_name = named[name]
 	return of_name and of_name(n)
-end
-
-local function word(operation, a, d)
-	return char(operation, a, d % 256, (d - d % 256) / 256)
-end
-
-local function word_of_three(operation, a, b, c)
-	return char(operation, a, c, b)
-end
-
-local JUMP_BIAS = 32768
-
--- Where what an instruction takes begins, and how much that is.
-local function taken(i)
-	if i.op == op.CAT then
-		return i.b, i.c - i.b + 1
-	end
-	return i.a + SHIFT, i.c - 1
-end
-
--- Appends the call that stands for the instruction `i`: the helper gets the called function, if it is
--- a call, and what that gets. How many slots it takes.
-local function append_call(append, i, upvalue, base)
-	local is_call = i.op ~= op.CAT
-	local from, n = taken(i)
-	local to = base + SHIFT
-	append(word(op.UGET, base, upvalue))
-	if is_call then
-		append(word(op.MOV, to, i.a))
-		to = to + 1
-	end
-	for k = 0, n - 1 do
-		append(word(op.MOV, to + k, from + k))
-	end
-	local given = to + n - (base + SHIFT)
-	if i.op == op.CALLT then
-		append(word(op.CALLT, base, given + 1))
-	else
-		append(word_of_three(op.CALL, base, is_call and i.b or 2, given + 1))
-		if not is_call or i.b == 2 then
-			append(word(op.MOV, i.a, base))
-		end
-	end
-	return SHIFT + given + 1
-end
-
--- Puts a call without arguments, or of the called function itself, where `...` is read.
-local function put_call(words, append, list, pc, place, upvalue)
-	local slot, last = place.slot, list[place.at]
-	if place.kind == "all" then
-		words[pc - 1], words[pc] = word(op.UGET, slot, upvalue), word_of_three(op.CALL, slot, 2, 1)
-		words[pc + 1] = word(op.JMP, slot + 1, JUMP_BIAS)
-	elseif place.at == pc then
-		append(word(op.UGET, slot, upvalue))
-		append(word_of_three(op.CALL, slot, place.n + 1, 1))
-	else
-		-- The place of what `select` was to select.
-		words[pc - 1], words[pc] = word(op.MOV, slot + SHIFT, slot), word(op.UGET, slot, upvalue)
-		words[pc + 1] = last.op == op.CALLM and word_of_three(op.CALL, slot, last.b, 2)
-			or word(op.CALLT, slot, 2)
-	end
-end
-
-local function edit_of(f, list, sites, counted)
-	local slots = funcinfo(f).stackslots
-	local edit =
-		{ words = {}, appended = {}, lines = {}, upvalues = {}, frame = 0, is_fixed = true }
-	local places, upvalues, helpers = {}, {}, {}
-	for pc, i in next, counted do
-		edit.words[pc] = i.op == op.CALL and word_of_three(i.op, i.a, i.b, i.c)
-			or word(i.op, i.a, i.c)
-	end
-	for pc in next, sites do
-		places[#places + 1] = pc
-	end
-	sort(places)
-	for _, pc in ipairs(places) do
-		local helper = sites[pc].helper
-		if not upvalues[helper] then
-			upvalues[helper] = #helpers
-			helpers[#helpers + 1] = helper
-			edit.upvalues[#helpers] = { "instead", remake.CONSTANT }
-		end
-
-		local function append(ins)
-			edit.appended[#edit.appended + 1] = ins
-			edit.lines[#edit.lines + 1] = pc
-		end
-
-		-- The first slot that is free, before and after the call: the JIT takes it that slots are filled
-		-- one after the other, and that those from a jump's on are not looked at behind it.
-		local place, base, free = sites[pc].place, nil, nil
-		if place then
-			base, free = place.slot, place.slot + place.n
-		else
-			local from, n = taken(list[pc])
-			base, free = from + n, from + n
-		end
-
-		if base + SHIFT + MOST + 1 > LAST_SLOT then
-			return nil
-		end
-
-		local function jump(at, to, slot)
-			return word(op.JMP, slot, to - at - 1 + JUMP_BIAS)
-		end
-
-		local before, more = #edit.appended, SHIFT + 2
-		if place then
-			put_call(edit.words, append, list, pc, place, upvalues[helper])
-		else
-			more = append_call(append, list[pc], upvalues[helper], base)
-		end
-		if #edit.appended > before then
-			edit.words[pc] = jump(pc, #list + before + 1, base)
-			append(jump(#list + #edit.appended + 1, pc + 1, free))
-		end
-		edit.frame = max(edit.frame, base + more - slots)
-	end
-	return edit, helpers
-end
-
---- The function with calls in the place of its sites, and the instructions in `counted` as they are
--- in the list.
-function M.remade(f, list, sites, counted)
-	local edit, helpers = edit_of(f, list, sites, counted)
-	local made = edit and remake.with(f, edit)
-	if not made or funcinfo(made).isvararg then
-		return nil
-	end
-	for nth, helper in ipairs(helpers) do
-		setupvalue(made, nth, helper)
-	end
-	state.remade[made] = true
-	return setfenv(made, getfenv(f))
 end
 
 return M

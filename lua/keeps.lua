@@ -6,7 +6,7 @@
 local bytecode = require("gleamflow.bytecode")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
-local instructions = bytecode.instructions
+local instructions, each_child = bytecode.instructions, bytecode.each_child
 
 local type, next, sort = type, next, table.sort
 
@@ -53,30 +53,16 @@ local function look(f, reads, writes)
 		end
 	end
 	if funcinfo(f).children then
-		M.each_child(f, function(child)
+		each_child(f, function(child)
 			look(child, reads, writes)
 		end)
-	end
-end
-
---- Calls `act` with each function that stands directly in another.
-function M.each_child(f, act)
-	local at = -1
-	while true do
-		local constant = funck(f, at)
-		if constant == nil then
-			return
-		elseif type(constant) == "proto" then
-			act(constant)
-		end
-		at = at - 1
 	end
 end
 
 --- The names for a chunk; its own statements run once for a task, and keep nothing.
 function M.names(chunk)
 	local reads, writes = {}, {}
-	M.each_child(chunk, function(child)
+	each_child(chunk, function(child)
 		look(child, reads, writes)
 	end)
 	local names = {}

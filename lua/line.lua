@@ -21,7 +21,6 @@ local copy = ffi.copy
 local key = state.key
 local words_lower = native.words_lower
 local string, string_meta = string, debug.getmetatable("")
-local istype = ffi.istype
 local own = patterns.functions
 local own_find, own_match, own_gmatch, own_gsub = own.find, own.match, own.gmatch, own.gsub
 local sub, byte, len, lower, upper = string.sub, string.byte, string.len, string.lower, string.upper
@@ -403,9 +402,7 @@ local meta = {
 	end,
 }
 
-arithmetic.add(meta, function(v)
-	return type(v) == "cdata" and istype(new_text, v)
-end)
+arithmetic.add(meta)
 new_text = ffi.metatype("gleamflow_text", meta)
 
 M.take, M.most_bytes = take, MOST

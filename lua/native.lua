@@ -17,6 +17,13 @@ ffi.cdef(
 
 local M = { status = given.status }
 
+local text, istype, type = ffi.typeof("gleamflow_text"), ffi.istype, type
+
+--- Whether a value is a lazy text.
+function M.is_text(v)
+	return type(v) == "cdata" and istype(text, v)
+end
+
 local natives = cast("const gleamflow_natives *", given.address)[0]
 for _, name in ipairs(given.names) do
 	M[name] = natives[name]

@@ -12,6 +12,9 @@ local M = {
 	-- Whether `emit` sends nothing, since what it sends has been sent already.
 	muted = false,
 	failure = nil,
+	-- The row of columns that is open: what has its columns, the bytes of its block, and whether a text
+	-- that a function of `...` returns may be a lazy one.
+	row = { columns = false, bytes = false, returns = false },
 	progress = native.progress(addresses.progress),
 	key = native.key(addresses.key),
 	words = native.words(addresses.words),

@@ -8,16 +8,14 @@
 --   VALUE     Anything else, or what is not understood: it must be the real value.
 -- `texts` says the same of all texts that are made from each of them: where real ones are not
 -- wanted, lazy ones may flow (they are few, since they lie in one room). `varargs`: it looks at other
--- columns by `lua/varargs.lua`. `called` is the function
--- to be called with lazy texts: the user's own, or where it has `sites` the one that
--- `lua/instead.lua` makes of it.
+-- columns by `lua/varargs.lua`. `called` is the function to be called with lazy texts: the user's own,
+-- or where it has `sites` the one that `lua/sites.lua` makes of it.
+-- foresee(segment) is to be called before: it loads what its functions may need.
 -- What is followed is a slot, from where it is set to where it is set anew. Whoever takes texts by
 -- another way than these is taken to want real ones.
 
 local bytecode = require("gleamflow.bytecode")
-local instead = require("gleamflow.instead")
-local varargs = require("gleamflow.varargs")
-local patterns = require("gleamflow.patterns")
+local calls = require("gleamflow.calls")
 local state = require("gleamflow.state")
 local jit_util = require("jit.util")
 local funcinfo, funck = jit_util.funcinfo, jit_util.funck
@@ -25,158 +23,23 @@ local instructions, target = bytecode.instructions, bytecode.target
 local touches, sets = bytecode.touches, bytecode.sets
 local op, is_patched = bytecode.op, bytecode.is_patched
 local is_arithmetic = bytecode.is_arithmetic
-local getfenv, rawget = getfenv, rawget
-local max, ipairs, next, select, gsub = math.max, ipairs, next, select, string.gsub
+local set_before, last_argument, is_call = calls.set_before, calls.last_argument, calls.is_call
+local gives_one, receiver_call, called_name =
+	calls.gives_one, calls.receiver_call, calls.called_name
+local max, ipairs, next, getfenv = math.max, ipairs, next, getfenv
 
 local VAR = bytecode.VAR
 local NONE, LAZY, RETURNED, VALUE = 0, 1, 2, 3
 
 local M = { NONE = NONE, LAZY = LAZY, RETURNED = RETURNED, VALUE = VALUE }
 
--- The methods of a lazy text: true where they make texts.
-local makes_text = {
-	find = false,
-	byte = false,
-	len = false,
-	match = true,
-	sub = true,
-	lower = true,
-	upper = true,
-	gsub = true,
-}
+-- What makes functions again; false where no function needs that.
+local instead, varargs, sites = false, false, false
+
 -- So many texts at once have room: see `lua/line.lua`.
 local MOST_TEXTS = 8
 
--- Those that give one value, as long as nobody has put others in their place.
-local own = {
-	match = patterns.functions.match,
-	sub = string.sub,
-	lower = string.lower,
-	upper = string.upper,
-	len = string.len,
-}
-local string, string_meta = string, debug.getmetatable("")
-
 local SHIFT = bytecode.SHIFT
-
--- Whether a jump from before `at` leads behind it, up to `pc`.
-local function is_passed_by(list, at, pc)
-	for from = 1, at - 1 do
-		local to = target(from, list[from])
-		if to and to > at and to <= pc then
-			return true
-		end
-	end
-	return false
-end
-
--- The place of the instruction that set a slot last before `pc`, whichever way led there.
-local function set_before(self, pc, slot)
-	for at = pc - 1, 1, -1 do
-		local i = self.list[at]
-		if i.a == slot and i.mode_a == bytecode.DST then
-			return not is_passed_by(self.list, at, pc) and at or nil
-		elseif i.a <= slot and i.mode_a == bytecode.BASE then
-			return nil
-		end
-	end
-	return nil
-end
-
--- The last argument of a call.
-local function last_argument(call)
-	return call.a + SHIFT + call.c - 2
-end
-
-local function is_call(i)
-	return i.op == op.CALL or i.op == op.CALLT
-end
-
--- That the call at `pc` gives one value: so does what takes all that it gives, if it stands behind it,
--- take one. The list then says what the function does, if not how.
-local function gives_one(self, pc)
-	local list = self.list
-	local call, after = list[pc], list[pc + 1]
-	if call.op ~= op.CALL or call.b ~= 0 then
-		return
-	end
-	local counted = { op = op.CALL, a = after.a, b = after.b, c = after.c + 2 }
-	counted.mode_a, counted.mode_b, counted.mode_c = after.mode_a, after.mode_b, after.mode_c
-	if after.op == op.CALLMT then
-		counted.op = op.CALLT
-	elseif after.op == op.RETM then
-		counted.op = op.RET
-	elseif after.op ~= op.CALLM then
-		return
-	end
-	call.b = 2
-	list[pc + 1] = counted
-	self.counted[pc], self.counted[pc + 1] = call, counted
-end
-
--- Whether a method gives one value, whatever it is called with.
-local function has_one_result(self, name, pc)
-	if rawget(string, name) ~= own[name] or rawget(string_meta, "__index") ~= string then
-		return false
-	elseif name == "match" then
-		-- Its pattern stands behind its receiver.
-		local pattern = self.list[pc - 1]
-		local call = self.list[pc]
-		local text = pattern.op == op.KSTR
-			and set_before(self, pc, call.a + SHIFT + 1) == pc - 1
-			and call.c == 3
-			and funck(self.f, -pattern.c - 1)
-		return text and select(2, gsub(text, "%(", "")) <= 1
-	end
-	return name == "sub" or name == "lower" or name == "upper" or name == "len"
-end
-
--- The place of the call where the move at `pc` makes a slot its receiver.
-local function receiver_call(self, pc)
-	local list = self.list
-	local move, get = list[pc], list[pc + 1]
-	local slot = move.c
-	if
-		not get
-		or get.op ~= op.TGETS
-		or get.b ~= slot
-		or get.a ~= move.a - SHIFT
-		or makes_text[funck(self.f, -get.c - 1)] == nil
-	then
-		return nil
-	end
-	-- What comes between makes the arguments, above the called method's slot.
-	for at = pc + 2, #list do
-		local call = list[at]
-		if call.a == get.a and call.mode_a == bytecode.BASE then
-			local name = funck(self.f, -get.c - 1)
-			if is_call(call) and has_one_result(self, name, at) then
-				gives_one(self, at)
-			end
-			return is_call(call) and at or nil, makes_text[name]
-		end
-	end
-	return nil
-end
-
--- The name of what is called at `pc`: a global, or a function of `string`, by its table or as a method
--- of a text that stands there.
-local function called_name(self, pc)
-	local at = set_before(self, pc, self.list[pc].a)
-	local i = at and self.list[at]
-	if not i then
-		return nil
-	elseif i.op == op.GGET then
-		return funck(self.f, -i.c - 1)
-	elseif i.op == op.TGETS then
-		local from = set_before(self, at, i.b)
-		local of = from and self.list[from]
-		local is_string = of
-			and (of.op == op.KSTR or of.op == op.GGET and funck(self.f, -of.c - 1) == "string")
-		return is_string and "string." .. funck(self.f, -i.c - 1) or nil
-	end
-	return nil
-end
 
 -- Whether a slot is among those that an instruction returns.
 local function is_returned(i, slot)
@@ -204,30 +67,28 @@ end
 
 local follow
 
--- What becomes of the text that the instruction at `pc` makes, and of all that are made of it.
-local function use_of_made(self, pc)
-	local known = self.made[pc]
-	if known then
-		return known
-	end
-	local list = self.list
-	local i = list[pc]
-	self.count = self.count + 1
-	local use
-	if i.op == op.CALLT then
-		use = RETURNED
-	elseif is_call(i) and i.b ~= 2 then
-		local after = list[pc + 1]
-		use = i.b == 1 and NONE or i.b == 0 and after and after.op == op.RETM and RETURNED or VALUE
+-- What becomes of what the instruction at `pc` leaves in a slot, and of all texts that are made of it.
+local function use_of_value(self, pc, slot)
+	local i = self.list[pc]
+	if i.op == op.CALLT or i.op == op.CALLMT then
+		return RETURNED
+	elseif (i.op == op.CALL or i.op == op.CALLM) and i.b ~= 2 then
+		local is_returned = i.b == 0 and self.list[pc + 1].op == op.RETM
+		return i.b == 1 and NONE or is_returned and RETURNED or VALUE
 	elseif self.loops then
-		use = VALUE
-	else
-		local texts
-		use, texts = follow(self, i.a, pc + 1)
-		use = max(use, texts)
+		return VALUE
 	end
-	self.made[pc] = use
-	return use
+	local use, texts = follow(self, slot, pc + 1)
+	return max(use, texts)
+end
+
+-- The same for the text that an instruction makes.
+local function use_of_made(self, pc)
+	if not self.made[pc] then
+		self.count = self.count + 1
+		self.made[pc] = use_of_value(self, pc, self.list[pc].a)
+	end
+	return self.made[pc]
 end
 
 -- Where a slot is an operand or argument of what another function can do as well: whether that makes
@@ -325,23 +186,13 @@ end
 
 -- How each column is given that `...` is asked for at a place.
 local function hows_of(self, place)
-	local last, hows = self.list[place.at], {}
-	for nth = 1, place.n do
-		local use = VALUE
-		if last.op == op.CALLMT then
-			use = RETURNED
-		elseif last.op == op.CALLM and last.b ~= 2 then
-			local after = self.list[place.at + 1]
-			use = last.b == 0 and after.op == op.RETM and RETURNED or VALUE
-		elseif not self.loops then
-			local texts
-			use, texts = follow(self, place.slot + nth - 1, place.at + 1)
-			use = max(use, texts)
-		end
+	local hows = {}
+	for nth = 1, place.kind == "column" and place.n or 0 do
+		local use = use_of_value(self, place.at, place.slot + nth - 1)
 		hows[nth] = use == VALUE and varargs.REAL
 			or use == RETURNED and varargs.RETURNED
 			or varargs.LAZY
-		self.count = self.count + (place.kind == "column" and 1 or 0)
+		self.count = self.count + 1
 	end
 	return hows
 end
@@ -381,11 +232,11 @@ local function look_at(f, list, info, places, may_remake)
 	end
 	local too_many = self.count > MOST_TEXTS
 	for pc, place in next, places do
-		local site_of = self.sites[pc]
-		for nth = 1, too_many and place.n or 0 do
-			site_of.hows[nth] = varargs.REAL
+		local hows = self.sites[pc].hows
+		for nth = 1, too_many and #hows or 0 do
+			hows[nth] = varargs.REAL
 		end
-		site_of.helper = varargs.helper(place, site_of.hows)
+		self.sites[pc].helper = varargs.helper(place, hows)
 	end
 	for parameter = 1, too_many and info.params or 0 do
 		if uses.texts[parameter] ~= NONE then
@@ -401,7 +252,7 @@ local function look(f)
 		return nil
 	end
 	local list = instructions(f)
-	local places = info.isvararg and varargs.find(list, f) or {}
+	local places = info.isvararg and varargs and varargs.find(list, f) or {}
 	if info.isvararg and next(places) == nil then
 		return nil
 	end
@@ -410,14 +261,45 @@ local function look(f)
 			return nil
 		end
 	end
-	local uses, seen = look_at(f, list, info, places, info.upvalues == 0)
+	local uses, seen = look_at(f, list, info, places, sites and info.upvalues == 0)
 	if next(seen.sites) then
-		uses.called = instead.remade(f, list, seen.sites, seen.counted)
+		uses.called = sites.remade(f, list, seen.sites, seen.counted)
 		if not uses.called then
 			uses = not uses.varargs and look_at(f, instructions(f), info, {}, false) or nil
 		end
 	end
 	return uses
+end
+
+-- Whether a function, or one inside it, does what another one can do instead.
+local function has_sites(f)
+	local found = false
+	for _, i in ipairs(instructions(f)) do
+		found = found
+			or i.op == op.CAT
+			or i.op == op.VARG
+			or i.op == op.GGET and funck(f, -i.c - 1) == "tonumber"
+			or i.op == op.TGETS and funck(f, -i.c - 1) == "format"
+	end
+	if not found and funcinfo(f).children then
+		bytecode.each_child(f, function(child)
+			found = found or has_sites(child)
+		end)
+	end
+	return found
+end
+
+--- To be called before user code runs, since it loads files of ours.
+function M.foresee(segment)
+	for _, codes in ipairs({ segment.steps, segment.shared }) do
+		for _, code in ipairs(codes) do
+			if not sites and not state.plain and has_sites(code.chunk) then
+				instead = require("gleamflow.instead")
+				varargs = require("gleamflow.varargs")
+				sites = require("gleamflow.sites")
+			end
+		end
+	end
 end
 
 M.of = bytecode.by_prototype(state.plain and function() end or look)

@@ -5,7 +5,7 @@
 --   select(2, ...)              one of them, if one is wanted; select(-1, ...) always gives one;
 --   select("#", ...)            how many there are;
 --   { ... }                     all in a table.
--- There it calls one of the functions here instead, which look at `row`: then no column that nobody
+-- There it calls one of the functions here instead, which look at `state.row`: then no column that nobody
 -- asks for is made, and the function itself is called with none. A `select` that user code puts in
 -- the place of Lua's while rows are there is an error.
 
@@ -23,10 +23,7 @@ local new_text = ffi.typeof("gleamflow_text")
 
 local M = {}
 
---- The open row: what has its columns, the bytes of its block, and whether a text that is returned may
--- be a lazy one.
-local row = { columns = false, bytes = false, returns = false }
-M.row = row
+local row = state.row
 
 -- How a column is given: as a string, as a lazy text, or so if it may be returned.
 local REAL, LAZY, RETURNED = 0, 1, 2

@@ -12,7 +12,6 @@ local native = require("gleamflow.native")
 local failure = require("gleamflow.failure")
 local lazy = require("gleamflow.line")
 local uses = require("gleamflow.uses")
-local varargs = require("gleamflow.varargs")
 local state = require("gleamflow.state")
 local frame = require("gleamflow.frame")
 local spread, decoded = frame.spread, frame.columns
@@ -86,7 +85,7 @@ local given = ...
 local port, columns, progress, state = given.port, given.columns, given.progress, given.state
 local ffi_string, load, odd, lazy = given.ffi_string, given.load, given.odd, given.lazy
 local next_step, whole, again = given.next_step, given.whole, given.again
-local put, ended, cut, open_row = given.put, given.ended, given.cut, given.open_row
+local put, ended, cut, open_row = given.put, given.ended, given.cut, state.row
 local select = select
 local {functions}
 local function pass(...)
@@ -210,6 +209,7 @@ function M.new(port, next_step, segment)
 	local progress = state.progress
 	local head, steps = segment.head, segment.steps
 	local columns = native.columns(head.columns)
+	uses.foresee(segment)
 	local leading = M.leads(steps)
 	local first = segment.first_id
 	local keeps = segment.keeps_lines
@@ -330,7 +330,6 @@ function M.new(port, next_step, segment)
 				next_step = next_step,
 				put = columns_put,
 				cut = columns_cut,
-				open_row = varargs.row,
 				ended = segment.frames.ended,
 				whole = whole,
 				again = again,

@@ -136,6 +136,7 @@ end
 --- `push_from(row)` where the loop may begin at a line, and the continuation `behind` the first step.
 function M.new(port, next_step, segment)
 	local steps = segment.steps
+	uses.foresee(segment)
 	local leading = M.leads(steps)
 	local last = steps[leading]
 	local run, take, behind = next_step, nil, nil

@@ -15,9 +15,10 @@ macro_rules! scripts {
 
 scripts!(
     "addresses",
-    "bytecode",
-    "chain",
     "arithmetic",
+    "bytecode",
+    "calls",
+    "chain",
     "codec",
     "failure",
     "fold",
@@ -44,6 +45,7 @@ scripts!(
     "shapes",
     "shapes/lines_filter",
     "shapes/lines_tally",
+    "sites",
     "state",
     "steps/filter",
     "steps/flat_map",
@@ -57,34 +59,11 @@ scripts!(
     "words",
 );
 
-/// The modules in the order in which they load, after `native` and `state`, which take addresses;
-/// the other files are templates.
-pub(super) const MODULES: &[&str] = &[
-    "order",
-    "addresses",
-    "codec",
-    "keys",
-    "frame",
-    "rows",
-    "failure",
-    "patterns",
-    "bytecode",
-    "receiver",
-    "remake",
-    "shapes",
-    "lists",
-    "words",
-    "arithmetic",
-    "line",
-    "instead",
-    "varargs",
-    "uses",
-    "pairs",
-    "random",
-    "prelude",
-    "segment",
-    "chain",
-];
+/// The names that `require` may be given: of all files but those in folders, which are loaded afresh for
+/// each loop.
+pub(super) fn modules() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name).filter(|name| !name.contains('/'))
+}
 
 /// The text of `lua/NAME.lua`.
 pub(super) fn text(name: &str) -> Option<Cow<'static, str>> {

@@ -17,7 +17,7 @@ use super::failure::internal;
 use super::formats::Formats;
 use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
 use super::natives::NAMES;
-use super::scripts::{self, MODULES};
+use super::scripts;
 use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
 use super::tally::Tally;
@@ -34,8 +34,10 @@ pub(super) type Warnings = Rc<RefCell<Vec<Warning>>>;
 /// Our own Lua files, loaded into a state.
 pub(super) struct Modules {
     pub(super) environment: Table,
-    pub chain: Table,
 }
+
+/// In front of the names of our files for `require`.
+const PREFIX: &str = "gleamflow.";
 
 impl Modules {
     pub fn load(
@@ -48,7 +50,8 @@ impl Modules {
         warnings: &Warnings,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
-        let loaded: Table = globals.get::<Table>("package")?.get("loaded")?;
+        let package: Table = globals.get("package")?;
+        let loaded: Table = package.get("loaded")?;
         let tune: Function = lua.load(r#"return require("jit.opt").start"#).eval()?;
         tune.call::<()>(("maxtrace=4000", "maxmcode=16384", "maxrecord=8000", "maxsnap=1000"))?;
         let environment = lua.create_table()?;
@@ -70,14 +73,28 @@ impl Modules {
         addresses.set("warn", warn(lua, progress, warnings)?)?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
-        let mut last = None;
-        for name in MODULES {
-            let module = load(lua, name, &environment)?.call::<Table>(())?;
-            loaded.set(format!("gleamflow.{name}"), &module)?;
-            last = Some(module);
+        let modules = Modules { environment };
+        modules.load_when_required(lua, &package)?;
+        Ok(modules)
+    }
+
+    /// Lets `require` load our files: those that a flow has no use for take no time.
+    fn load_when_required(&self, lua: &Lua, package: &Table) -> mlua::Result<()> {
+        let preload: Table = package.get("preload")?;
+        let environment = self.environment.clone();
+        let loader = lua.create_function(move |lua, name: String| {
+            let name = name.strip_prefix(PREFIX).unwrap_or(&name);
+            load(lua, name, &environment)?.call::<Table>(())
+        })?;
+        for name in scripts::modules() {
+            preload.set(format!("{PREFIX}{name}"), &loader)?;
         }
-        let chain = last.ok_or_else(|| mlua::Error::RuntimeError("no modules".to_owned()))?;
-        Ok(Modules { environment, chain })
+        Ok(())
+    }
+
+    /// The file that builds and runs the loops, and all that it requires.
+    pub fn chain(&self) -> mlua::Result<Table> {
+        self.environment.get::<Function>("require")?.call(format!("{PREFIX}chain"))
     }
 
     /// A file loaded afresh, with prototypes and traces of its own.

@@ -91,7 +91,7 @@ impl Vm {
         let setup = setup(&lua, shared, &segments, &ports, &columns)?;
         #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
-        let chain = modules.chain.clone();
+        let chain = modules.chain().map_err(internal)?;
         let wire = || {
             let template =
                 lua.create_function(move |lua, name: String| modules.template(lua, &name))?;
