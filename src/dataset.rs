@@ -82,7 +82,7 @@ impl Dataset {
         operator: &str,
         caller: &Location<'_>,
         script: Script,
-        lower: impl Fn(&mut Lower, Open, Code) -> Open + Send + Sync + 'static,
+        lower: impl Fn(&mut Lower, Open, Code) -> Result<Open, Failure> + Send + Sync + 'static,
     ) -> Dataset {
         self.try_add_lua(operator, caller, Ok(script), lower)
     }
@@ -93,7 +93,7 @@ impl Dataset {
         operator: &str,
         caller: &Location<'_>,
         script: Result<Script, Failure>,
-        lower: impl Fn(&mut Lower, Open, Code) -> Open + Send + Sync + 'static,
+        lower: impl Fn(&mut Lower, Open, Code) -> Result<Open, Failure> + Send + Sync + 'static,
     ) -> Dataset {
         let script = match script {
             Ok(script) => script,
@@ -105,7 +105,7 @@ impl Dataset {
         let text = script.into_text();
         let operation = Operation::new(move |plan, step, [rows]| {
             let code = plan.code(step, &text);
-            Ok(lower(plan, rows, code))
+            lower(plan, rows, code)
         });
         self.flow.add(origin, [self], Ok(operation))
     }

@@ -6,8 +6,8 @@ use std::panic::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure};
-use crate::op::columns;
+use crate::error::Failure;
+use crate::op::Columns;
 use crate::op::native::{Fold, malformed};
 use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
 use crate::plan::named::Arguments;
@@ -30,20 +30,18 @@ impl Dataset {
     /// At a terminal: no key columns (see [`Dataset::count`]); a column that a row does not have
     /// (see [`Dataset::pad`]).
     #[track_caller]
-    pub fn count_by(&self, keys: impl AsRef<[u32]>) -> Dataset {
-        let keys = match keys.as_ref() {
-            [] => {
-                Err(Failure::new(ErrorKind::Plan, "no key columns").hint("`count` counts all rows"))
-            }
-            keys => columns(keys),
-        };
-        self.try_add("count_by", Location::caller(), keys, |plan, step, rows, keys| {
+    pub fn count_by(&self, keys: impl Into<Columns>) -> Dataset {
+        let keys = keys.into();
+        self.add("count_by", Location::caller(), move |plan, step, rows| {
+            let keys = keys.some_numbers(rows.names(), "`count` counts all rows")?;
+            let names = rows.names().select(&keys);
             let fold = Native::new(step, &Count { counts: Vec::new() });
             let width = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
-            let combine = Combine::Native { keys: keys.clone(), fold: fold.clone() };
+            let combine = Combine::Native { keys, fold: fold.clone() };
             let group = Some(Group::Fold { keys: width, fold });
             let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
-            plan.exchange(step, [Side::folded(rows, width, combine)], exchange)
+            let side = Side::folded(rows, width, combine);
+            Ok(plan.exchange(step, [side], exchange).named(names))
         })
     }
 }

@@ -25,7 +25,9 @@ impl Dataset {
         self.add("distinct", Location::caller(), |plan, step, rows| {
             let order = vec![KeyColumn::ascending(WHOLE_ROW)];
             let exchange = Exchange { keep: Keep::First, cuts: Cuts::Keys, group: None };
-            Ok(plan.exchange(step, [Side::sorted(rows, order, Keep::First)], exchange))
+            let names = rows.names().clone();
+            let side = Side::sorted(rows, order, Keep::First);
+            Ok(plan.exchange(step, [side], exchange).named(names))
         })
     }
 }

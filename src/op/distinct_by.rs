@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::op::columns;
+use crate::op::Columns;
 use crate::plan::chain::KeyColumn;
 use crate::plan::exchange::{Cuts, Exchange, Keep, Side};
 
@@ -23,12 +23,14 @@ impl Dataset {
     /// # Errors
     /// At a terminal: a column 0, or one that a row does not have.
     #[track_caller]
-    pub fn distinct_by(&self, keys: impl AsRef<[u32]>) -> Dataset {
-        let keys = columns(keys.as_ref());
-        self.try_add("distinct_by", Location::caller(), keys, |plan, step, rows, keys| {
-            let order = keys.iter().map(|&column| KeyColumn::ascending(column)).collect();
+    pub fn distinct_by(&self, keys: impl Into<Columns>) -> Dataset {
+        let keys = keys.into();
+        self.add("distinct_by", Location::caller(), move |plan, step, rows| {
+            let names = rows.names().clone();
+            let order = keys.numbers(&names)?.into_iter().map(KeyColumn::ascending).collect();
             let exchange = Exchange { keep: Keep::First, cuts: Cuts::Keys, group: None };
-            plan.exchange(step, [Side::sorted(rows, order, Keep::First)], exchange)
+            let side = Side::sorted(rows, order, Keep::First);
+            Ok(plan.exchange(step, [side], exchange).named(names))
         })
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::op::native::{BlockStep, each_row, malformed};
-use crate::op::{Listed, columns};
+use crate::op::{Columns, Listed};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::row::layout::Rows;
@@ -16,7 +16,7 @@ use crate::row::missing::Missing;
 use crate::row::msgpack;
 
 impl Dataset {
-    /// Leaves out the named columns, counted from 1; the others stay in their order.
+    /// Leaves out the columns `unwanted`; the others stay in their order.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -30,10 +30,12 @@ impl Dataset {
     /// At a terminal: a column 0, one that a row does not have (see [`Dataset::pad`]), and a row of
     /// which no column is left.
     #[track_caller]
-    pub fn drop(&self, unwanted: impl AsRef<[u32]>) -> Dataset {
-        let columns = columns(unwanted.as_ref());
-        self.try_add("drop", Location::caller(), columns, |plan, step, rows, columns| {
-            plan.fuse(rows, Step::native(step, &Drop { columns: columns.clone() }))
+    pub fn drop(&self, unwanted: impl Into<Columns>) -> Dataset {
+        let unwanted = unwanted.into();
+        self.add("drop", Location::caller(), move |plan, step, rows| {
+            let columns = unwanted.numbers(rows.names())?;
+            let names = rows.names().without(&columns);
+            Ok(plan.fuse(rows, Step::native(step, &Drop { columns })).named(names))
         })
     }
 }

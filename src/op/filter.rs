@@ -28,7 +28,8 @@ impl Dataset {
     #[track_caller]
     pub fn filter(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("filter", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::lua("filter", code))
+            let names = rows.names().clone();
+            Ok(plan.fuse(rows, Step::lua("filter", code)).named(names))
         })
     }
 }

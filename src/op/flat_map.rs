@@ -31,7 +31,7 @@ impl Dataset {
     #[track_caller]
     pub fn flat_map(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("flat_map", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::lua("flat_map", code))
+            Ok(plan.fuse(rows, Step::lua("flat_map", code)))
         })
     }
 }

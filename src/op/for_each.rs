@@ -26,7 +26,8 @@ impl Dataset {
     #[track_caller]
     pub fn for_each(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("for_each", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::lua("for_each", code))
+            let names = rows.names().clone();
+            Ok(plan.fuse(rows, Step::lua("for_each", code)).named(names))
         })
     }
 }

@@ -36,7 +36,7 @@ impl Dataset {
     #[track_caller]
     pub fn map(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("map", Location::caller(), function.into_script(), |plan, rows, code| {
-            plan.fuse(rows, Step::lua("map", code))
+            Ok(plan.fuse(rows, Step::lua("map", code)))
         })
     }
 }

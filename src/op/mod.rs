@@ -4,6 +4,8 @@
 //! A newcomer's trap: the page of `Dataset` shows methods in the order of these `mod` lines. The
 //! first of a group stands alone, and its `impl` block has the group's heading.
 
+mod columns;
+
 mod map;
 
 mod filter;
@@ -18,6 +20,8 @@ mod numbers;
 mod pad;
 mod split;
 mod split_pattern;
+
+mod named;
 
 mod reduce;
 
@@ -41,20 +45,12 @@ mod partition;
 
 pub(crate) mod native;
 
+pub use columns::{Column, Columns};
 pub use sort::Sort;
 
 use std::fmt;
 
 use crate::error::{ErrorKind, Failure};
-
-/// Checks column numbers, which are counted from 1.
-fn columns(columns: &[u32]) -> Result<Vec<u32>, Failure> {
-    if columns.contains(&0) {
-        let failure = Failure::new(ErrorKind::Plan, "there is no column 0");
-        return Err(failure.hint("columns are counted from 1"));
-    }
-    Ok(columns.to_vec())
-}
 
 /// Checks a number of partitions.
 fn partitions(count: u32) -> Result<u32, Failure> {

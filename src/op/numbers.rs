@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::Failed;
 use crate::op::native::{BlockStep, each_row};
-use crate::op::{Listed, columns};
+use crate::op::{Columns, Listed};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
@@ -34,12 +34,14 @@ impl Dataset {
     /// At a terminal: a column that does not read as a number, or as one beyond all doubles, such
     /// as `1e400`; a column that a row does not have (see [`Dataset::pad`]).
     #[track_caller]
-    pub fn numbers(&self, wanted: impl AsRef<[u32]>) -> Dataset {
-        let columns = columns(wanted.as_ref());
-        self.try_add("numbers", Location::caller(), columns, |plan, step, rows, columns| {
+    pub fn numbers(&self, wanted: impl Into<Columns>) -> Dataset {
+        let wanted = wanted.into();
+        self.add("numbers", Location::caller(), move |plan, step, rows| {
+            let names = rows.names().clone();
+            let columns = wanted.numbers(&names)?;
             let mut numbers = Native::new(step, &Numbers { columns: columns.clone() });
-            numbers.view = Some(View::Numbers(columns.clone()));
-            plan.fuse(rows, Step::Native(numbers))
+            numbers.view = Some(View::Numbers(columns));
+            Ok(plan.fuse(rows, Step::Native(numbers)).named(names))
         })
     }
 }

@@ -31,7 +31,8 @@ impl Dataset {
     #[track_caller]
     pub fn pad(&self, width: u32) -> Dataset {
         self.add("pad", Location::caller(), move |plan, step, rows| {
-            Ok(plan.fuse(rows, Step::native(step, &Pad { width })))
+            let names = rows.names().clone();
+            Ok(plan.fuse(rows, Step::native(step, &Pad { width })).named(names))
         })
     }
 }

@@ -3,8 +3,7 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure};
-use crate::op::{columns, partitions};
+use crate::op::{Columns, partitions};
 
 /// # Partitions
 ///
@@ -61,14 +60,11 @@ impl Dataset {
     /// As for [`Dataset::partition`]; no key columns (see [`Dataset::round_robin`]); a column that
     /// a row does not have (see [`Dataset::pad`]).
     #[track_caller]
-    pub fn partition_by(&self, keys: impl AsRef<[u32]>, count: u32) -> Dataset {
-        let by = match keys.as_ref() {
-            [] => Err(Failure::new(ErrorKind::Plan, "no key columns")
-                .hint("`round_robin` deals rows out in turn")),
-            keys => columns(keys).and_then(|keys| Ok((keys, partitions(count)?))),
-        };
-        self.try_add("partition_by", Location::caller(), by, |plan, step, rows, (keys, count)| {
-            plan.deal_by(step, rows, keys.clone(), *count)
+    pub fn partition_by(&self, keys: impl Into<Columns>, count: u32) -> Dataset {
+        let keys = keys.into();
+        self.add("partition_by", Location::caller(), move |plan, step, rows| {
+            let keys = keys.some_numbers(rows.names(), "`round_robin` deals rows out in turn")?;
+            Ok(plan.deal_by(step, rows, keys, partitions(count)?))
         })
     }
 

@@ -3,11 +3,9 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure};
-use crate::op::columns;
+use crate::op::Columns;
 use crate::plan::chain::Code;
 use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
-use crate::plan::graph::Operation;
 use crate::plan::lower::{Lower, Open};
 use crate::script::IntoScript;
 
@@ -41,7 +39,7 @@ impl Dataset {
     #[track_caller]
     pub fn reduce(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("reduce", Location::caller(), function.into_script(), |plan, rows, code| {
-            folded(plan, rows, &[1], code)
+            Ok(folded(plan, rows, &[1], code))
         })
     }
 
@@ -63,22 +61,12 @@ impl Dataset {
     /// As for [`Dataset::reduce`]; no key columns (see [`Dataset::fold`]); a column that a row does
     /// not have (see [`Dataset::pad`]).
     #[track_caller]
-    pub fn reduce_by(&self, keys: impl AsRef<[u32]>, function: impl IntoScript) -> Dataset {
-        let keys = match keys.as_ref() {
-            [] => Err(Failure::new(ErrorKind::Plan, "no key columns")
-                .hint("`fold` makes one row of all rows")),
-            keys => columns(keys),
-        };
-        let script = function.into_script();
-        let origin = script.origin("reduce_by", Location::caller());
-        let text = script.into_text();
-        let operation = keys.map(|keys| {
-            Operation::new(move |plan, step, [rows]| {
-                let code = plan.code(step, &text);
-                Ok(folded(plan, rows, &keys, code))
-            })
-        });
-        self.flow.add(origin, [self], operation)
+    pub fn reduce_by(&self, keys: impl Into<Columns>, function: impl IntoScript) -> Dataset {
+        let (keys, script) = (keys.into(), function.into_script());
+        self.add_lua("reduce_by", Location::caller(), script, move |plan, rows, code| {
+            let keys = keys.some_numbers(rows.names(), "`fold` makes one row of all rows")?;
+            Ok(folded(plan, rows, &keys, code))
+        })
     }
 
     /// Folds all rows into one. The function is called as for [`Dataset::reduce`], with all
@@ -98,7 +86,7 @@ impl Dataset {
     #[track_caller]
     pub fn fold(&self, function: impl IntoScript) -> Dataset {
         self.add_lua("fold", Location::caller(), function.into_script(), |plan, rows, code| {
-            folded(plan, rows, &[], code)
+            Ok(folded(plan, rows, &[], code))
         })
     }
 }
@@ -107,7 +95,8 @@ impl Dataset {
 fn folded(plan: &mut Lower, rows: Open, keys: &[u32], code: Code) -> Open {
     let count = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
     let step = code.step;
+    let names = rows.names().select(keys);
     let side = Side::folded(rows, count, Combine::Lua { keys: keys.to_vec(), code: code.clone() });
     let group = Some(Group::Lua { keys: count, code });
-    plan.exchange(step, [side], Exchange { keep: Keep::All, cuts: Cuts::Keys, group })
+    plan.exchange(step, [side], Exchange { keep: Keep::All, cuts: Cuts::Keys, group }).named(names)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::op::native::{BlockStep, each_row, too_large};
-use crate::op::{Listed, columns};
+use crate::op::{Columns, Listed};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
@@ -22,7 +22,7 @@ use crate::row::missing::{Missing, column_of};
 ///
 /// One row of each row, in order, made without a Lua state.
 impl Dataset {
-    /// Keeps the named columns, counted from 1, in the order given. A column may be named twice.
+    /// Keeps the columns `wanted`, in the order given. A column may be named twice.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -36,19 +36,19 @@ impl Dataset {
     /// # Errors
     /// At a terminal: no columns; a column that a row does not have (see [`Dataset::pad`]).
     #[track_caller]
-    pub fn select(&self, wanted: impl AsRef<[u32]>) -> Dataset {
-        let columns = match wanted.as_ref() {
-            [] => Err(Failure::new(
-                ErrorKind::Plan,
-                "no columns are named, and a row has at least one",
-            )),
-            wanted => columns(wanted),
-        };
-        self.try_add("select", Location::caller(), columns, |plan, step, rows, columns| {
+    pub fn select(&self, wanted: impl Into<Columns>) -> Dataset {
+        let wanted = wanted.into();
+        self.add("select", Location::caller(), move |plan, step, rows| {
+            if wanted.is_empty() {
+                let message = "no columns are named, and a row has at least one";
+                return Err(Failure::new(ErrorKind::Plan, message));
+            }
+            let columns = wanted.numbers(rows.names())?;
+            let names = rows.names().select(&columns);
             let select = Select { columns: columns.clone(), ends: Vec::new() };
             let mut select = Native::new(step, &select);
-            select.view = Some(View::Select(columns.clone()));
-            plan.fuse(rows, Step::Native(select))
+            select.view = Some(View::Select(columns));
+            Ok(plan.fuse(rows, Step::Native(select)).named(names))
         })
     }
 }

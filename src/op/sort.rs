@@ -3,9 +3,11 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure};
+use crate::error::Failure;
+use crate::op::Column;
 use crate::plan::chain::KeyColumn;
 use crate::plan::exchange::{Cuts, Exchange, Keep, Side};
+use crate::plan::names::Names;
 
 impl Dataset {
     /// The rows in the order of one column, `sort(1)`, or of several: [`Sort`]. Rows that the
@@ -33,10 +35,13 @@ impl Dataset {
     /// At a terminal: a column 0; a column that a row does not have (see [`Dataset::pad`]).
     #[track_caller]
     pub fn sort(&self, order: impl Into<Sort>) -> Dataset {
-        let order = order.into().columns();
-        self.try_add("sort", Location::caller(), order, |plan, step, rows, order| {
+        let order = order.into();
+        self.add("sort", Location::caller(), move |plan, step, rows| {
+            let names = rows.names().clone();
+            let order = order.keys(&names)?;
             let exchange = Exchange { keep: Keep::All, cuts: Cuts::Rows, group: None };
-            plan.exchange(step, [Side::sorted(rows, order.clone(), Keep::All)], exchange)
+            let side = Side::sorted(rows, order, Keep::All);
+            Ok(plan.exchange(step, [side], exchange).named(names))
         })
     }
 }
@@ -56,18 +61,26 @@ impl Dataset {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    columns: Vec<KeyColumn>,
+    columns: Vec<By>,
+}
+
+/// One column of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct By {
+    column: Column,
+    descending: bool,
+    numeric: bool,
 }
 
 impl Sort {
-    /// By one column, counted from 1.
+    /// By one column, by its number, counted from 1, or its name.
     ///
     /// ```
     /// use gleamflow::Sort;
     ///
     /// assert_eq!(Sort::by(2), Sort::from(2));
     /// ```
-    pub fn by(column: u32) -> Sort {
+    pub fn by(column: impl Into<Column>) -> Sort {
         Sort { columns: Vec::new() }.then(column)
     }
 
@@ -81,8 +94,8 @@ impl Sort {
     /// assert_eq!(sorted, [(1, "c".into()), (2, "a".into()), (2, "b".into())]);
     /// # Ok::<(), gleamflow::Error>(())
     /// ```
-    pub fn then(mut self, column: u32) -> Sort {
-        self.columns.push(KeyColumn::ascending(column));
+    pub fn then(mut self, column: impl Into<Column>) -> Sort {
+        self.columns.push(By { column: column.into(), descending: false, numeric: false });
         self
     }
 
@@ -116,21 +129,28 @@ impl Sort {
         self
     }
 
-    fn last(&mut self) -> &mut KeyColumn {
+    fn last(&mut self) -> &mut By {
         self.columns.last_mut().expect("`by` has named a column")
     }
 
-    pub(super) fn columns(self) -> Result<Vec<KeyColumn>, Failure> {
-        if self.columns.iter().any(|key| key.column == 0) {
-            let failure = Failure::new(ErrorKind::Plan, "there is no column 0");
-            return Err(failure.hint("columns are counted from 1"));
-        }
-        Ok(self.columns)
+    /// The order of rows of which these names are known.
+    pub(super) fn keys(&self, names: &Names) -> Result<Vec<KeyColumn>, Failure> {
+        let key = |by: &By| {
+            let (descending, numeric) = (by.descending, by.numeric);
+            Ok(KeyColumn { column: by.column.number(names)?, descending, numeric })
+        };
+        self.columns.iter().map(key).collect()
     }
 }
 
-impl From<u32> for Sort {
-    fn from(column: u32) -> Sort {
-        Sort::by(column)
-    }
+/// What one column can be made of.
+macro_rules! from_one {
+    ($($one:ty),*) => {$(
+        impl From<$one> for Sort {
+            fn from(column: $one) -> Sort {
+                Sort::by(column)
+            }
+        }
+    )*};
 }
+from_one!(u32, &str, String, Column);

@@ -34,7 +34,7 @@ impl Dataset {
             }
         };
         self.try_add_lua("split_pattern", Location::caller(), script, |plan, rows, code| {
-            plan.fuse(rows, Step::lua("map", code))
+            Ok(plan.fuse(rows, Step::lua("map", code)))
         })
     }
 }

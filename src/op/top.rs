@@ -24,10 +24,13 @@ impl Dataset {
     /// At a terminal: a column 0 in the order, or one that a row does not have.
     #[track_caller]
     pub fn top(&self, rows: u64, order: impl Into<Sort>) -> Dataset {
-        let order = order.into().columns();
-        self.try_add("top", Location::caller(), order, move |plan, step, input, order| {
+        let order = order.into();
+        self.add("top", Location::caller(), move |plan, step, rows_in| {
+            let names = rows_in.names().clone();
+            let order = order.keys(&names)?;
             let exchange = Exchange { keep: Keep::Top(rows), cuts: Cuts::One, group: None };
-            plan.exchange(step, [Side::sorted(input, order.clone(), Keep::Top(rows))], exchange)
+            let side = Side::sorted(rows_in, order, Keep::Top(rows));
+            Ok(plan.exchange(step, [side], exchange).named(names))
         })
     }
 }

@@ -26,7 +26,8 @@ impl Dataset {
     #[track_caller]
     pub fn union(&self, other: &Dataset) -> Dataset {
         self.add_two("union", Location::caller(), other, |plan, step, both| {
-            Ok(plan.concat(step, both))
+            let names = both[0].names().common(both[1].names());
+            Ok(plan.concat(step, both).named(names))
         })
     }
 }

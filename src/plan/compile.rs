@@ -11,6 +11,7 @@ use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Code, Tail};
 use crate::plan::graph::{Graph, Node, NodeId};
 use crate::plan::lower::{Lower, Open};
+use crate::plan::names::Names;
 use crate::plan::rewrite;
 use crate::plan::seed;
 use crate::plan::stage::{Output, Plan, Slice, StageId};
@@ -50,8 +51,7 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
     if let Some((origin, problem)) = &graph.problem {
         return Err(Error::new(problem.clone(), Some(origin.clone())));
     }
-    let mut plan =
-        Plan { shared: Vec::new(), stages: Vec::new(), outputs: Vec::new(), origins: Vec::new() };
+    let mut plan = Plan::default();
     for shared in &graph.shared {
         let step = enter(&mut plan, &shared.origin);
         let seed = seed::of_step(step, &shared.text);
@@ -67,11 +67,15 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
         let inputs = node.inputs.iter().map(|input| take(&lower, &mut lowered, *input)).collect();
         let rows = lower_node(node, &mut lower, step, inputs)
             .map_err(|failure| Error::new(failure, Some(node.origin.clone())))?;
+        let names = rows.names().clone();
+        if names.is_known() {
+            plan.names.push((step, names.to_string()));
+        }
         let rows = match readers {
             1 => Rows::Open(Box::new(rows)),
             _ => Rows::Shared(lower.share(rows)),
         };
-        lowered.insert(id, Lowered { step, depth, rows: Some(rows) });
+        lowered.insert(id, Lowered { step, depth, names, rows: Some(rows) });
     }
     for sink in sinks {
         let step = enter(&mut plan, &sink.origin);
@@ -89,6 +93,7 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
 struct Lowered {
     step: StepId,
     depth: u32,
+    names: Names,
     /// Taken by its only reader.
     rows: Option<Rows>,
 }
@@ -121,7 +126,7 @@ fn enter(plan: &mut Plan, origin: &Origin) -> StepId {
 fn take(lower: &Lower, lowered: &mut HashMap<NodeId, Lowered>, id: NodeId) -> Open {
     let node = lowered.get_mut(&id).expect("inputs are lowered before those that read them");
     match &node.rows {
-        Some(Rows::Shared(stage)) => lower.reopen(*stage, node.step),
+        Some(Rows::Shared(stage)) => lower.reopen(*stage, node.step).named(node.names.clone()),
         _ => match node.rows.take() {
             Some(Rows::Open(rows)) => *rows,
             _ => unreachable!("a node with one reader is read once"),

@@ -25,6 +25,10 @@ impl Plan {
     /// The plan, and which steps keep something in the named globals from one row to the next.
     pub(crate) fn explain(&self, kept: &[(StepId, Vec<String>)]) -> String {
         let mut text = self.to_string();
+        for (step, names) in &self.names {
+            let origin = &self.origins[*step as usize];
+            writeln!(text, "{origin}: columns {names}").expect("writing to a String");
+        }
         for (step, globals) in kept {
             let names = globals.join(", ");
             let origin = &self.origins[*step as usize];

@@ -8,6 +8,7 @@
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::{Exchange, Side};
+use crate::plan::names::Names;
 use crate::plan::seed;
 use crate::plan::source::Source;
 use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work};
@@ -30,6 +31,8 @@ pub(crate) struct Open {
     steps: Vec<Step>,
     merge: Option<Merge>,
     partitions: u32,
+    /// What the columns are called, as far as it is known.
+    names: Names,
 }
 
 /// A plan under construction.
@@ -56,10 +59,12 @@ impl Lower {
             steps: Vec::new(),
             merge: None,
             partitions: 1,
+            names: Names::default(),
         }
     }
 
-    /// Adds a step that takes row for row, in the same tasks as those before it.
+    /// Adds a step that takes row for row, in the same tasks as those before it. What its columns
+    /// are called is [for the operator to say](Open::named).
     pub(crate) fn fuse(&mut self, mut rows: Open, step: Step) -> Open {
         let turns = rows.steps.windows(2).filter(|two| two[0].is_lua() != two[1].is_lua()).count();
         if rows.steps.len() >= MOST_STEPS || turns >= MOST_TURNS {
@@ -68,7 +73,7 @@ impl Lower {
             rows = self.reopen(stage, first);
         }
         rows.steps.push(step);
-        rows
+        rows.named(Names::default())
     }
 
     /// Brings the rows of all sides together in the order of their keys.
@@ -97,6 +102,7 @@ impl Lower {
             steps: Vec::new(),
             merge: Some(Merge { orders, keep, cuts }),
             partitions: 1,
+            names: Names::default(),
         }
     }
 
@@ -116,23 +122,26 @@ impl Lower {
 
     /// Some neighbouring rows only. What comes before stops as soon as they are there.
     pub(crate) fn slice(&mut self, step: StepId, rows: Open, slice: Slice) -> Open {
+        let names = rows.names.clone();
         let stage = self.share(rows);
         let output = self.stages[stage].output.layout();
-        self.engine_stage(step, vec![stage], Work::Slice(slice), output, 1)
+        self.engine_stage(step, vec![stage], Work::Slice(slice), output, 1).named(names)
     }
 
     /// Deals rows out to `count` partitions in turn.
     pub(crate) fn deal(&mut self, step: StepId, rows: Open, count: u32) -> Open {
+        let names = rows.names.clone();
         let stage = self.share(rows);
         let output = self.stages[stage].output.layout();
-        self.engine_stage(step, vec![stage], Work::Deal { count }, output, count)
+        self.engine_stage(step, vec![stage], Work::Deal { count }, output, count).named(names)
     }
 
     /// Deals rows out to `count` partitions by the hash of the columns `keys`, from 1.
     pub(crate) fn deal_by(&mut self, step: StepId, rows: Open, keys: Vec<u32>, count: u32) -> Open {
+        let names = rows.names.clone();
         let stage = self.end(rows, Tail::Partition { step, keys, count }, FRAMES);
         self.stages[stage].partitions = count;
-        self.reopen(stage, step)
+        self.reopen(stage, step).named(names)
     }
 
     /// Sends the rows through a command, apart for each partition: as text or else as they are.
@@ -177,6 +186,7 @@ impl Lower {
             steps: Vec::new(),
             merge: None,
             partitions,
+            names: Names::default(),
         }
     }
 
@@ -232,6 +242,16 @@ impl Lower {
 }
 
 impl Open {
+    /// What the columns are called.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The same rows, whose columns are called so.
+    pub(crate) fn named(self, names: Names) -> Open {
+        Open { names, ..self }
+    }
+
     /// How the rows lie when they come out of the chain.
     fn layout(&self) -> Layout {
         match (&self.head, self.steps.is_empty()) {

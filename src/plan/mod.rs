@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod lower;
 pub(crate) mod named;
+pub(crate) mod names;
 pub(crate) mod native;
 mod rewrite;
 pub(crate) mod seed;

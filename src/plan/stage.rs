@@ -14,7 +14,7 @@ use crate::row::layout::Layout;
 pub(crate) type StageId = usize;
 
 /// A flow, checked and cut into stages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub shared: Vec<Code>,
     pub stages: Vec<Stage>,
@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub outputs: Vec<StageId>,
     /// Where each step was asked for, by step.
     pub origins: Vec<Origin>,
+    /// What the columns behind a step are called, for people.
+    pub names: Vec<(StepId, String)>,
 }
 
 /// Work between two exchanges.
