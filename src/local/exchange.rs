@@ -12,7 +12,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
 use crate::local::session::Session;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
-use crate::plan::exchange::Keep;
+use crate::plan::exchange::{Facts, Keep};
 use crate::plan::stage::{StageId, Work};
 use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns};
 use crate::worker::task::{TaskInput, TaskResult};
@@ -92,14 +92,18 @@ async fn merge_source(
     sides: Vec<oneshot::Receiver<Sorted>>,
 ) -> Result<(TaskSource, Vec<RunInput>), Stop> {
     let mut tasks = Vec::new();
-    let mut sides_from = Vec::new();
+    let (mut sides_from, mut facts) = (Vec::new(), Vec::new());
     for sorted in sides {
         let Ok(sorted) = sorted.await else {
             // The sender goes without a word only when the whole run is cancelled.
             return std::future::pending().await;
         };
         sides_from.push(u32::try_from(tasks.len()).expect("fewer than 2^32 tasks"));
-        tasks.extend(sorted.map_err(Stop::Failed)?);
+        let sorted = sorted.map_err(Stop::Failed)?;
+        let mut of_side = Facts::default();
+        sorted.iter().for_each(|made| of_side.add(&made.facts));
+        facts.push(of_side);
+        tasks.extend(sorted);
     }
     let Work::Merge { merge, .. } = &session.plan.stages[stage].work else {
         unreachable!("only merges read runs")
@@ -125,7 +129,8 @@ async fn merge_source(
     let inputs = (0..ranges).map(move |range| {
         let from = range.checked_sub(1).map(|before| cuts[before].clone());
         let to = cuts.get(range).cloned();
-        TaskInput::Merge { runs: runs.clone(), from, to, sides_from: sides_from.clone() }
+        let (runs, sides_from, facts) = (runs.clone(), sides_from.clone(), facts.clone());
+        TaskInput::Merge { runs, from, to, sides_from, facts }
     });
     Ok((TaskSource::Inputs(Box::new(inputs)), read))
 }

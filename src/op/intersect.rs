@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{Failed, Failure};
-use crate::op::native::{GroupStep, malformed};
+use crate::op::group::{Emit, GroupStep, GroupTask};
+use crate::op::native::malformed;
 use crate::plan::chain::{KeyColumn, WHOLE_ROW};
 use crate::plan::exchange::{Cuts, Exchange, Group, Keep, Side};
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
-use crate::row::frame;
 use crate::row::layout::Rows;
 
 impl Dataset {
@@ -93,7 +93,12 @@ impl fmt::Display for Membership {
 }
 
 impl GroupStep for Membership {
-    fn push(&mut self, rows: Rows<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
+    fn begin(&mut self, _: &GroupTask<'_>) -> Result<(), Failure> {
+        self.has = [false; 2];
+        Ok(())
+    }
+
+    fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
         let mut marks = rows.marks.iter();
         rows.try_each(|row| {
             let Some(mark) = marks.next() else {
@@ -112,17 +117,14 @@ impl GroupStep for Membership {
         })
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        if self.has == [true, self.in_both] {
-            let start = frame::begin(out);
-            out.extend_from_slice(&self.first);
-            frame::end(out, start).map_err(malformed)?;
+    fn finish(&mut self, out: &mut Emit<'_>) -> Result<(), Failed> {
+        let is_wanted = std::mem::take(&mut self.has) == [true, self.in_both];
+        if is_wanted {
+            out.row(|out| {
+                out.extend_from_slice(&self.first);
+                Ok(())
+            })?;
         }
-        self.clear();
         Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.has = [false; 2];
     }
 }

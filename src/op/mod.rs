@@ -43,6 +43,7 @@ mod pipe;
 
 mod partition;
 
+pub(crate) mod group;
 pub(crate) mod native;
 
 pub use columns::{Column, Columns};

@@ -1,10 +1,12 @@
-//! What operators run in a worker without Lua: three traits, and the registry that finds an
+//! What operators run in a worker without Lua: three traits, of which [`GroupStep`] has a file of
+//! its own, and the registry that finds an
 //! operator's code by the name in a plan.
 //!
 //! A newcomer's trap: these see rows of one task, in order; what they give may depend on nothing
 //! else. A step's code is made anew for each task.
 
 use crate::error::{ErrorKind, Failed, Failure, Warning};
+use crate::op::group::GroupStep;
 use crate::plan::named::registry;
 use crate::row::cut::{self, Between};
 use crate::row::describe::{describe, describe_line};
@@ -27,18 +29,6 @@ pub(crate) trait BlockStep {
     fn warning(&self) -> Option<Warning> {
         None
     }
-}
-
-/// Takes the rows behind an exchange, whose marks say where keys begin and which side each is of.
-pub(crate) trait GroupStep {
-    /// Takes rows and appends frames to `out`. A group may go on in the next block.
-    fn push(&mut self, rows: Rows<'_>, out: &mut Vec<u8>) -> Result<(), Failed>;
-
-    /// The last group has ended.
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
-
-    /// Forgets the open group.
-    fn clear(&mut self);
 }
 
 /// Folds the rows of each key, first within a task, where groups have numbers in the order in which

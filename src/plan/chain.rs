@@ -160,7 +160,15 @@ pub(crate) enum Tail {
     /// Encoded rows, routed by the hash of their key columns (from 1) to one of `count` partitions.
     Partition { step: StepId, keys: Vec<u32>, count: u32 },
     /// Sorted runs for a keyed exchange. `raw`: of the lines as they came, see [`Chain::raw`].
-    Runs { step: StepId, order: Vec<KeyColumn>, keep: Keep, combine: Option<Combine>, raw: bool },
+    Runs {
+        step: StepId,
+        order: Vec<KeyColumn>,
+        keep: Keep,
+        combine: Option<Combine>,
+        /// See [`Side::measured`](crate::plan::exchange::Side).
+        measured: bool,
+        raw: bool,
+    },
 }
 
 impl Tail {

@@ -16,18 +16,59 @@ pub(crate) struct Side {
     /// Which rows of a task are kept.
     pub keep: Keep,
     pub combine: Option<Combine>,
+    /// Whether the group is told [what its rows have in common](Facts).
+    pub measured: bool,
+}
+
+/// What is known of all rows of one side of an exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// The most columns that a row has; 0 where there is none.
+    pub width: u32,
+    /// Of each column of the order, what kinds of values it has.
+    pub kinds: Vec<Kinds>,
+}
+
+/// Kinds of values, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const TEXT: Kinds = Kinds(1);
+    pub(crate) const NUMBER: Kinds = Kinds(2);
+    pub(crate) const OTHER: Kinds = Kinds(4);
+
+    pub(crate) fn add(&mut self, other: Kinds) {
+        self.0 |= other.0;
+    }
+}
+
+impl Facts {
+    /// What is known of two sets of rows together.
+    pub(crate) fn add(&mut self, other: &Facts) {
+        self.width = self.width.max(other.width);
+        if self.kinds.len() < other.kinds.len() {
+            self.kinds.resize(other.kinds.len(), Kinds::default());
+        }
+        self.kinds.iter_mut().zip(&other.kinds).for_each(|(all, kinds)| all.add(*kinds));
+    }
 }
 
 impl Side {
     /// Rows in an order.
     pub(crate) fn sorted(rows: Open, order: Vec<KeyColumn>, keep: Keep) -> Side {
-        Side { rows, order, keep, combine: None }
+        Side { rows, order, keep, combine: None, measured: false }
+    }
+
+    /// The same side, of whose rows the group wants to know what they have in common.
+    pub(crate) fn measured(self) -> Side {
+        Side { measured: true, ..self }
     }
 
     /// Rows folded by the columns `keys`, which come first then.
     pub(crate) fn folded(rows: Open, keys: u32, combine: Combine) -> Side {
         let order = (1..=keys).map(KeyColumn::ascending).collect();
-        Side { rows, order, keep: Keep::All, combine: Some(combine) }
+        Side { rows, order, keep: Keep::All, combine: Some(combine), measured: false }
     }
 }
 

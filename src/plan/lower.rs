@@ -86,9 +86,9 @@ impl Lower {
         let Exchange { keep, cuts, group } = exchange;
         let mut stages = Vec::new();
         let mut orders = Vec::new();
-        for Side { rows, order, keep, combine } in sides {
+        for Side { rows, order, keep, combine, measured } in sides {
             orders.push(order.clone());
-            let tail = Tail::Runs { step, order, keep, combine, raw: false };
+            let tail = Tail::Runs { step, order, keep, combine, measured, raw: false };
             stages.push(self.end(rows, tail, Output::Runs));
         }
         let head = match group {

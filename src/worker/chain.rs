@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::error::{Failed, Failure, Warning};
 use crate::lua::{LuaSegment, LuaTail, Progress, Vm};
-use crate::op::native::{self, BlockStep, GroupStep};
+use crate::op::group::{Each, Emit, GroupStep, GroupTask};
+use crate::op::native::{self, BlockStep};
 use crate::plan;
 use crate::plan::chain::{Chain, Head, Step, Tail};
 use crate::plan::exchange::{Combine, Group};
@@ -24,6 +25,7 @@ pub(crate) struct ChainRunner {
     segments: Vec<Segment>,
     vm: Option<Vm>,
     max_row: usize,
+    block_bytes: usize,
     /// What rows that come as lines are taken for.
     view: Layout,
     /// The chain begins with folding rows of equal keys, and nothing else in Lua.
@@ -168,17 +170,28 @@ impl ChainRunner {
             true => None,
             false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
         };
-        let (max_row, in_group) = (limits.max_row, Cell::new(false));
+        let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
+        let in_group = Cell::new(false);
         let warnings = RefCell::default();
-        Ok(ChainRunner { segments, vm, max_row, view, only_folds, in_group, writes_text, warnings })
+        Ok(ChainRunner {
+            segments,
+            vm,
+            max_row,
+            block_bytes,
+            view,
+            only_folds,
+            in_group,
+            writes_text,
+            warnings,
+        })
     }
 
     /// Makes everything that user code could have left behind fresh.
-    pub(crate) fn begin_task(&self, seed: u64) -> Result<(), Failure> {
+    pub(crate) fn begin_task(&self, seed: u64, task: &GroupTask<'_>) -> Result<(), Failure> {
         self.in_group.set(false);
         for segment in &self.segments {
             if let Segment::Native(native, code) = segment {
-                code.borrow_mut().begin_task(native)?;
+                code.borrow_mut().begin_task(native, task)?;
             }
         }
         self.vm.as_ref().map_or(Ok(()), |vm| vm.begin_task(seed))
@@ -224,7 +237,12 @@ impl ChainRunner {
                         self.warnings.borrow_mut().extend(warning);
                         return Ok(());
                     }
-                    Code::Group(group) => group.finish(out),
+                    Code::Group(group) => {
+                        let pass = &mut |rows: &[u8]| self.pass_on(at + 1, rows, tail);
+                        let mut emit = self.emit(out, pass);
+                        group.finish(&mut emit).map_err(|failed| failed.at_step(native.step))?;
+                        return emit.flush();
+                    }
                     Code::Combine(combining) => combining.finish(out),
                 }
                 .map_err(|failure| failure.at_step(native.step))?;
@@ -265,7 +283,14 @@ impl ChainRunner {
                 out.clear();
                 let applied = match code {
                     Code::Step(step) => step.apply(rows, self.max_row, out),
-                    Code::Group(group) => group.push(rows, out),
+                    Code::Group(group) => {
+                        let pass = &mut |rows: &[u8]| self.pass_on(at + 1, rows, tail);
+                        let mut emit = self.emit(out, pass);
+                        let pushed = group.push(rows, &mut emit);
+                        // Rows before a failing one are right, and come first.
+                        emit.flush()?;
+                        return pushed.map_err(|failed| failed.at_step(native.step));
+                    }
                     Code::Combine(combining) => combining.push(rows, out),
                 }
                 .map_err(|failed| failed.at_step(native.step));
@@ -290,6 +315,15 @@ impl ChainRunner {
         }
     }
 
+    fn emit<'a>(&self, out: &'a mut Vec<u8>, pass: &'a mut Each<'a>) -> Emit<'a> {
+        Emit { out, max_row: self.max_row, block_bytes: self.block_bytes, pass }
+    }
+
+    /// Passes rows of a group on to the segment `at`.
+    fn pass_on(&self, at: usize, rows: &[u8], tail: &mut TailSink) -> Result<(), Failed> {
+        self.run(at, Rows::frames(rows), tail).map_err(without_row)
+    }
+
     /// Passes what a Lua segment has put out to the segment `at`.
     fn pass(&self, at: usize, bytes: &[u8], rows: u32, tail: &mut TailSink) -> Result<(), Failure> {
         if self.writes_text && at == self.segments.len() {
@@ -307,10 +341,10 @@ fn without_row(failed: Failed) -> Failed {
 
 impl NativeCode {
     /// Forgets what an earlier task left behind.
-    fn begin_task(&mut self, native: &Native) -> Result<(), Failure> {
+    fn begin_task(&mut self, native: &Native, task: &GroupTask<'_>) -> Result<(), Failure> {
         match &mut self.code {
             Code::Step(step) => *step = native::block_step(&native.code)?,
-            Code::Group(group) => group.clear(),
+            Code::Group(group) => group.begin(task)?,
             Code::Combine(combining) => combining.clear(),
         }
         Ok(())

@@ -4,7 +4,8 @@
 //! because of the budget, so that what a fold is told of depends on the rows alone.
 
 use crate::error::{Failed, Failure};
-use crate::op::native::{Fold, GroupStep, malformed};
+use crate::op::group::{Emit, GroupStep, GroupTask};
+use crate::op::native::{Fold, malformed};
 use crate::plan::chain::KeyColumn;
 use crate::row::describe::describe;
 use crate::row::frame;
@@ -106,18 +107,18 @@ impl FoldedGroups {
         FoldedGroups { keys, fold, key: Vec::new(), open: false }
     }
 
-    fn end_group(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn end_group(&mut self, out: &mut Emit<'_>) -> Result<(), Failed> {
         if std::mem::take(&mut self.open) {
-            let start = frame::begin(out);
-            out.extend_from_slice(&self.key);
-            self.fold.put_result(0, out)?;
-            frame::end(out, start).map_err(malformed)?;
+            out.row(|out| {
+                out.extend_from_slice(&self.key);
+                self.fold.put_result(0, out)
+            })?;
             self.fold.clear();
         }
         Ok(())
     }
 
-    fn take(&mut self, begins: bool, row: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn take(&mut self, begins: bool, row: &[u8], out: &mut Emit<'_>) -> Result<(), Failed> {
         let mut key_end = 0;
         for _ in 0..self.keys {
             key_end += msgpack::skip(&row[key_end..]).map_err(malformed)?;
@@ -129,25 +130,26 @@ impl FoldedGroups {
             self.key.extend_from_slice(key);
             self.open = true;
         }
-        self.fold.merge(0, part)
+        Ok(self.fold.merge(0, part)?)
     }
 }
 
 impl GroupStep for FoldedGroups {
-    fn push(&mut self, rows: Rows<'_>, out: &mut Vec<u8>) -> Result<(), Failed> {
+    fn begin(&mut self, _: &GroupTask<'_>) -> Result<(), Failure> {
+        self.open = false;
+        self.fold.clear();
+        Ok(())
+    }
+
+    fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
         let mut marks = rows.marks.iter();
         rows.try_each(|row| {
             let begins = marks.next().is_some_and(|mark| mark.begins_key()) || !self.open;
-            self.take(begins, row, out).map_err(Failed::from)
+            self.take(begins, row, out)
         })
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn finish(&mut self, out: &mut Emit<'_>) -> Result<(), Failed> {
         self.end_group(out)
-    }
-
-    fn clear(&mut self) {
-        self.open = false;
-        self.fold.clear();
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::Progress;
+use crate::op::group::GroupTask;
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
 use crate::row::block::{Content, Control, Header};
@@ -25,8 +26,9 @@ use crate::worker::channel::{Output, Received};
 use crate::worker::inbound::Inbound;
 use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
+use crate::worker::spill::SpillLists;
 use crate::worker::tail::{Sending, TailSink, lost};
-use crate::worker::task::{Setup, StageWork, TaskResult, TaskSpec};
+use crate::worker::task::{Setup, StageWork, TaskInput, TaskResult, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
@@ -287,7 +289,12 @@ impl Worker {
             }
         };
         self.turn_to(number);
-        chain.begin_task(spec.seed)?;
+        let facts = match &spec.input {
+            TaskInput::Merge { facts, .. } => &facts[..],
+            _ => &[],
+        };
+        let lists = SpillLists::new(&run.store, limits);
+        chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists })?;
         let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
         let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());

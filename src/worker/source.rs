@@ -46,7 +46,7 @@ impl TaskSource {
         Ok(match input {
             TaskInput::Blocks => TaskSource::Blocks,
             TaskInput::Part(part) => TaskSource::Part(registry::part(&part)?.open(limits.max_row)?),
-            TaskInput::Merge { runs, from, to, sides_from } => {
+            TaskInput::Merge { runs, from, to, sides_from, facts: _ } => {
                 store.drop_arenas();
                 let keep = work.keep.expect("only merges read runs");
                 let find = |number| find_file(files, number);

@@ -16,6 +16,7 @@ use crate::row::line_key;
 use crate::row::written::Written;
 use crate::sink::registry::row_format;
 use crate::worker::channel::Output;
+use crate::worker::measure::Measure;
 use crate::worker::runs::{RunStore, RunWriter};
 use crate::worker::task::{Limits, TaskResult};
 
@@ -58,6 +59,7 @@ enum Shape {
     Runs {
         step: StepId,
         writer: Box<RunWriter<KeyOf>>,
+        measure: Option<Measure>,
         /// Of the lines as they came.
         raw: bool,
     },
@@ -91,11 +93,12 @@ impl TailSink {
                 let order = keys.iter().map(|&column| KeyColumn::ascending(column)).collect();
                 Shape::Partition(*step, order, vec![(Vec::new(), 0); *count as usize])
             }
-            Tail::Runs { step, order, keep, raw, .. } => {
+            Tail::Runs { step, order, keep, measured, raw, .. } => {
                 let layout = chain.raw().filter(|_| *raw).unwrap_or(Layout::Frames);
                 let key_of = key_of(layout, order.clone());
                 let writer = RunWriter::new(key_of, *keep, limits.arena_bytes, store.clone());
-                Shape::Runs { step: *step, writer: Box::new(writer), raw: *raw }
+                let measure = measured.then(|| Measure::new(order));
+                Shape::Runs { step: *step, writer: Box::new(writer), measure, raw: *raw }
             }
         };
         Ok(TailSink {
@@ -116,7 +119,7 @@ impl TailSink {
                 self.rows += u64::from(rows.count());
                 Ok(())
             }
-            Shape::Runs { step, writer, raw: true } => {
+            Shape::Runs { step, writer, raw: true, .. } => {
                 writer.push(rows).map_err(|failed| failed.at_step(*step))
             }
             Shape::Frames | Shape::Partition(..) | Shape::Runs { .. } => {
@@ -165,8 +168,13 @@ impl TailSink {
                 }
                 Ok(())
             }
-            Shape::Runs { step, writer, .. } => {
-                writer.push(frames).map_err(|failed| failed.at_step(*step))
+            Shape::Runs { step, writer, measure, .. } => {
+                // A row that lacks a key column is an error that comes from here.
+                writer.push(frames).map_err(|failed| failed.at_step(*step))?;
+                match measure {
+                    Some(measure) => frames.try_each(|row| Ok(measure.see(row)?)),
+                    None => Ok(()),
+                }
             }
             Shape::Written(..) | Shape::Count => {
                 unreachable!("these take rows as they come")
@@ -235,8 +243,10 @@ impl TailSink {
     /// The task's input is complete.
     pub(crate) fn finish(&mut self) -> Result<TaskResult, Failure> {
         let runs = match std::mem::replace(&mut self.shape, Shape::Count) {
-            Shape::Runs { step, writer, .. } => {
-                Some(writer.finish().map_err(|failure| failure.at_step(step))?)
+            Shape::Runs { step, writer, measure, .. } => {
+                let mut runs = writer.finish().map_err(|failure| failure.at_step(step))?;
+                runs.facts = measure.map(Measure::facts).unwrap_or_default();
+                Some(runs)
             }
             _ => None,
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::chain::{Chain, Code};
 use crate::plan::cut::Cut;
-use crate::plan::exchange::Keep;
+use crate::plan::exchange::{Facts, Keep};
 use crate::plan::named::Name;
 use crate::plan::stage::StageId;
 use crate::worker::runs::{Run, RunInput, TaskRuns};
@@ -64,6 +64,8 @@ pub(crate) enum TaskInput {
         to: Option<Cut>,
         /// The first task of each side of the exchange.
         sides_from: Vec<u32>,
+        /// What is known of each side.
+        facts: Vec<Facts>,
     },
     /// Sorted runs to be made one.
     MergeRuns { runs: Vec<RunInput>, keep: Keep },

@@ -33,10 +33,11 @@ mod write;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::cut::{Sample, Sampled};
+use crate::plan::exchange::Facts;
 use crate::row::byte_string;
 
 pub(crate) use merge::{MAX_FAN_IN, Merge};
-pub(crate) use store::RunStore;
+pub(crate) use store::{RunStore, Stored};
 pub(crate) use write::RunWriter;
 
 /// Chunks are sealed before they grow beyond this; it is also the smallest read buffer.
@@ -59,6 +60,8 @@ pub(crate) struct TaskRuns {
     pub rows: u64,
     /// Key and payload bytes of these rows: the same for every arena size.
     pub bytes: u64,
+    /// Of all rows, where the exchange asks for it.
+    pub facts: Facts,
 }
 
 impl TaskRuns {

@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::{FallocateFlags, fallocate};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::arena::Arena;
@@ -25,6 +26,13 @@ pub(crate) struct RunStore {
     state: Arc<Mutex<State>>,
     /// Empty arenas of tasks that have ended: fresh memory costs more than sorting what fills it.
     arenas: Arc<Mutex<Vec<Arena>>>,
+}
+
+/// Where bytes lie that are no run.
+pub(crate) struct Stored {
+    offset: u64,
+    len: usize,
+    checksum: u32,
 }
 
 struct State {
@@ -58,6 +66,34 @@ impl RunStore {
     /// Gives the memory of arenas that no task uses to those that read what was written.
     pub(crate) fn drop_arenas(&self) {
         self.arenas().clear();
+    }
+
+    /// Appends bytes that are no run.
+    pub(crate) fn append(&self, bytes: &[u8]) -> Result<Stored, Failure> {
+        let mut state = self.lock();
+        let open = state.open()?;
+        open.file.write_all_at(bytes, open.end).map_err(|error| cannot_write(&error))?;
+        let stored = Stored { offset: open.end, len: bytes.len(), checksum: chunk_checksum(bytes) };
+        open.end += bytes.len() as u64;
+        Ok(stored)
+    }
+
+    /// Reads what [`RunStore::append`] has written.
+    pub(crate) fn read(&self, stored: &Stored, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        bytes.resize(stored.len, 0);
+        let mut state = self.lock();
+        let read = state.open()?.file.read_exact_at(bytes, stored.offset);
+        read.map_err(|error| cannot_read(&error))?;
+        if chunk_checksum(bytes) == stored.checksum { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Gives the disk back on which something lies that nobody will read again. Where the file
+    /// system can't make holes, it is given back with the file.
+    pub(crate) fn give_back(&self, stored: &Stored) {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if let Some(open) = &self.lock().open {
+            let _ = fallocate(&open.file, hole, stored.offset, stored.len as u64);
+        }
     }
 
     fn arenas(&self) -> MutexGuard<'_, Vec<Arena>> {

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Failure};
-use crate::plan::{cut::*, exchange::Keep};
+use crate::plan::cut::*;
+use crate::plan::exchange::Keep;
 use crate::row::layout::Rows;
 
 /// A key, and how many bytes stand behind it.
@@ -345,7 +346,10 @@ fn thinned_samples_still_cut_all_rows_into_even_ranges() {
 fn a_task_without_rows_leaves_nothing() {
     let disk = Disk::new();
     let written = disk.write(0, &[], 1 << 20, Keep::All);
-    assert_eq!(written, TaskRuns { runs: vec![], samples: vec![], rows: 0, bytes: 0 });
+    assert_eq!(
+        written,
+        TaskRuns { runs: vec![], samples: vec![], rows: 0, bytes: 0, facts: Facts::default() }
+    );
     assert!(cuts(&[written], 4, true).is_empty());
     assert!(disk.merge(vec![], (None, None), 0, Keep::All).is_empty());
 }

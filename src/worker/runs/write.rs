@@ -9,7 +9,7 @@ use super::entry::{Entry, Place};
 use super::store::{RunOutput, RunStore};
 use super::{Run, TaskRuns};
 use crate::error::{ErrorKind, Failed, Failure};
-use crate::plan::exchange::Keep;
+use crate::plan::exchange::{Facts, Keep};
 use crate::row::layout::Rows;
 
 /// Rows that an arena holds before it is looked through for those that are not wanted.
@@ -71,7 +71,8 @@ impl<K: FnMut(&mut Vec<u8>, &[u8]) -> Result<(), Failure>> RunWriter<K> {
         self.write_run(self.runs.is_empty())?;
         self.store.keep(self.arena);
         let (samples, bytes) = self.sampler.finish();
-        Ok(TaskRuns { runs: self.runs, samples, rows: self.rows, bytes })
+        let facts = Facts::default();
+        Ok(TaskRuns { runs: self.runs, samples, rows: self.rows, bytes, facts })
     }
 
     fn push_row(&mut self, row_of_key: &[u8], payload: &[u8]) -> Result<(), Failure> {
