@@ -5,7 +5,7 @@
 //! are looked at as they come, what must be kept is kept in a [`RowList`], and rows leave through
 //! [`Emit`], which passes them on whenever a block is full.
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, Warning};
 use crate::op::native::put_row;
 use crate::plan::exchange::Facts;
 use crate::row::layout::Rows;
@@ -20,6 +20,11 @@ pub(crate) trait GroupStep {
 
     /// The last group has ended.
     fn finish(&mut self, out: &mut Emit<'_>) -> Result<(), Failed>;
+
+    /// What the user is to be told once the task's rows have come, if anything.
+    fn warning(&self) -> Option<Warning> {
+        None
+    }
 }
 
 /// What is known when a task behind an exchange begins.
@@ -38,8 +43,6 @@ pub(crate) trait Lists {
 /// Rows that are kept to be gone through, as often as that may be: in memory while they are few.
 pub(crate) trait RowList {
     fn push(&mut self, row: &[u8]) -> Result<(), Failure>;
-
-    fn len(&self) -> u64;
 
     /// Calls a function with each row, in the order in which they came.
     fn try_each(&mut self, each: &mut Each<'_>) -> Result<(), Failed>;

@@ -35,6 +35,8 @@ mod limit;
 
 mod skip;
 
+mod cogroup;
+mod join;
 mod union;
 
 mod intersect;
@@ -47,6 +49,7 @@ pub(crate) mod group;
 pub(crate) mod native;
 
 pub use columns::{Column, Columns};
+pub use join::Join;
 pub use sort::Sort;
 
 use std::fmt;

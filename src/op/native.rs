@@ -72,6 +72,8 @@ registry! {
     /// A group step's code.
     group_step, GroupStep:
     super::intersect::Membership,
+    super::cogroup::Lists,
+    super::join::Joined,
 }
 
 registry! {

@@ -38,6 +38,10 @@ impl Kinds {
     pub(crate) const NUMBER: Kinds = Kinds(2);
     pub(crate) const OTHER: Kinds = Kinds(4);
 
+    pub(crate) fn has(self, other: Kinds) -> bool {
+        self.0 & other.0 != 0
+    }
+
     pub(crate) fn add(&mut self, other: Kinds) {
         self.0 |= other.0;
     }

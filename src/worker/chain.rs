@@ -241,7 +241,10 @@ impl ChainRunner {
                         let pass = &mut |rows: &[u8]| self.pass_on(at + 1, rows, tail);
                         let mut emit = self.emit(out, pass);
                         group.finish(&mut emit).map_err(|failed| failed.at_step(native.step))?;
-                        return emit.flush();
+                        emit.flush()?;
+                        let warning = group.warning().map(|warning| warning.at_step(native.step));
+                        self.warnings.borrow_mut().extend(warning);
+                        return Ok(());
                     }
                     Code::Combine(combining) => combining.finish(out),
                 }
@@ -344,7 +347,9 @@ impl NativeCode {
     fn begin_task(&mut self, native: &Native, task: &GroupTask<'_>) -> Result<(), Failure> {
         match &mut self.code {
             Code::Step(step) => *step = native::block_step(&native.code)?,
-            Code::Group(group) => group.begin(task)?,
+            Code::Group(group) => {
+                group.begin(task).map_err(|failure| failure.at_step(native.step))?;
+            }
             Code::Combine(combining) => combining.clear(),
         }
         Ok(())

@@ -32,7 +32,6 @@ impl Lists for SpillLists {
             stored: Vec::new(),
             frames: Vec::new(),
             read: Vec::new(),
-            rows: 0,
         })
     }
 }
@@ -45,7 +44,6 @@ struct SpillList {
     frames: Vec<u8>,
     /// Room for a part that is read again.
     read: Vec<u8>,
-    rows: u64,
 }
 
 impl RowList for SpillList {
@@ -53,17 +51,12 @@ impl RowList for SpillList {
         let start = frame::begin(&mut self.frames);
         self.frames.extend_from_slice(row);
         frame::end(&mut self.frames, start)?;
-        self.rows += 1;
         if self.frames.len() >= self.memory {
             self.stored.push(self.store.append(&self.frames)?);
             self.frames.clear();
             self.frames.shrink_to(2 * self.memory);
         }
         Ok(())
-    }
-
-    fn len(&self) -> u64 {
-        self.rows
     }
 
     fn try_each(&mut self, each: &mut Each<'_>) -> Result<(), Failed> {
@@ -77,7 +70,6 @@ impl RowList for SpillList {
     fn clear(&mut self) {
         self.stored.drain(..).for_each(|stored| self.store.give_back(&stored));
         self.frames.clear();
-        self.rows = 0;
     }
 }
 

@@ -7,6 +7,7 @@ mod determinism;
 mod embedding;
 mod graphs;
 mod harness;
+mod joins;
 mod keyed;
 mod partitions;
 mod plans;

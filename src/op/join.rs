@@ -1,0 +1,214 @@
+//! `join`, `cross`: rows of two datasets side by side.
+
+mod joined;
+
+use std::panic::Location;
+
+use crate::dataset::Dataset;
+use crate::error::{ErrorKind, Failure};
+use crate::op::Columns;
+use crate::plan::chain::KeyColumn;
+use crate::plan::exchange::{Cuts, Exchange, Group, Keep, Side};
+use crate::plan::lower::{Lower, Open};
+use crate::plan::names::Names;
+use crate::plan::native::Native;
+
+pub(super) use joined::Joined;
+use joined::Kind;
+
+impl Dataset {
+    /// The rows of this dataset, the left one, each beside every row of another one of the same
+    /// flow that has the same key. `on` is the key's columns, `1`, `[1, 2]` or `"user"`, or a
+    /// [`Join`] that says which kind it is.
+    ///
+    /// Columns out: the keys, the left's other columns, the right's other columns. Sorted by key,
+    /// then in the order of the left, then of the right. Numbers are one key if they are equal, 1
+    /// and 1.0, and text is never a number; a key with a nil in it matches nothing. Each side is as
+    /// wide as its widest row: shorter ones are padded with nil.
+    ///
+    /// The right rows of one key are kept while those of the left pass by, on disk if they are many.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let visits = flow.rows([("ann", "/a"), ("bob", "/b"), ("ann", "/c")]);
+    /// let ages = flow.rows([("ann", 31), ("eve", 25)]);
+    /// let rows: Vec<(String, String, u32)> = visits.join(&ages, 1).collect()?;
+    /// assert_eq!(rows, [("ann".into(), "/a".into(), 31), ("ann".into(), "/c".into(), 31)]);
+    ///
+    /// let rows: Vec<(String, String, Option<u32>)> = visits.join(&ages, Join::left(1)).collect()?;
+    /// assert_eq!(rows[2], ("bob".into(), "/b".into(), None));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: no key columns (see [`Dataset::cross`]), or not as many on both sides; a
+    /// column that a row does not have (see [`Dataset::pad`]); a row that is wider than was
+    /// declared; a dataset of another flow. Keys that are all text on one side and all numbers on
+    /// the other match nothing, and are a warning.
+    #[track_caller]
+    pub fn join(&self, right: &Dataset, on: impl Into<Join>) -> Dataset {
+        let join = on.into();
+        self.add_two("join", Location::caller(), right, move |plan, step, sides| {
+            join.lower(plan, step, sides)
+        })
+    }
+
+    /// Every row of this dataset beside every row of another one of the same flow. Columns out:
+    /// this one's, then the other's; in the order of this one, then of the other. It is one task's
+    /// work.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let flow = Flow::new();
+    /// let rows: Vec<(String, i64)> = flow.lines(["a", "b"]).cross(&flow.range(0..2)).collect()?;
+    /// assert_eq!(rows[1], ("a".to_string(), 1));
+    /// assert_eq!(rows.len(), 4);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: a dataset of another flow.
+    #[track_caller]
+    pub fn cross(&self, other: &Dataset) -> Dataset {
+        self.add_two("cross", Location::caller(), other, |plan, step, sides| {
+            let keys = [Vec::new(), Vec::new()];
+            joined(plan, step, sides, Joined::new(Kind::Inner, keys, [None; 2]))
+        })
+    }
+}
+
+/// How two datasets are joined: by which columns, and which rows come out.
+///
+/// ```
+/// use gleamflow::{Flow, Join};
+///
+/// let flow = Flow::new();
+/// let sold = flow.rows([("tea", 3), ("ink", 1)]);
+/// let stock = flow.rows([(7, "tea"), (9, "oil")]);
+/// let join = Join::full(1).right_key([2]);
+/// let rows: Vec<(String, Option<u32>, Option<u32>)> = sold.join(&stock, join).collect()?;
+/// assert_eq!(rows[0], ("ink".to_string(), Some(1), None));
+/// assert_eq!(rows[1], ("oil".to_string(), None, Some(9)));
+/// assert_eq!(rows[2], ("tea".to_string(), Some(3), Some(7)));
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    kind: Kind,
+    key: Columns,
+    right_key: Option<Columns>,
+    /// Of the left, of the right.
+    widths: [Option<u32>; 2],
+}
+
+impl Join {
+    /// Rows of both sides that match, in each pair.
+    pub fn inner(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Inner, key)
+    }
+
+    /// These, and the left rows that match nothing, with nil in the right's columns.
+    pub fn left(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Left, key)
+    }
+
+    /// What [`Join::inner`] gives, and the right rows that match nothing, with nil in the left's
+    /// columns.
+    pub fn right(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Right, key)
+    }
+
+    /// What [`Join::inner`] gives, and the rows of both sides that match nothing.
+    pub fn full(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Full, key)
+    }
+
+    /// The left rows that match something, each once: keys, then the left's other columns.
+    pub fn semi(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Semi, key)
+    }
+
+    /// The left rows that match nothing: keys, then the left's other columns.
+    pub fn anti(key: impl Into<Columns>) -> Join {
+        Join::new(Kind::Anti, key)
+    }
+
+    fn new(kind: Kind, key: impl Into<Columns>) -> Join {
+        Join { kind, key: key.into(), right_key: None, widths: [None; 2] }
+    }
+
+    /// The key's columns on the right, if they are others than on the left; as many.
+    pub fn right_key(self, key: impl Into<Columns>) -> Join {
+        Join { right_key: Some(key.into()), ..self }
+    }
+
+    /// How many columns the left side has, its key included: for one that may have no rows.
+    /// Without it, its columns are those of its widest row, or its names.
+    pub fn left_width(self, columns: u32) -> Join {
+        Join { widths: [Some(columns), self.widths[1]], ..self }
+    }
+
+    /// How many columns the right side has: see [`Join::left_width`].
+    pub fn right_width(self, columns: u32) -> Join {
+        Join { widths: [self.widths[0], Some(columns)], ..self }
+    }
+
+    fn lower(&self, plan: &mut Lower, step: u32, sides: [Open; 2]) -> Result<Open, Failure> {
+        let [left, right] = sides.each_ref().map(Open::names);
+        let hint = "`cross` puts every row beside every other";
+        let left_key = self.key.some_numbers(left, hint)?;
+        let right_key = self.right_key.as_ref().unwrap_or(&self.key).some_numbers(right, hint)?;
+        if left_key.len() != right_key.len() {
+            let message = format!(
+                "the left key has {} columns, the right key {}",
+                left_key.len(),
+                right_key.len()
+            );
+            return Err(Failure::new(ErrorKind::Plan, message));
+        }
+        let widths = [self.widths[0].or(left.width()), self.widths[1].or(right.width())];
+        joined(plan, step, sides, Joined::new(self.kind, [left_key, right_key], widths))
+    }
+}
+
+impl<C: Into<Columns>> From<C> for Join {
+    fn from(key: C) -> Join {
+        Join::inner(key)
+    }
+}
+
+fn joined(
+    plan: &mut Lower,
+    step: u32,
+    [left, right]: [Open; 2],
+    joined: Joined,
+) -> Result<Open, Failure> {
+    let names = joined.names(left.names(), right.names());
+    let [left_order, right_order] = joined
+        .keys()
+        .map(|keys| keys.iter().map(|&column| KeyColumn::ascending(column)).collect::<Vec<_>>());
+    let keep = if joined.asks_only_whether() { Keep::First } else { Keep::All };
+    // The right rows of a key come first, since they are kept.
+    let sides = [
+        Side::sorted(right, right_order, keep).measured(),
+        Side::sorted(left, left_order, Keep::All).measured(),
+    ];
+    let group = Some(Group::Step(Native::new(step, &joined)));
+    let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
+    Ok(plan.exchange(step, sides, exchange).named(names))
+}
+
+impl Joined {
+    fn names(&self, left: &Names, right: &Names) -> Names {
+        let [left_key, right_key] = self.keys();
+        let of_left = left.select(left_key).and(left.without(left_key));
+        // Where the right's columns begin is known if all of the left's are.
+        match left.width() {
+            Some(_) if !self.asks_only_whether() => of_left.and(right.without(right_key)),
+            _ => of_left,
+        }
+    }
+}

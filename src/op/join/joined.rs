@@ -1,0 +1,335 @@
+//! What a join does with the rows of each key: the right ones come first and are kept, the left
+//! ones pass by.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ErrorKind, Failed, Failure, Warning};
+use crate::op::Listed;
+use crate::op::group::{Emit, GroupStep, GroupTask, RowList};
+use crate::op::native::malformed;
+use crate::plan::exchange::{Facts, Kinds};
+use crate::plan::named::Arguments;
+use crate::row::layout::Rows;
+use crate::row::msgpack::{self, Value};
+
+/// Which rows come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    Inner,
+    Left,
+    Right,
+    Full,
+    Semi,
+    Anti,
+}
+
+/// The sides of the exchange.
+const RIGHT: usize = 0;
+const LEFT: usize = 1;
+
+#[derive(Serialize, Deserialize)]
+pub(in crate::op) struct Joined {
+    kind: Kind,
+    left_key: Vec<u32>,
+    right_key: Vec<u32>,
+    /// How many columns the sides have, if that is declared: of the left, of the right.
+    widths: [Option<u32>; 2],
+    #[serde(skip)]
+    group: Option<OpenGroup>,
+}
+
+/// What is known of the open group.
+struct OpenGroup {
+    /// How many columns besides its key each side has.
+    left_others: u32,
+    right_others: u32,
+    /// The length of the key's columns, these, and the others, padded.
+    right: Box<dyn RowList>,
+    right_rows: u64,
+    matched: bool,
+    /// A column of the key is nil.
+    has_nil: bool,
+    row: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+    warning: Option<Warning>,
+}
+
+impl Joined {
+    pub(super) fn new(kind: Kind, keys: [Vec<u32>; 2], widths: [Option<u32>; 2]) -> Joined {
+        let [left_key, right_key] = keys;
+        Joined { kind, left_key, right_key, widths, group: None }
+    }
+
+    /// Of the left, of the right.
+    pub(super) fn keys(&self) -> [&[u32]; 2] {
+        [&self.left_key, &self.right_key]
+    }
+
+    /// Of the right rows it counts only whether there is one.
+    pub(super) fn asks_only_whether(&self) -> bool {
+        matches!(self.kind, Kind::Semi | Kind::Anti)
+    }
+
+    /// How many columns a side has besides its key.
+    fn others(&self, name: &str, width: u32, declared: Option<u32>) -> Result<u32, Failure> {
+        let keys = if name == "left" { &self.left_key } else { &self.right_key };
+        if let Some(declared) = declared
+            && width > declared
+        {
+            let message =
+                format!("the {name} side has a row of {width} columns, and is to have {declared}");
+            let hint = format!("`{name}_width({width})` says how many it has");
+            return Err(Failure::new(ErrorKind::Row, message).hint(hint));
+        }
+        let width = declared.unwrap_or(width);
+        let in_key = (1..=width).filter(|column| keys.contains(column)).count();
+        Ok(width - u32::try_from(in_key).expect("no more than there are columns"))
+    }
+
+    /// What a user should hear of the two sides.
+    fn warning(&self, right: &Facts, left: &Facts) -> Option<Warning> {
+        for (nth, (left, right)) in left.kinds.iter().zip(&right.kinds).enumerate() {
+            let text_side = match (left, right) {
+                _ if left.is_text() && right.is_numbers() => "left",
+                _ if left.is_numbers() && right.is_text() => "right",
+                _ => continue,
+            };
+            let column = if text_side == "left" { self.left_key[nth] } else { self.right_key[nth] };
+            let other = if text_side == "left" { "right" } else { "left" };
+            return Some(
+                Warning::new(format!(
+                    "the keys of the {text_side} side are text, those of the {other} side numbers: they never match"
+                ))
+                .hint(format!("`numbers([{column}])` before it makes numbers of the {text_side} side's")),
+            );
+        }
+        let fills = |name: &str, facts: &Facts, declared: Option<u32>, filled: &[Kind]| {
+            let unknown = facts.width == 0 && declared.is_none() && filled.contains(&self.kind);
+            unknown.then(|| {
+                Warning::new(format!(
+                    "the {name} side has no rows, so that nobody knows how many columns it has: none are put out for it"
+                ))
+                .hint(format!("`{name}_width(n)` says how many it has"))
+            })
+        };
+        let no_right = fills("right", right, self.widths[1], &[Kind::Left, Kind::Full]);
+        no_right.or_else(|| fills("left", left, self.widths[0], &[Kind::Right, Kind::Full]))
+    }
+
+    fn take_right(&mut self, row: &[u8]) -> Result<(), Failed> {
+        let only_whether = self.asks_only_whether();
+        let Some(group) = &mut self.group else { return Err(not_begun().into()) };
+        group.right_rows += 1;
+        if only_whether {
+            return Ok(());
+        }
+        group.row.clear();
+        group.row.extend_from_slice(&[0; KEY_LENGTH]);
+        let others = group.right_others;
+        group.has_nil |= put_split(row, &self.right_key, &mut group.spans, &mut group.row, others)?;
+        Ok(group.right.push(&group.row)?)
+    }
+
+    fn take_left(&mut self, row: &[u8], out: &mut Emit<'_>) -> Result<(), Failed> {
+        let Some(group) = &mut self.group else { return Err(not_begun().into()) };
+        group.row.clear();
+        group.row.extend_from_slice(&[0; KEY_LENGTH]);
+        let others =
+            if matches!(self.kind, Kind::Semi | Kind::Anti) { 0 } else { group.left_others };
+        group.has_nil |= put_split(row, &self.left_key, &mut group.spans, &mut group.row, others)?;
+        let left = &group.row[KEY_LENGTH..];
+        let matches = group.right_rows > 0 && !group.has_nil;
+        group.matched |= matches;
+        let alone = |out: &mut Vec<u8>| {
+            out.extend_from_slice(left);
+            Ok(())
+        };
+        match (self.kind, matches) {
+            (Kind::Semi, true) | (Kind::Anti, false) => out.row(alone),
+            (Kind::Left | Kind::Full, false) => out.row(|out| {
+                out.extend_from_slice(left);
+                (0..group.right_others).for_each(|_| msgpack::put_nil(out));
+                Ok(())
+            }),
+            (Kind::Inner | Kind::Left | Kind::Right | Kind::Full, true) => {
+                group.right.try_each(&mut |right| {
+                    out.row(|out| {
+                        out.extend_from_slice(left);
+                        out.extend_from_slice(behind_key(right));
+                        Ok(())
+                    })
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_group(&mut self, out: &mut Emit<'_>) -> Result<(), Failed> {
+        let Some(group) = &mut self.group else { return Err(not_begun().into()) };
+        if group.right_rows == 0 {
+            return Ok(());
+        }
+        if matches!(self.kind, Kind::Right | Kind::Full) && !group.matched {
+            let nils = group.left_others;
+            group.right.try_each(&mut |right| {
+                out.row(|out| {
+                    out.extend_from_slice(key_of(right));
+                    (0..nils).for_each(|_| msgpack::put_nil(out));
+                    out.extend_from_slice(behind_key(right));
+                    Ok(())
+                })
+            })?;
+        }
+        group.right.clear();
+        group.right_rows = 0;
+        Ok(())
+    }
+}
+
+/// Bytes before a row that say how long its key is.
+const KEY_LENGTH: usize = 4;
+
+fn key_of(row: &[u8]) -> &[u8] {
+    &row[KEY_LENGTH..key_end(row)]
+}
+
+fn behind_key(row: &[u8]) -> &[u8] {
+    &row[key_end(row)..]
+}
+
+fn key_end(row: &[u8]) -> usize {
+    let length = row.first_chunk().expect("each row has been given a length");
+    KEY_LENGTH + u32::from_le_bytes(*length) as usize
+}
+
+/// Appends the columns of the key, then the others, of which there are to be `others` at least, and
+/// writes the key's length before them. Whether the key has a nil.
+fn put_split(
+    row: &[u8],
+    key: &[u32],
+    spans: &mut Vec<(usize, usize)>,
+    out: &mut Vec<u8>,
+    others: u32,
+) -> Result<bool, Failure> {
+    let start = out.len();
+    let mut has_nil = false;
+    let mut put_key = |out: &mut Vec<u8>, column: &[u8]| {
+        has_nil |= matches!(msgpack::head(column), Ok((Value::Nil, _)));
+        out.extend_from_slice(column);
+    };
+    spans.clear();
+    let mut at = 0;
+    while at < row.len() {
+        let end = at + msgpack::skip(&row[at..]).map_err(malformed)?;
+        spans.push((at, end));
+        at = end;
+    }
+    for &column in key {
+        let (from, end) = spans[column as usize - 1];
+        put_key(out, &row[from..end]);
+    }
+    let length = u32::try_from(out.len() - start).expect("a row is far below 4 GiB");
+    let mut count = 0;
+    match key {
+        [] | [1] => {
+            out.extend_from_slice(&row[spans.get(key.len()).map_or(row.len(), |span| span.0)..]);
+            count = spans.len() - key.len();
+        }
+        _ => {
+            for (column, &(from, end)) in (1..).zip(&*spans) {
+                if !key.contains(&column) {
+                    out.extend_from_slice(&row[from..end]);
+                    count += 1;
+                }
+            }
+        }
+    }
+    (count..others as usize).for_each(|_| msgpack::put_nil(out));
+    out[start - KEY_LENGTH..start].copy_from_slice(&length.to_le_bytes());
+    Ok(has_nil)
+}
+
+fn not_begun() -> Failure {
+    malformed("rows of a join come before their task")
+}
+
+impl GroupStep for Joined {
+    fn begin(&mut self, task: &GroupTask<'_>) -> Result<(), Failure> {
+        // A task that only makes longer runs of shorter ones has no facts, and no rows for us.
+        let [right, left] = task.facts else { return Ok(()) };
+        let warning = self.warning(right, left);
+        self.group = Some(OpenGroup {
+            left_others: self.others("left", left.width, self.widths[0])?,
+            right_others: self.others("right", right.width, self.widths[1])?,
+            right: task.lists.list(),
+            right_rows: 0,
+            matched: false,
+            has_nil: false,
+            row: Vec::new(),
+            spans: Vec::new(),
+            warning,
+        });
+        Ok(())
+    }
+
+    fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
+        let mut marks = rows.marks.iter();
+        rows.try_each(|row| {
+            let Some(mark) = marks.next() else {
+                return Err(malformed("a row behind an exchange has no mark").into());
+            };
+            if mark.begins_key() {
+                self.end_group(out)?;
+                if let Some(group) = &mut self.group {
+                    (group.matched, group.has_nil) = (false, false);
+                }
+            }
+            match usize::from(mark.side()) {
+                RIGHT => self.take_right(row),
+                LEFT => self.take_left(row, out),
+                _ => Err(malformed("a join has two sides").into()),
+            }
+        })
+    }
+
+    fn finish(&mut self, out: &mut Emit<'_>) -> Result<(), Failed> {
+        self.end_group(out)
+    }
+
+    fn warning(&self) -> Option<Warning> {
+        self.group.as_ref()?.warning.clone()
+    }
+}
+
+impl Kinds {
+    fn is_text(self) -> bool {
+        self.has(Kinds::TEXT) && !self.has(Kinds::NUMBER)
+    }
+
+    fn is_numbers(self) -> bool {
+        self.has(Kinds::NUMBER) && !self.has(Kinds::TEXT)
+    }
+}
+
+impl Arguments for Joined {
+    const NAME: &str = "join";
+}
+
+impl fmt::Display for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Inner => "inner",
+            Kind::Left => "left",
+            Kind::Right => "right",
+            Kind::Full => "full",
+            Kind::Semi => "semi",
+            Kind::Anti => "anti",
+        };
+        match self.left_key[..] {
+            [] => f.write_str("cross"),
+            _ => write!(f, "{kind} join on {}", Listed(&self.left_key)),
+        }
+    }
+}
