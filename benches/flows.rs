@@ -26,6 +26,7 @@ const FLOWS: &[(&str, Run)] = &[
     ("distinct_keys_called", distinct_keys_called),
     ("pipe", pipe),
     ("pipe_columns", pipe_columns),
+    ("join", join),
     ("one_row", one_row),
 ];
 
@@ -121,6 +122,14 @@ fn pipe_columns(input: &str, _: &str) -> Result<()> {
 }
 
 /// Prints the milliseconds of each of a hundred runs, the first among them.
+/// `input` is a folder with `left` and `right`.
+fn join(input: &str, output: &str) -> Result<()> {
+    let flow = Flow::new();
+    let left = flow.text_file(format!("{input}/left")).split("\t");
+    let right = flow.text_file(format!("{input}/right")).split("\t");
+    left.join(&right, 1).save_lines(output)
+}
+
 fn one_row(_: &str, _: &str) -> Result<()> {
     for _ in 0..100 {
         let begin = Instant::now();

@@ -59,6 +59,21 @@ def orders(size, peers):
     return generated(peers, "orders", SIZES[size][1])
 
 
+def join(size, peers):
+    """A folder with the two sides."""
+    left = SIZES[size][1] // 2
+    path = DATA / f"join-{left}"
+    if path.exists():
+        return path
+
+    def make(part):
+        part.mkdir(exist_ok=True)
+        generate(peers, "left", left, part / "left")
+        generate(peers, "right", left // 5, part / "right")
+
+    return made(path, make)
+
+
 def generated(peers, what, number):
     path = DATA / f"{what}-{number}"
     return path if path.exists() else made(path, lambda part: generate(peers, what, number, part))
@@ -118,9 +133,15 @@ def is_named(name):
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS)
 
 
+def files(path):
+    """The files of an input."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
+
+
 def warm(path):
-    """Reads a file so that it is in the page cache."""
-    with open(path, "rb", buffering=0) as file:
-        buffer = bytearray(1 << 20)
-        while file.readinto(buffer):
-            pass
+    """Reads an input so that it is in the page cache."""
+    buffer = bytearray(1 << 20)
+    for name in files(path):
+        with open(name, "rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass

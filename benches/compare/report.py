@@ -4,6 +4,7 @@ Markdown."""
 import re
 from statistics import median
 
+from inputs import files
 from tools import ROOT
 
 
@@ -24,7 +25,11 @@ def flow_text(source, name):
 
 
 def size_of(path):
-    return f"{path.stat().st_size / 1e6:,.0f} MB"
+    return f"{megabytes_of(path):,.0f} MB"
+
+
+def megabytes_of(path):
+    return sum(file.stat().st_size for file in files(path)) / 1e6
 
 
 def table(workload, programs, runs, memory):
@@ -32,7 +37,7 @@ def table(workload, programs, runs, memory):
     ours = [program for program in programs if program.ours]
     walls = {name: median(run.wall for run in these) for name, these in runs.items()}
     cpus = {name: median(run.cpu for run in these) for name, these in runs.items()}
-    megabytes = workload.input.stat().st_size / 1e6
+    megabytes = megabytes_of(workload.input)
     print("Answers equal.\n")
     head = ["", "CPU s", "wall s", "min–max", "MB / CPU s", "memory MB"]
     head += [f"wall ÷ {program.name}" for program in ours]

@@ -186,6 +186,30 @@ def sort(tools, size):
     )
 
 
+def join(tools, size):
+    source = inputs.join(size, tools.peers)
+    code = (
+        'NR == FNR { other[$1] = $2; next } $1 in other { print $0 "\t" other[$1] }'
+    )
+    hashed = ["mawk", "-F", "\t", code, source / "right", source / "left"]
+    gnu = (
+        f"sort -s -t'\t' -k1,1 {source}/left > OUTPUT.left; sort -s -t'\t' -k1,1 {source}/right |"
+        f" join -t'\t' OUTPUT.left -; rm OUTPUT.left"
+    ).replace("OUTPUT", str(inputs.ANSWER) + ".sorted")
+    return Workload(
+        "J: join two TSVs",
+        source,
+        ["join"],
+        [
+            tools.ours("join", source, saves=True),
+            tools.ours("join", source, "gleamflow, 128M", saves=True, GLEAMFLOW_MEMORY="128M"),
+            *tools.frames("join", source),
+            Program("mawk, hashed", hashed, {"LC_ALL": "C"}),
+            shell("sort, join", gnu),
+        ],
+    )
+
+
 def distinct_keys(tools, size):
     source = inputs.keys(size, tools.peers)
     gnu = f"sort -S512M --parallel={tools.workers} {source} | uniq -c"
@@ -252,6 +276,7 @@ WORKLOADS = {
         '{ size = length($0) % 80; if (size > 20) print size " " substr($0, 1, 20) }',
     ),
     "S": sort,
+    "J": join,
     "R": distinct_keys,
     "P1": pipe,
     "P2": pipe_columns,

@@ -1,4 +1,4 @@
-"""DuckDB: duckdb_peer.py words|general|sort INPUT OUTPUT, threads from DUCKDB_THREADS.
+"""DuckDB: duckdb_peer.py words|general|sort|join INPUT OUTPUT, threads from DUCKDB_THREADS.
 
 `regexp_extract_all` took less CPU than `string_split_regex` and than `regexp_replace` with a split."""
 
@@ -11,10 +11,10 @@ job, source, output = sys.argv[1:]
 duckdb.sql(f"set threads = {os.environ['DUCKDB_THREADS']}")
 
 
-def table(separator, **columns):
+def table(separator, name="", **columns):
     # In plain quotes '\x01' would be four characters.
     return (
-        f"read_csv('{source}', delim={separator}, quote='', escape='', header=false,"
+        f"read_csv('{source}{name}', delim={separator}, quote='', escape='', header=false,"
         f" auto_detect=false, columns={columns})"
     )
 
@@ -32,9 +32,12 @@ queries = {
             select lower(unnest(regexp_extract_all(line, '[A-Za-z][A-Za-z0-9_]{{3,}}'))) word
             from {lines} where not starts_with(line, '#'))
         group by word""",
+    "join": f"""
+        select * from {table("chr(9)", "/left", key="VARCHAR", number="VARCHAR", letters="VARCHAR")} l
+        join {table("chr(9)", "/right", key="VARCHAR", other="VARCHAR")} r using (key)""",
     "sort": f"""
         select * from {table("chr(9)", key="VARCHAR", number="VARCHAR", payload="VARCHAR")}
         order by key""",
 }
-separator = "chr(9)" if job == "sort" else "','"
+separator = "chr(9)" if job in ("sort", "join") else "','"
 duckdb.sql(f"copy ({queries[job]}) to '{output}' (header false, delimiter {separator}, quote '')")

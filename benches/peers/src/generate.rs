@@ -54,6 +54,32 @@ pub fn table(rows: u64) -> io::Result<()> {
     out.flush()
 }
 
+/// One side of a join: a key, a number, eight letters. Every second row has a key of the other side,
+/// which has a fifth of the rows, each key once, in no order.
+pub fn left(rows: u64) -> io::Result<()> {
+    let mut random = Random(4);
+    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    for _ in 0..rows {
+        write!(out, "user{}\t{}\t", random.below(2 * rows / 5), random.below(1_000_000))?;
+        out.write_all(&random.text::<8>())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// The other side: a key and sixteen letters.
+pub fn right(rows: u64) -> io::Result<()> {
+    let mut random = Random(5);
+    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    for row in 0..rows {
+        // A prime that divides no number of rows we use: each key comes once.
+        write!(out, "user{}\t", row * 7_368_787 % rows)?;
+        out.write_all(&random.text::<16>())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
 /// Lines of 12 bytes in no order: each key once, then every second one again.
 pub fn keys(distinct: u64) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
