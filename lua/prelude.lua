@@ -1,5 +1,5 @@
 --- prelude: the globals of user code, and how they become fresh for each task.
--- In: nothing. Out: restore(). The only file that sets globals. Tables keep their identity
+-- In: nothing. Out: restore(), and replace(library, name, f). The only file that sets globals. Tables keep their identity
 -- from task to task, because compiled traces are bound to it; only their contents are restored.
 
 local native = require("gleamflow.native")
@@ -38,7 +38,7 @@ local function emit(...)
 	end
 	local to = state.to
 	if not to then
-		error("emit: works only inside map, flat_map and for_each", 2)
+		error("emit: works only inside map, flat_map, for_each, group_map and map_partitions", 2)
 	end
 	if state.muted then
 		return
@@ -150,6 +150,12 @@ end
 save(G)
 save(debug_getmetatable(""))
 save(debug_getmetatable(io.stdout))
+
+--- Puts another function in the place of one of a library's.
+function M.replace(library, name, f)
+	saved[library].contents[name] = f
+	rawset(library, name, f)
+end
 
 local setlocale = os.setlocale
 local output, input, stdout, stdin = io.output, io.input, io.stdout, io.stdin

@@ -1,6 +1,6 @@
 --- reduce: the loop over encoded rows sorted by key, folded where their first columns are equal.
 -- In: the port, whose `marks` have their lowest bit set at the first row of a key; the continuation;
--- and the segment, whose head has the number of key columns. Out: push(), finish(), set(f), clear(). A key may go on in the next
+-- and the segment, whose head has the key columns, which come first. Out: push(), finish(), set(f), clear(). A key may go on in the next
 -- block, so the last row is kept until then. Keys are those of the group's first row.
 
 local frame = require("gleamflow.frame")
@@ -15,7 +15,7 @@ local M = {}
 
 function M.new(port, next_step, segment, template)
 	local progress = state.progress
-	local id, keys = segment.head.id, segment.head.keys
+	local id, keys = segment.head.id, #segment.head.keys
 	local fold = template("fold").new(id)
 	local one, two, many, unequal = fold.one, fold.two, fold.many, fold.unequal
 	-- The open group: its key columns, its values, and how many (-1: no group is open).

@@ -22,8 +22,8 @@ local MOST_KEPT = 1024
 
 local M = { replaces_row = true, takes_line = true }
 
--- Passes on what a call of the function has returned.
-local function spreader(id, next_step)
+--- Gives a function that passes on what a call of the user's function has returned.
+function M.spreader(id, next_step)
 	local progress = state.progress
 
 	local function row(first, ...)
@@ -100,7 +100,7 @@ end
 
 function M.new(id, next_step)
 	local progress = state.progress
-	local spread = spreader(id, next_step)
+	local spread = M.spreader(id, next_step)
 	local f
 
 	local function run(...)
@@ -131,7 +131,7 @@ end
 -- takes. Out: open, set(f) for each task, take.
 function M.open(id, next_step)
 	local progress = state.progress
-	local spread = spreader(id, next_step)
+	local spread = M.spreader(id, next_step)
 	local f
 	-- Where the function collects in a list: ours, and what makes it collect in that.
 	local list, give = {}, nil

@@ -149,9 +149,15 @@ impl Opener<'_> {
         Ok(())
     }
 
+    /// Cuts the input into tasks. One that takes all of it is there for no rows too, and is not
+    /// given more than it can take.
     async fn open_blocks(&mut self, mut reader: Reader) -> Result<(), Failure> {
+        let in_order = self.session.plan.stages[self.stage].work.is_in_order();
         let mut offset = 0;
-        let mut current: Option<(Arc<Spool>, u64)> = None;
+        let mut current = match in_order {
+            true => Some((self.open_fed().await?, u64::MAX)),
+            false => None,
+        };
         loop {
             let next = reader.next().await;
             let Ok(Some(mut block)) = next else {
@@ -169,6 +175,9 @@ impl Opener<'_> {
                 let len = piece.bytes.len() as u64;
                 offset += len;
                 feed.push(Item::Block(piece))?;
+                if in_order {
+                    feed.room().await;
+                }
                 if len < left {
                     current = Some((feed, left - len));
                 } else {

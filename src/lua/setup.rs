@@ -25,7 +25,7 @@ use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
 use crate::error::{Failure, Warning};
 use crate::plan::chain::{Code, Head};
-use crate::plan::exchange::Group;
+use crate::plan::exchange::{Group, LuaGroup};
 use crate::row::layout::Layout;
 
 /// What the user is to be told, until it is taken.
@@ -215,14 +215,15 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
         Head::Rows(Layout::Lines | Layout::Text) => ("lines", None),
         Head::Rows(Layout::Columns) | Head::Columns(..) => ("columns", None),
         Head::Rows(Layout::Frames) => ("frames", None),
-        Head::Groups(Group::Lua { keys, code }) => ("reduce", Some((keys, code))),
+        Head::Groups(Group::Lua(group)) => (&*group.template, Some(group)),
         Head::Groups(_) => return Err(internal("a native group has no loop in Lua")),
     };
     let head = match head {
         None => lua.create_table().map_err(internal)?,
-        Some((keys, code)) => {
+        Some(LuaGroup { keys, arguments, code, .. }) => {
             let table = step(lua, code)?;
-            table.set("keys", *keys).map_err(internal)?;
+            table.set("keys", keys.as_slice()).map_err(internal)?;
+            table.set("arguments", arguments.as_slice()).map_err(internal)?;
             table
         }
     };

@@ -28,6 +28,7 @@ mod reduce;
 mod count_by;
 mod distinct;
 mod distinct_by;
+mod group_map;
 mod sort;
 mod top;
 
@@ -44,6 +45,8 @@ mod intersect;
 mod pipe;
 
 mod partition;
+
+mod map_partitions;
 
 pub(crate) mod group;
 pub(crate) mod native;

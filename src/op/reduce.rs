@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::op::Columns;
 use crate::plan::chain::Code;
-use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, Side};
+use crate::plan::exchange::{Combine, Cuts, Exchange, Group, Keep, LuaGroup, Side};
 use crate::plan::lower::{Lower, Open};
 use crate::script::IntoScript;
 
@@ -97,6 +97,8 @@ fn folded(plan: &mut Lower, rows: Open, keys: &[u32], code: Code) -> Open {
     let step = code.step;
     let names = rows.names().select(keys);
     let side = Side::folded(rows, count, Combine::Lua { keys: keys.to_vec(), code: code.clone() });
-    let group = Some(Group::Lua { keys: count, code });
+    let group =
+        LuaGroup { keeps_single: true, ..LuaGroup::new("reduce", (1..=count).collect(), code) };
+    let group = Some(Group::Lua(group));
     plan.exchange(step, [side], Exchange { keep: Keep::All, cuts: Cuts::Keys, group }).named(names)
 }

@@ -82,7 +82,7 @@ impl Chain {
     /// The user's functions in it.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
         let head = match &self.head {
-            Head::Groups(Group::Lua { code, .. }) => Some(code),
+            Head::Groups(Group::Lua(group)) => Some(&group.code),
             _ => None,
         };
         let steps = self.steps.iter().filter_map(|step| match step {
@@ -103,7 +103,8 @@ pub(crate) enum Head {
     Rows(Layout),
     /// Lines, which lie as they do, as rows of columns.
     Columns(Layout, Columns),
-    /// Frames sorted by key, with marks.
+    /// Frames sorted by key, with marks; or without an exchange, all rows of a partition as one
+    /// group.
     Groups(Group),
 }
 

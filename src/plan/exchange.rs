@@ -116,11 +116,36 @@ pub(crate) enum Cuts {
     One,
 }
 
+/// A user's function that takes the rows of each key, in a loop of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LuaGroup {
+    /// The file of the loop, in `lua/heads`.
+    pub template: String,
+    /// The key columns of the arriving rows, counted from 1.
+    pub keys: Vec<u32>,
+    /// What else the loop is told: numbers and words.
+    pub arguments: Vec<String>,
+    /// A row that is alone under its key comes out as it is, so that it need not go to Lua.
+    pub keeps_single: bool,
+    pub code: Code,
+}
+
+impl LuaGroup {
+    /// A function in the loop of `lua/heads/TEMPLATE.lua`.
+    pub(crate) fn new(template: &str, keys: Vec<u32>, code: Code) -> LuaGroup {
+        let template = template.to_owned();
+        LuaGroup { template, keys, arguments: Vec::new(), keeps_single: false, code }
+    }
+}
+
 /// What takes the rows of each key, which come one after another.
+///
+/// Without an exchange before it all rows of a task are one group: see
+/// [`Lower::in_order`](crate::plan::lower::Lower::in_order).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Group {
-    /// The user's function folds them; the first `keys` columns are the key.
-    Lua { keys: u32, code: Code },
+    /// The user's function takes them.
+    Lua(LuaGroup),
     /// The same by a fold of the registry.
     Fold { keys: u32, fold: Native },
     /// A group step of the registry.

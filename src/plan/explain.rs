@@ -91,8 +91,8 @@ impl Plan {
     fn chain(&self, f: &mut fmt::Formatter<'_>, chain: &Chain) -> fmt::Result {
         match &chain.head {
             Head::Rows(_) | Head::Columns(..) => {}
-            Head::Groups(Group::Lua { code, .. }) => {
-                write!(f, " → {}", self.operator(code.step))?;
+            Head::Groups(Group::Lua(group)) => {
+                write!(f, " → {}", self.operator(group.code.step))?;
             }
             Head::Groups(Group::Fold { fold: native, .. } | Group::Step(native)) => {
                 write!(f, " → {}", native.code.shown)?;

@@ -7,7 +7,7 @@
 
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
-use crate::plan::exchange::{Exchange, Side};
+use crate::plan::exchange::{Exchange, Group, Side};
 use crate::plan::names::Names;
 use crate::plan::seed;
 use crate::plan::source::Source;
@@ -106,6 +106,28 @@ impl Lower {
         }
     }
 
+    /// Gives all rows to a group as its only one, in order and so in one task: of each partition
+    /// those that are in it, or else of the whole dataset.
+    pub(crate) fn in_order(
+        &mut self,
+        step: StepId,
+        rows: Open,
+        each_partition: bool,
+        group: Group,
+    ) -> Open {
+        let partitions = if each_partition { rows.partitions } else { 1 };
+        let input = Input::Stages(vec![self.share(rows)]);
+        let (head, steps) = (Head::Groups(group), Vec::new());
+        let names = Names::default();
+        let ordered = Open { step, input, head, steps, merge: None, partitions, names };
+        if partitions == 1 {
+            return ordered;
+        }
+        // What follows may look through the partitions.
+        let stage = self.share(ordered);
+        self.reopen(stage, step)
+    }
+
     /// The rows of one after those of another.
     pub(crate) fn concat(&mut self, step: StepId, all: impl IntoIterator<Item = Open>) -> Open {
         let all: Vec<Open> = all.into_iter().collect();
@@ -164,7 +186,7 @@ impl Lower {
     /// Ends a chain where its rows are wanted as they are, by whoever [reopens](Lower::reopen) the
     /// stage, as often as that may be.
     pub(crate) fn share(&mut self, rows: Open) -> StageId {
-        if !rows.steps.is_empty() || rows.merge.is_some() {
+        if !rows.steps.is_empty() || matches!(rows.head, Head::Groups(_)) || rows.merge.is_some() {
             return self.end(rows, Tail::Frames, FRAMES);
         }
         match rows.input {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Failure, Origin, StepId};
-use crate::plan::chain::{Chain, Code, KeyColumn, Tail};
+use crate::plan::chain::{Chain, Code, Head, KeyColumn, Tail};
 use crate::plan::exchange::{Cuts, Keep};
 use crate::plan::source::Source;
 use crate::row::layout::Layout;
@@ -157,6 +157,11 @@ impl Work {
     /// Whether only the number of rows leaves the stage.
     pub(crate) fn only_counts(&self) -> bool {
         self.chain().is_some_and(|(chain, _)| chain.tail == Tail::Count)
+    }
+
+    /// Whether all rows of a partition go through one task, as one group.
+    pub(crate) fn is_in_order(&self) -> bool {
+        matches!(self, Work::Chain(Chain { head: Head::Groups(_), .. }))
     }
 
     /// Whether its tasks say for each block to which partition it goes.

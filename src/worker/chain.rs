@@ -14,7 +14,8 @@ use crate::plan;
 use crate::plan::chain::{Chain, Head, Step, Tail};
 use crate::plan::exchange::{Combine, Group};
 use crate::plan::native::Native;
-use crate::row::layout::{Layout, Rows};
+use crate::row::frame::FrameError;
+use crate::row::layout::{Layout, Mark, Rows};
 use crate::worker::alone::{Stretch, stretches};
 use crate::worker::fold::{Combining, FoldedGroups};
 use crate::worker::tail::{TailSink, written};
@@ -28,10 +29,14 @@ pub(crate) struct ChainRunner {
     block_bytes: usize,
     /// What rows that come as lines are taken for.
     view: Layout,
+    /// The chain begins with groups.
+    takes_groups: bool,
     /// The chain begins with folding rows of equal keys, and nothing else in Lua.
     only_folds: bool,
     /// The fold may have a group that has not ended.
     in_group: Cell<bool>,
+    /// For groups that come without marks.
+    in_order: RefCell<InOrder>,
     /// The last segment writes its rows as the text that the tail wants.
     writes_text: bool,
     warnings: RefCell<Vec<Warning>>,
@@ -112,10 +117,13 @@ impl ChainRunner {
         };
         let view = first.layout();
         let mut segments = Segments { all: Vec::new(), lua: Vec::new(), head: first };
+        // Rows that are alone under their key pass by the first segment: see `push`.
+        let mut single_apart = false;
         match &head {
             Head::Rows(_) | Head::Columns(..) => {}
-            Head::Groups(Group::Lua { .. }) => {
-                segments.head = head;
+            Head::Groups(Group::Lua(group)) => {
+                single_apart = group.keeps_single;
+                segments.head = head.clone();
                 segments.begin_lua();
             }
             Head::Groups(Group::Fold { keys, fold }) => {
@@ -126,15 +134,13 @@ impl ChainRunner {
                 segments.native(step, Code::Group(native::group_step(&step.code)?));
             }
         }
-        let starts_in_lua = !segments.lua.is_empty();
         for (nth, step) in steps.iter().enumerate() {
             match step {
                 Step::Native(step) => {
                     segments.native(step, Code::Step(native::block_step(&step.code)?))
                 }
                 Step::Lua(step) => {
-                    // A fold of groups is a segment by itself: see `push`.
-                    if nth == 0 && starts_in_lua {
+                    if nth == 0 && single_apart {
                         segments.begin_lua();
                     }
                     segments.last_lua().steps.push(step.clone());
@@ -153,11 +159,11 @@ impl ChainRunner {
             _ => {}
         }
         let Segments { all: segments, mut lua, .. } = segments;
-        let only_folds = matches!(
-            lua.first(),
-            Some(LuaSegment { head: Head::Groups(_), steps, tail: LuaTail::Frames })
-                if steps.is_empty()
-        );
+        let only_folds = single_apart
+            && matches!(
+                lua.first(),
+                Some(LuaSegment { steps, tail: LuaTail::Frames, .. }) if steps.is_empty()
+            );
         let written = match (segments.last(), &chain.tail) {
             (Some(Segment::Lua(_)), Tail::Written(writing)) => Some(written(writing)?),
             _ => None,
@@ -172,15 +178,17 @@ impl ChainRunner {
         };
         let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
         let in_group = Cell::new(false);
-        let warnings = RefCell::default();
+        let (in_order, warnings) = (RefCell::default(), RefCell::default());
         Ok(ChainRunner {
             segments,
             vm,
             max_row,
             block_bytes,
             view,
+            takes_groups: matches!(head, Head::Groups(_)),
             only_folds,
             in_group,
+            in_order,
             writes_text,
             warnings,
         })
@@ -189,6 +197,7 @@ impl ChainRunner {
     /// Makes everything that user code could have left behind fresh.
     pub(crate) fn begin_task(&self, seed: u64, task: &GroupTask<'_>) -> Result<(), Failure> {
         self.in_group.set(false);
+        self.in_order.borrow_mut().begun = false;
         for segment in &self.segments {
             if let Segment::Native(native, code) = segment {
                 code.borrow_mut().begin_task(native, task)?;
@@ -199,6 +208,9 @@ impl ChainRunner {
 
     /// Takes a block of a task's rows.
     pub(crate) fn push(&self, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+        if self.takes_groups && rows.marks.is_empty() {
+            return self.run(0, self.in_order.borrow_mut().mark(rows)?, tail);
+        }
         if !self.only_folds {
             let layout = if rows.layout == Layout::Lines { self.view } else { rows.layout };
             return self.run(0, Rows { layout, ..rows }, tail);
@@ -334,6 +346,29 @@ impl ChainRunner {
         }
         // The row is one of another block than the task's.
         self.run(at, Rows::frames(bytes), tail).map_err(|failed| failed.failure)
+    }
+}
+
+/// The rows of a task as one group.
+#[derive(Default)]
+struct InOrder {
+    frames: Vec<u8>,
+    marks: Vec<Mark>,
+    begun: bool,
+}
+
+impl InOrder {
+    /// The next rows, as frames and with the marks that an exchange would give them.
+    fn mark<'a>(&'a mut self, rows: Rows<'a>) -> Result<Rows<'a>, FrameError> {
+        self.frames.clear();
+        let frames = Rows::frames(rows.as_frames(&mut self.frames)?);
+        self.marks.clear();
+        self.marks.resize(frames.count() as usize, Mark::new(false, 0));
+        if let Some(first) = self.marks.first_mut().filter(|_| !self.begun) {
+            *first = Mark::new(true, 0);
+            self.begun = true;
+        }
+        Ok(Rows { marks: &self.marks, ..frames })
     }
 }
 

@@ -6,6 +6,7 @@
 mod determinism;
 mod embedding;
 mod graphs;
+mod groups;
 mod harness;
 mod joins;
 mod keyed;

@@ -152,7 +152,13 @@ fn emit_runs_the_rest_of_the_chain_at_once() {
 fn emit_outside_of_its_steps_is_an_error() {
     let message =
         same_error(|flow| flow.range(0..2).filter("function(x) emit(x) return true end").count());
-    assert_says(&message, &["filter", "emit: works only inside map, flat_map and for_each"]);
+    assert_says(
+        &message,
+        &[
+            "filter",
+            "emit: works only inside map, flat_map, for_each, group_map and map_partitions",
+        ],
+    );
     let message = same_error(|flow| flow.range(0..2).map("function(x) emit() end").count());
     assert_says(&message, &["map", "emit: expected a value, got nothing"]);
 }

@@ -1,6 +1,7 @@
 //! Streaming, nesting, and that the loops are compiled.
 
 use super::*;
+use crate::row::layout::Mark;
 use crate::row::written::{TabLines, Written};
 
 #[test]
@@ -141,6 +142,23 @@ fn the_loops_are_compiled() {
     let steps = vec![flat_map(1, collects), map(2, "function(w) return w, 1, #w end")];
     let counting = combine(steps, &[1], "function(a, b, c, d) return a + c, b + d end");
     assert_compiled_after(60, counting, Rows::lines(text.as_bytes()));
+}
+
+#[test]
+fn loops_over_the_rows_of_groups_are_compiled() {
+    let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
+    for rows_of_a_key in [100, 1000, 20_000] {
+        let begins = |row| Mark::new(row % rows_of_a_key == 0, 0);
+        let marks: Vec<Mark> = (0..20_000).map(begins).collect();
+        let rows = Rows { layout: Layout::Frames, bytes: &frames, marks: &marks };
+        let sums = "function(key, rows)
+            local sum = 0
+            for i, k, n in rows do sum = sum + n end
+            emit(key, sum)
+        end";
+        let group = LuaGroup::new("group_map", vec![1], code(1, sums));
+        assert_compiled_after(60, segment(Head::Groups(Group::Lua(group)), vec![]), rows);
+    }
 }
 
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::*;
 use crate::error::Failure;
 use crate::plan::chain::{Code, Head, LuaStep};
-use crate::plan::exchange::Group;
+use crate::plan::exchange::{Group, LuaGroup};
 use crate::row::layout::{Layout, Rows};
 
 const MEMORY: usize = 64 << 20;

@@ -221,7 +221,7 @@ fn reduced(
     blocks: &[(Vec<Vec<Value>>, &[u8])],
 ) -> Result<Vec<String>, Failed> {
     let vm = vm(segment(
-        Head::Groups(Group::Lua { keys, code: code(5, text) }),
+        Head::Groups(Group::Lua(LuaGroup::new("reduce", (1..=keys).collect(), code(5, text)))),
         vec![map(6, "function(...) return ... end")],
     ));
     vm.begin_task(0).expect("begins");

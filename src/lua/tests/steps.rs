@@ -96,7 +96,10 @@ fn emit_elsewhere_is_an_error() {
         lua_step("filter", code(2, "function() emit(1) return true end")),
     ]);
     let failed = fails(filter, "x\n");
-    assert_eq!(failed.failure.message, "emit: works only inside map, flat_map and for_each");
+    assert_eq!(
+        failed.failure.message,
+        "emit: works only inside map, flat_map, for_each, group_map and map_partitions"
+    );
     assert_eq!((failed.failure.step, failed.failure.code_line), (Some(2), Some(1)));
     assert_eq!(mapped("function() emit() end"), "error: emit: expected a value, got nothing");
 }
