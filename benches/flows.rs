@@ -9,7 +9,7 @@ mod everyday;
 use std::io::stdout;
 use std::time::Instant;
 
-use gleamflow::{Flow, Result};
+use gleamflow::{Flow, Join, Result};
 
 /// Runs a flow on an input and, if the flow takes one, an output.
 type Run = fn(&str, &str) -> Result<()>;
@@ -27,6 +27,7 @@ const FLOWS: &[(&str, Run)] = &[
     ("pipe", pipe),
     ("pipe_columns", pipe_columns),
     ("join", join),
+    ("join_broadcast", join_broadcast),
     ("one_row", one_row),
 ];
 
@@ -128,6 +129,13 @@ fn join(input: &str, output: &str) -> Result<()> {
     let left = flow.text_file(format!("{input}/left")).split("\t");
     let right = flow.text_file(format!("{input}/right")).split("\t");
     left.join(&right, 1).save_lines(output)
+}
+
+fn join_broadcast(input: &str, output: &str) -> Result<()> {
+    let flow = Flow::new();
+    let left = flow.text_file(format!("{input}/left")).split("\t");
+    let right = flow.text_file(format!("{input}/right")).split("\t");
+    left.join(&right, Join::inner(1).broadcast()).save_lines(output)
 }
 
 fn one_row(_: &str, _: &str) -> Result<()> {

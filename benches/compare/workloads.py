@@ -199,9 +199,10 @@ def join(tools, size):
     return Workload(
         "J: join two TSVs",
         source,
-        ["join"],
+        ["join", "join_broadcast"],
         [
             tools.ours("join", source, saves=True),
+            tools.ours("join_broadcast", source, "gleamflow, broadcast", saves=True),
             tools.ours("join", source, "gleamflow, 128M", saves=True, GLEAMFLOW_MEMORY="128M"),
             *tools.frames("join", source),
             Program("mawk, hashed", hashed, {"LC_ALL": "C"}),

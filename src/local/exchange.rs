@@ -15,7 +15,7 @@ use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
 use crate::plan::exchange::{Facts, Keep};
 use crate::plan::stage::{StageId, Work};
 use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns};
-use crate::worker::task::{TaskInput, TaskResult};
+use crate::worker::task::{HeldRuns, TaskInput, TaskResult};
 
 /// Samples of all tasks together, up to 10 MiB of them: 500 for each range.
 const MOST_SAMPLES: usize = 32_000;
@@ -63,6 +63,36 @@ pub(crate) async fn run_sorted(
     };
     // A merge that has been cancelled in between needs no runs.
     let _ = sorted.send(result);
+}
+
+/// Waits for the runs that each worker is to hold for a stage.
+pub(crate) async fn hold_runs(
+    session: &Arc<Session>,
+    stage: StageId,
+    sides: Vec<oneshot::Receiver<Sorted>>,
+) -> Result<(), Failure> {
+    let mut held = Vec::new();
+    for sorted in sides {
+        let Ok(sorted) = sorted.await else {
+            // The sender goes without a word only when the whole run is cancelled.
+            return std::future::pending().await;
+        };
+        let mut side = HeldRuns::default();
+        for (task, made) in (0..).zip(sorted?) {
+            side.facts.add(&made.facts);
+            let runs = (0..).zip(made.runs);
+            side.runs.extend(runs.map(|(sequence, run)| RunInput { task, sequence, run }));
+        }
+        held.push(side);
+    }
+    session.hold(stage, held);
+    Ok(())
+}
+
+/// Gives back what workers have held for a stage.
+pub(crate) async fn let_go(session: &Arc<Session>, stage: StageId) {
+    let held = session.held(stage);
+    session.give_back(held.into_iter().flat_map(|side| side.runs).collect()).await;
 }
 
 /// Runs the merge tasks behind an exchange.

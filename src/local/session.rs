@@ -3,7 +3,7 @@
 //! A newcomer's trap: dropping the `Running` handle is what cancels. Every part of a run waits on
 //! `cancel`, and none is left when [`Session::finished`] resolves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -25,11 +25,11 @@ use crate::local::runtime::{on_a_thread, runtime};
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
 use crate::local::warnings::Warnings;
-use crate::plan::stage::{Plan, Work};
+use crate::plan::stage::{Plan, StageId, Work};
 use crate::process::{Folder, prepare_guard};
 use crate::row::block::Control;
 use crate::worker::runs::{self, RunInput};
-use crate::worker::task::{Setup, StageWork, TaskInput, TaskSpec};
+use crate::worker::task::{HeldRuns, Setup, StageWork, TaskInput, TaskSpec};
 
 /// How long a worker may take to drop its tasks before it is ended.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -55,6 +55,8 @@ pub(crate) struct Session {
     team: tokio::sync::Mutex<Vec<Member>>,
     /// Files of sorted runs, by number; workers append, engine and workers read.
     run_files: Mutex<Vec<Arc<File>>>,
+    /// What workers hold for the tasks of a stage.
+    held: Mutex<HashMap<StageId, Vec<HeldRuns>>>,
     /// Where commands put their temporary files, once there has been a command; `Some(None)` where
     /// it could not be made.
     folder: Mutex<Option<Option<Folder>>>,
@@ -90,6 +92,7 @@ impl Session {
             messages,
             team: tokio::sync::Mutex::default(),
             run_files: Mutex::default(),
+            held: Mutex::default(),
             folder: Mutex::default(),
             guarding: Mutex::new(guarding),
         })
@@ -124,6 +127,9 @@ impl Session {
             .expect("a run can always have its first worker");
         if let TaskInput::Merge { runs, .. } | TaskInput::MergeRuns { runs, .. } = &spec.input {
             self.send_run_files(member, runs)?;
+        }
+        for side in &spec.held {
+            self.send_run_files(member, &side.runs)?;
         }
         Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings))
     }
@@ -193,6 +199,17 @@ impl Session {
         member.lease.link.send(Control::File, number, Bytes::new(), Some(descriptor));
         member.files_sent.insert(number);
         Ok(())
+    }
+
+    /// What workers hold for the tasks of a stage.
+    pub(crate) fn held(&self, stage: StageId) -> Vec<HeldRuns> {
+        let held = self.held.lock().expect("no code panics while it holds this");
+        held.get(&stage).cloned().unwrap_or_default()
+    }
+
+    /// From now on workers hold this for the tasks of a stage.
+    pub(crate) fn hold(&self, stage: StageId, sides: Vec<HeldRuns>) {
+        self.held.lock().expect("no code panics while it holds this").insert(stage, sides);
     }
 
     /// Gives the disk of runs back that nobody reads any more. Where the file system can't make

@@ -74,6 +74,7 @@ impl Resolved {
                 lua_bytes: share,
                 arena_bytes: exchange.unwrap_or((share / 8).min(64 << 20)),
                 merge_bytes: (share / 8).clamp(4 << 20, 64 << 20),
+                held_bytes: share / 4,
                 max_row: settings.max_row.unwrap_or(MAX_ROW),
                 block_bytes: settings.block_bytes.unwrap_or(BLOCK_BYTES),
                 step_timeout_ms: settings

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure, Warning};
 use crate::flow::Flow;
-use crate::local::edge::{Edge, Reader, Writer};
-use crate::local::exchange::{Before, Sorted, run_merge, run_sorted};
+use crate::local::edge::{Edge, Reader, Stop, Writer};
+use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
 use crate::local::runtime::runtime;
 use crate::local::session::{Message, Session, check_temp_dir};
@@ -235,6 +235,7 @@ fn start_drivers(
                 _ => vec![(0, whole_input(), out(0))],
             }
         };
+        let held: Vec<_> = stage.held.iter().map(|held| take_run(&mut sorted, *held)).collect();
         let (session, out) = (session.clone(), edges[id].writer());
         match stage.work.clone() {
             Work::Forward => match sources.remove(&id) {
@@ -262,7 +263,14 @@ fn start_drivers(
                 };
                 let (sender, receiver) = oneshot::channel();
                 sorted.insert(id, receiver);
-                drivers.rows.spawn(async move { run_sorted(&session, id, source, sender).await });
+                drivers.rows.spawn(async move {
+                    match hold_runs(&session, id, held).await {
+                        Ok(()) => run_sorted(&session, id, source, sender).await,
+                        // A merge that has been cancelled in between needs no runs.
+                        Err(failure) => drop(sender.send(Err(failure))),
+                    }
+                    let_go(&session, id).await;
+                });
             }
             Work::Merge { .. } => {
                 let from = take_sorted(&mut sorted, &inputs);
@@ -270,11 +278,25 @@ fn start_drivers(
             }
             Work::Chain(_) if is_apart(stage) => {
                 let partitions = partitions();
-                drivers.rows.spawn(async move { run_partitions(&session, id, partitions).await });
+                drivers.rows.spawn(async move {
+                    match hold_runs(&session, id, held).await {
+                        Ok(()) => run_partitions(&session, id, partitions).await,
+                        Err(failure) => partitions
+                            .iter()
+                            .for_each(|(_, _, out)| out.settle(Err(Stop::Failed(failure.clone())))),
+                    }
+                    let_go(&session, id).await;
+                });
             }
             Work::Chain(_) => {
                 let source = task_source(sources.remove(&id), whole_input, &session, id, drivers);
-                drivers.rows.spawn(async move { run_rows(&session, id, source, out).await });
+                drivers.rows.spawn(async move {
+                    match hold_runs(&session, id, held).await {
+                        Ok(()) => run_rows(&session, id, source, out).await,
+                        Err(failure) => out.settle(Err(Stop::Failed(failure))),
+                    }
+                    let_go(&session, id).await;
+                });
             }
             Work::Commands(commands) => {
                 for (partition, reader, out) in partitions() {
@@ -322,8 +344,14 @@ fn take_sorted(
     sorted: &mut HashMap<StageId, oneshot::Receiver<Sorted>>,
     inputs: &[(StageId, u32)],
 ) -> Vec<oneshot::Receiver<Sorted>> {
-    let one = |(input, _): &_| sorted.remove(input).expect("a merge reads sorted runs, once");
-    inputs.iter().map(one).collect()
+    inputs.iter().map(|(input, _)| take_run(sorted, *input)).collect()
+}
+
+fn take_run(
+    sorted: &mut HashMap<StageId, oneshot::Receiver<Sorted>>,
+    stage: StageId,
+) -> oneshot::Receiver<Sorted> {
+    sorted.remove(&stage).expect("sorted runs are made before they are read, and read once")
 }
 
 /// The tasks of a chain: over a source's parts, or over a stream that the engine cuts.

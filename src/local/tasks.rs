@@ -129,8 +129,9 @@ struct Opener<'a> {
 impl Opener<'_> {
     async fn open(&mut self, input: TaskInput) -> Result<Arc<Task>, Failure> {
         let permit = self.ahead.clone().acquire_owned().await.expect("it is never closed");
-        let spec =
-            TaskSpec { stage: self.stage, seed: seed::of_task(self.partition, self.opened), input };
+        let seed = seed::of_task(self.partition, self.opened);
+        let held = self.session.held(self.stage);
+        let spec = TaskSpec { stage: self.stage, seed, input, held };
         self.opened += 1;
         let task = Arc::new(self.session.open_task(&spec).await?);
         let _ = self.started.send(Started::Task(task.clone(), permit));

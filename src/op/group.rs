@@ -5,6 +5,10 @@
 //! are looked at as they come, what must be kept is kept in a [`RowList`], and rows leave through
 //! [`Emit`], which passes them on whenever a block is full.
 
+use std::any::Any;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use crate::error::{Failed, Failure, Warning};
 use crate::op::native::put_row;
 use crate::plan::exchange::Facts;
@@ -33,6 +37,39 @@ pub(crate) struct GroupTask<'a> {
     /// [measured](crate::plan::exchange::Side::measured).
     pub facts: &'a [Facts],
     pub lists: &'a dyn Lists,
+    /// What the worker holds for steps that [asked](crate::plan::lower::Lower::hold) for it.
+    pub held: &'a [Held],
+}
+
+/// All rows of a side of which each worker holds what its steps made of them.
+pub(crate) struct Held {
+    pub facts: Facts,
+    /// What they may take in memory.
+    pub most_bytes: usize,
+    /// What a step has made of them.
+    pub made: OnceCell<Rc<dyn Any>>,
+    /// Goes through the rows in the order of their keys.
+    pub read: Box<ReadAll>,
+}
+
+/// Calls a function with each row.
+pub(crate) type ReadAll = dyn Fn(&mut Each<'_>) -> Result<(), Failed>;
+
+impl Held {
+    /// What a step needs of the rows: made once in a worker.
+    pub(crate) fn once<T: 'static>(
+        &self,
+        make: impl FnOnce(&Held) -> Result<T, Failure>,
+    ) -> Result<Rc<T>, Failure> {
+        let made = match self.made.get() {
+            Some(made) => made.clone(),
+            None => {
+                let made: Rc<dyn Any> = Rc::new(make(self)?);
+                self.made.get_or_init(|| made).clone()
+            }
+        };
+        Ok(made.downcast().expect("one step alone asks for what it holds"))
+    }
 }
 
 /// Makes lists.

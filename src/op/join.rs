@@ -1,5 +1,6 @@
 //! `join`, `cross`: rows of two datasets side by side.
 
+mod broadcast;
 mod joined;
 
 use std::panic::Location;
@@ -13,6 +14,7 @@ use crate::plan::lower::{Lower, Open};
 use crate::plan::names::Names;
 use crate::plan::native::Native;
 
+pub(super) use broadcast::Broadcast;
 pub(super) use joined::Joined;
 use joined::Kind;
 
@@ -75,7 +77,7 @@ impl Dataset {
     pub fn cross(&self, other: &Dataset) -> Dataset {
         self.add_two("cross", Location::caller(), other, |plan, step, sides| {
             let keys = [Vec::new(), Vec::new()];
-            joined(plan, step, sides, Joined::new(Kind::Inner, keys, [None; 2]))
+            merged(plan, step, sides, Joined::new(Kind::Inner, keys, [None; 2]))
         })
     }
 }
@@ -102,6 +104,7 @@ pub struct Join {
     right_key: Option<Columns>,
     /// Of the left, of the right.
     widths: [Option<u32>; 2],
+    broadcast: bool,
 }
 
 impl Join {
@@ -137,7 +140,7 @@ impl Join {
     }
 
     fn new(kind: Kind, key: impl Into<Columns>) -> Join {
-        Join { kind, key: key.into(), right_key: None, widths: [None; 2] }
+        Join { kind, key: key.into(), right_key: None, widths: [None; 2], broadcast: false }
     }
 
     /// The key's columns on the right, if they are others than on the left; as many.
@@ -156,6 +159,29 @@ impl Join {
         Join { widths: [self.widths[0], Some(columns)], ..self }
     }
 
+    /// Each worker holds the whole right side, and the left rows pass by: they stay where they are,
+    /// in their order and in their partitions, and what comes out is in the order of the left, then
+    /// of the right. For a right side that is small: if it takes more than a quarter of a worker's
+    /// memory, that is an error.
+    ///
+    /// Nobody knows then how wide the left's widest row is: without
+    /// [`left_width`](Join::left_width) or names, rows of different widths in one task are an error.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let visits = flow.rows([("b", "/x"), ("a", "/y"), ("b", "/z")]);
+    /// let names = flow.rows([("a", "Ann"), ("b", "Bob")]);
+    /// let rows = visits.join(&names, Join::inner(1).broadcast()).select([2, 3]);
+    /// let rows: Vec<(String, String)> = rows.collect()?;
+    /// assert_eq!(rows[0], ("/x".to_string(), "Bob".to_string()));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    pub fn broadcast(self) -> Join {
+        Join { broadcast: true, ..self }
+    }
+
     fn lower(&self, plan: &mut Lower, step: u32, sides: [Open; 2]) -> Result<Open, Failure> {
         let [left, right] = sides.each_ref().map(Open::names);
         let hint = "`cross` puts every row beside every other";
@@ -170,7 +196,12 @@ impl Join {
             return Err(Failure::new(ErrorKind::Plan, message));
         }
         let widths = [self.widths[0].or(left.width()), self.widths[1].or(right.width())];
-        joined(plan, step, sides, Joined::new(self.kind, [left_key, right_key], widths))
+        let joined = Joined::new(self.kind, [left_key, right_key], widths);
+        if self.broadcast {
+            broadcast(plan, step, sides, joined)
+        } else {
+            merged(plan, step, sides, joined)
+        }
     }
 }
 
@@ -180,7 +211,8 @@ impl<C: Into<Columns>> From<C> for Join {
     }
 }
 
-fn joined(
+/// Brings the rows of each key of both sides together.
+fn merged(
     plan: &mut Lower,
     step: u32,
     [left, right]: [Open; 2],
@@ -199,6 +231,25 @@ fn joined(
     let group = Some(Group::Step(Native::new(step, &joined)));
     let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
     Ok(plan.exchange(step, sides, exchange).named(names))
+}
+
+/// Has the left rows pass by the right ones, which each worker holds.
+fn broadcast(
+    plan: &mut Lower,
+    step: u32,
+    [left, right]: [Open; 2],
+    joined: Joined,
+) -> Result<Open, Failure> {
+    let names = joined.names(left.names(), right.names());
+    if joined.keeps_right() {
+        let message = "no worker sees all left rows of a `broadcast`, so that none knows which right rows match nothing";
+        return Err(Failure::new(ErrorKind::Plan, message)
+            .hint("leave out `broadcast`, or swap the sides and take `Join::left`"));
+    }
+    let order = joined.keys()[1].iter().map(|&column| KeyColumn::ascending(column)).collect();
+    let side = Side::sorted(right, order, Keep::All).measured();
+    let code = |held| Native::new(step, &Broadcast::new(joined, held));
+    Ok(plan.beside(step, left, side, code).named(names))
 }
 
 impl Joined {

@@ -73,6 +73,7 @@ registry! {
     group_step, GroupStep:
     super::intersect::Membership,
     super::cogroup::Lists,
+    super::join::Broadcast,
     super::join::Joined,
 }
 

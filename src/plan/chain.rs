@@ -87,7 +87,7 @@ impl Chain {
         };
         let steps = self.steps.iter().filter_map(|step| match step {
             Step::Lua(LuaStep { code, .. }) => Some(code),
-            Step::Native(_) => None,
+            Step::Native(_) | Step::Spread(_) => None,
         });
         let tail = match &self.tail {
             Tail::Runs { combine: Some(Combine::Lua { code, .. }), .. } => Some(code),
@@ -122,7 +122,10 @@ impl Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Step {
     Lua(LuaStep),
+    /// Code that makes one row of each row.
     Native(Native),
+    /// Code that makes any number of rows of each: a group step without an exchange.
+    Spread(Native),
 }
 
 /// A step that calls the user's function.

@@ -61,6 +61,9 @@ impl Plan {
                 }
             }
         }
+        for held in &stage.held {
+            write!(f, ", beside all of stage {}", held + 1)?;
+        }
         match &stage.work {
             Work::Forward => f.write_str(" → forward")?,
             Work::Chain(chain) | Work::Merge { chain, .. } => self.chain(f, chain)?,
@@ -101,7 +104,9 @@ impl Plan {
         for step in &chain.steps {
             match step {
                 Step::Lua(step) => write!(f, " → {}", self.operator(step.code.step))?,
-                Step::Native(native) => write!(f, " → {}", native.code.shown)?,
+                Step::Native(native) | Step::Spread(native) => {
+                    write!(f, " → {}", native.code.shown)?;
+                }
             }
         }
         match &chain.tail {

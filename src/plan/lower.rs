@@ -9,6 +9,7 @@ use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::exchange::{Exchange, Group, Side};
 use crate::plan::names::Names;
+use crate::plan::native::Native;
 use crate::plan::seed;
 use crate::plan::source::Source;
 use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work};
@@ -30,6 +31,7 @@ pub(crate) struct Open {
     head: Head,
     steps: Vec<Step>,
     merge: Option<Merge>,
+    held: Vec<StageId>,
     partitions: u32,
     /// What the columns are called, as far as it is known.
     names: Names,
@@ -58,6 +60,7 @@ impl Lower {
             head: Head::Rows(layout),
             steps: Vec::new(),
             merge: None,
+            held: Vec::new(),
             partitions: 1,
             names: Names::default(),
         }
@@ -65,15 +68,21 @@ impl Lower {
 
     /// Adds a step that takes row for row, in the same tasks as those before it. What its columns
     /// are called is [for the operator to say](Open::named).
-    pub(crate) fn fuse(&mut self, mut rows: Open, step: Step) -> Open {
+    pub(crate) fn fuse(&mut self, rows: Open, step: Step) -> Open {
+        let mut rows = self.with_room(rows);
+        rows.steps.push(step);
+        rows.named(Names::default())
+    }
+
+    /// A chain that can take one more step.
+    fn with_room(&mut self, rows: Open) -> Open {
         let turns = rows.steps.windows(2).filter(|two| two[0].is_lua() != two[1].is_lua()).count();
         if rows.steps.len() >= MOST_STEPS || turns >= MOST_TURNS {
             let first = rows.step;
             let stage = self.share(rows);
-            rows = self.reopen(stage, first);
+            return self.reopen(stage, first);
         }
-        rows.steps.push(step);
-        rows.named(Names::default())
+        rows
     }
 
     /// Brings the rows of all sides together in the order of their keys.
@@ -86,10 +95,9 @@ impl Lower {
         let Exchange { keep, cuts, group } = exchange;
         let mut stages = Vec::new();
         let mut orders = Vec::new();
-        for Side { rows, order, keep, combine, measured } in sides {
-            orders.push(order.clone());
-            let tail = Tail::Runs { step, order, keep, combine, measured, raw: false };
-            stages.push(self.end(rows, tail, Output::Runs));
+        for side in sides {
+            orders.push(side.order.clone());
+            stages.push(self.runs_of(step, side));
         }
         let head = match group {
             None => Head::Rows(Layout::Frames),
@@ -101,9 +109,38 @@ impl Lower {
             head,
             steps: Vec::new(),
             merge: Some(Merge { orders, keep, cuts }),
+            held: Vec::new(),
             partitions: 1,
             names: Names::default(),
         }
+    }
+
+    /// Adds a step that makes any number of rows of each, beside all rows of a side, which each
+    /// worker holds. `code` is told by which number the step finds them: see
+    /// [`GroupTask::held`](crate::op::group::GroupTask).
+    pub(crate) fn beside(
+        &mut self,
+        step: StepId,
+        rows: Open,
+        side: Side,
+        code: impl FnOnce(usize) -> Native,
+    ) -> Open {
+        let mut rows = self.with_room(rows);
+        if rows.merge.is_some() {
+            let stage = self.share(rows);
+            rows = self.reopen(stage, step);
+        }
+        let native = code(rows.held.len());
+        rows.held.push(self.runs_of(step, side));
+        rows.steps.push(Step::Spread(native));
+        rows.named(Names::default())
+    }
+
+    /// Ends the chain of a side in sorted runs.
+    fn runs_of(&mut self, step: StepId, side: Side) -> StageId {
+        let Side { rows, order, keep, combine, measured } = side;
+        let tail = Tail::Runs { step, order, keep, combine, measured, raw: false };
+        self.end(rows, tail, Output::Runs)
     }
 
     /// Gives all rows to a group as its only one, in order and so in one task: of each partition
@@ -119,7 +156,8 @@ impl Lower {
         let input = Input::Stages(vec![self.share(rows)]);
         let (head, steps) = (Head::Groups(group), Vec::new());
         let names = Names::default();
-        let ordered = Open { step, input, head, steps, merge: None, partitions, names };
+        let held = Vec::new();
+        let ordered = Open { step, input, head, steps, merge: None, held, partitions, names };
         if partitions == 1 {
             return ordered;
         }
@@ -207,6 +245,7 @@ impl Lower {
             head: Head::Rows(output.layout()),
             steps: Vec::new(),
             merge: None,
+            held: Vec::new(),
             partitions,
             names: Names::default(),
         }
@@ -226,7 +265,9 @@ impl Lower {
             Some(merge) => Work::Merge { chain, merge },
             None => Work::Chain(chain),
         };
-        self.add(rows.step, rows.input, work, output, partitions)
+        let stage = self.add(rows.step, rows.input, work, output, partitions);
+        self.stages[stage].held = rows.held;
+        stage
     }
 
     fn share_as_frames(&mut self, rows: Open) -> StageId {
@@ -258,7 +299,7 @@ impl Lower {
         output: Output,
         partitions: u32,
     ) -> StageId {
-        self.stages.push(Stage { step, input, work, output, partitions });
+        self.stages.push(Stage { step, input, work, output, held: Vec::new(), partitions });
         self.stages.len() - 1
     }
 }

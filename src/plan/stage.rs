@@ -35,6 +35,8 @@ pub(crate) struct Stage {
     pub work: Work,
     /// How the rows leave.
     pub output: Output,
+    /// Stages of sorted runs that each worker holds, all of them.
+    pub held: Vec<StageId>,
     /// Logical partitions of the output.
     pub partitions: u32,
 }

@@ -139,6 +139,9 @@ impl ChainRunner {
                 Step::Native(step) => {
                     segments.native(step, Code::Step(native::block_step(&step.code)?))
                 }
+                Step::Spread(step) => {
+                    segments.native(step, Code::Group(native::group_step(&step.code)?));
+                }
                 Step::Lua(step) => {
                     if nth == 0 && single_apart {
                         segments.begin_lua();

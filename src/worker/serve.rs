@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::Progress;
-use crate::op::group::GroupTask;
+use crate::op::group::{GroupTask, Held};
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
 use crate::row::block::{Content, Control, Header};
@@ -25,10 +25,10 @@ use crate::worker::chain::ChainRunner;
 use crate::worker::channel::{Output, Received};
 use crate::worker::inbound::Inbound;
 use crate::worker::runs::RunStore;
-use crate::worker::source::{RunFiles, TaskSource, find_file};
+use crate::worker::source::{RunFiles, TaskSource, find_file, hold};
 use crate::worker::spill::SpillLists;
 use crate::worker::tail::{Sending, TailSink, lost};
-use crate::worker::task::{Setup, StageWork, TaskInput, TaskResult, TaskSpec};
+use crate::worker::task::{HeldRuns, Setup, StageWork, TaskInput, TaskResult, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
@@ -111,6 +111,7 @@ struct ServedRun {
     stages: HashMap<StageId, StageWork>,
     /// Chains that serve no task right now.
     idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
+    held: RefCell<HashMap<StageId, Rc<[Held]>>>,
     /// This worker's place for runs; its file comes before the first task that may need it.
     store: RunStore,
 }
@@ -257,6 +258,7 @@ impl Worker {
             store: self.run_store(setup.run_file),
             setup,
             idle: RefCell::default(),
+            held: RefCell::default(),
         })));
         Ok(())
     }
@@ -294,7 +296,8 @@ impl Worker {
             _ => &[],
         };
         let lists = SpillLists::new(&run.store, limits);
-        chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists })?;
+        let held = self.held(&run, spec.stage, &spec.held);
+        chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists, held: &held })?;
         let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
         let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());
@@ -303,6 +306,15 @@ impl Worker {
         let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
         let (block, marks) = (Vec::new(), Vec::new());
         Ok(OpenTask { stage: spec.stage, chain, tail, source, block, marks, next: 1 })
+    }
+
+    /// What this worker holds for the tasks of a stage.
+    fn held(&self, run: &ServedRun, stage: StageId, sides: &[HeldRuns]) -> Rc<[Held]> {
+        let mut all = run.held.borrow_mut();
+        let held = all.entry(stage).or_insert_with(|| {
+            sides.iter().map(|side| hold(side, &run.setup.limits, &self.files)).collect()
+        });
+        held.clone()
     }
 
     /// Lets chains rest that will hardly be wanted soon: the next task is not there, or another's.

@@ -36,6 +36,7 @@ pub(crate) struct Limits {
     pub lua_bytes: usize,
     pub arena_bytes: usize,
     pub merge_bytes: usize,
+    pub held_bytes: usize,
     pub max_row: usize,
     pub block_bytes: usize,
     pub step_timeout_ms: Option<u64>,
@@ -48,6 +49,15 @@ pub(crate) struct TaskSpec {
     /// Seeds `math.random`.
     pub seed: u64,
     pub input: TaskInput,
+    /// What the worker is to hold for it, all of it.
+    pub held: Vec<HeldRuns>,
+}
+
+/// The rows of one side that each worker holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct HeldRuns {
+    pub runs: Vec<RunInput>,
+    pub facts: Facts,
 }
 
 /// Where a task's rows come from.

@@ -215,3 +215,74 @@ fn rows_that_do_not_fit_a_join_are_refused() {
         &["join: the right side has a row of 3 columns, and is to have 2", "`right_width(3)`"],
     );
 }
+
+/// The same where the left keeps its order.
+fn broadcast_model(kind: &str, left: &[Row], right: &[Row]) -> String {
+    let of_row = |row: &Row| {
+        let matches: Vec<&Row> =
+            right.iter().filter(|right| row.0.is_some() && right.0 == row.0).collect();
+        let (key, value) = (shown(row.0), &row.1);
+        match (kind, matches.is_empty()) {
+            ("semi", false) | ("anti", true) => format!("{key}\t{value}\n"),
+            ("left", true) => format!("{key}\t{value}\t\n"),
+            ("inner" | "left", false) => {
+                matches.iter().map(|right| format!("{key}\t{value}\t{}\n", right.1)).collect()
+            }
+            _ => String::new(),
+        }
+    };
+    left.iter().map(of_row).collect()
+}
+
+#[test]
+fn a_broadcast_join_keeps_the_order_of_the_left() {
+    for kind in ["inner", "left", "semi", "anti"] {
+        for (lefts, rights, keys) in [(60, 40, 11), (7, 90, 3), (30, 0, 1), (0, 5, 2)] {
+            let (left, right) = (rows(lefts, keys, 5, "l"), rows(rights, keys + 2, 3, "r"));
+            let text = same(|flow| {
+                let (left, right) = (flow.rows(left.clone()), flow.rows(right.clone()));
+                lines(&left.join(&right, join_of(kind).right_width(2).broadcast()))
+            });
+            assert_eq!(text, broadcast_model(kind, &left, &right), "{kind}, {keys} keys");
+        }
+    }
+}
+
+#[test]
+fn a_broadcast_join_stands_between_other_steps_and_exchanges() {
+    let text = same(|flow| {
+        let names = flow.rows([(0, "even"), (1, "odd")]);
+        let rows = flow.range(0..20).map("function(x) return x % 2, x end");
+        let named = rows.join(&names, Join::inner(1).broadcast());
+        let again = named.join(&names.select([2, 1]), Join::inner(3).right_key([1]).broadcast());
+        let sums = again.map("function(name, n, x) return name, x end");
+        let all = sums
+            .reduce("function(a, b) return a + b end")
+            .join(&names, Join::left(1).right_key([2]));
+        lines(&all)
+    });
+    assert_eq!(text, "even\t90\t0\nodd\t100\t1\n");
+    let text = same(|flow| {
+        let names = flow.lines(["b", "c"]);
+        let lines_of = flow.lines(["a", "b", "c", "d"]).round_robin(2);
+        lines(&lines_of.join(&names, Join::semi(1).broadcast()).pipe("cat"))
+    });
+    assert_eq!(text, "c\nb\n");
+}
+
+#[test]
+fn a_broadcast_join_that_cannot_be_is_refused() {
+    let flow = Flow::new();
+    let (one, other) = (flow.rows([(1, 2)]), flow.rows([(1, 2)]));
+    let error = one.join(&other, Join::full(1).broadcast()).count().unwrap_err().to_string();
+    assert_says(&error, &["join: no worker sees all left rows", "hint: leave out `broadcast`"]);
+    let message = same_error(|flow| {
+        let rows = flow.rows([(1, 2)]).union(&flow.rows([(1, 2)]).map("function(a) return a end"));
+        rows.join(&flow.rows([(1, 3)]), Join::inner(1).broadcast().left_width(1)).count()
+    });
+    assert_says(&message, &["row of 2 columns, and is to have 1", "`left_width(2)`", "on 1, 2"]);
+    let error =
+        flow.lines(["ab", "a b"]).fields().join(&flow.lines(["a"]), Join::inner(1).broadcast());
+    let error = error.count().unwrap_err().to_string();
+    assert_says(&error, &["rows of 1 and of 2 columns", "`left_width(2)`"]);
+}

@@ -13,7 +13,7 @@ fn last_item(sequences: &[u32]) -> Item {
         let (writer, output) = pipe::pipe().unwrap();
         let link = Link::start(socket, output, Body::Thread, Duration::from_secs(10));
         let meter = Arc::new(Meter::new(1 << 20, 1 << 20, std::env::temp_dir()));
-        let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks };
+        let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks, held: Vec::new() };
         let task = link.open_task(&spec, &meter, &Arc::new(Warnings::new(Vec::new())));
         let mut said: Vec<(Control, u32, Vec<u8>)> =
             sequences.iter().map(|sequence| (Control::Ack, *sequence, Vec::new())).collect();

@@ -72,8 +72,30 @@ impl Joined {
         matches!(self.kind, Kind::Semi | Kind::Anti)
     }
 
+    /// Right rows that match nothing come out too.
+    pub(super) fn keeps_right(&self) -> bool {
+        matches!(self.kind, Kind::Right | Kind::Full)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn left_width(&self) -> Option<u32> {
+        self.widths[0]
+    }
+
+    pub(super) fn right_others(&self, facts: &Facts) -> Result<u32, Failure> {
+        self.others("right", facts.width, self.widths[1])
+    }
+
     /// How many columns a side has besides its key.
-    fn others(&self, name: &str, width: u32, declared: Option<u32>) -> Result<u32, Failure> {
+    pub(super) fn others(
+        &self,
+        name: &str,
+        width: u32,
+        declared: Option<u32>,
+    ) -> Result<u32, Failure> {
         let keys = if name == "left" { &self.left_key } else { &self.right_key };
         if let Some(declared) = declared
             && width > declared
@@ -189,13 +211,13 @@ impl Joined {
 }
 
 /// Bytes before a row that say how long its key is.
-const KEY_LENGTH: usize = 4;
+pub(super) const KEY_LENGTH: usize = 4;
 
 fn key_of(row: &[u8]) -> &[u8] {
     &row[KEY_LENGTH..key_end(row)]
 }
 
-fn behind_key(row: &[u8]) -> &[u8] {
+pub(super) fn behind_key(row: &[u8]) -> &[u8] {
     &row[key_end(row)..]
 }
 
@@ -206,7 +228,7 @@ fn key_end(row: &[u8]) -> usize {
 
 /// Appends the columns of the key, then the others, of which there are to be `others` at least, and
 /// writes the key's length before them. Whether the key has a nil.
-fn put_split(
+pub(super) fn put_split(
     row: &[u8],
     key: &[u32],
     spans: &mut Vec<(usize, usize)>,

@@ -61,6 +61,7 @@ impl Needless {
             if let Input::Stages(inputs) = &mut stage.input {
                 inputs.iter_mut().for_each(renumber);
             }
+            stage.held.iter_mut().for_each(renumber);
         }
         plan.outputs.iter_mut().for_each(renumber);
         let mut instead = self.instead.iter();

@@ -33,7 +33,7 @@ fn said(sequences: &[u32]) -> Vec<Control> {
         // A worker that has ended takes no more.
         let _ = ours.write_all(&[&header[..], payload].concat());
     };
-    let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks };
+    let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks, held: Vec::new() };
     send(Content::Control(Control::Setup), 0, &rmp_serde::to_vec(&setup()).unwrap());
     send(Content::Control(Control::Open), 0, &rmp_serde::to_vec(&spec).unwrap());
     for sequence in sequences {
