@@ -12,7 +12,6 @@ pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
-pub(crate) mod key_table;
 pub(crate) mod layout;
 pub(crate) mod line_key;
 pub(crate) mod missing;

@@ -10,10 +10,10 @@ use crate::plan::chain::KeyColumn;
 use crate::row::describe::describe;
 use crate::row::frame;
 use crate::row::key;
-use crate::row::key_table::KeyTable;
 use crate::row::layout::Rows;
 use crate::row::missing::column_of;
 use crate::row::msgpack;
+use crate::worker::key_table::KeyTable;
 
 /// What a task's groups may take before they are put out.
 const MOST_BYTES: usize = 4 << 20;

@@ -10,6 +10,7 @@ pub(crate) mod channel;
 pub(crate) mod entry;
 mod fold;
 mod inbound;
+mod key_table;
 mod measure;
 pub(crate) mod runs;
 mod serve;

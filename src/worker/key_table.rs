@@ -3,8 +3,8 @@
 //! A newcomer's trap: a key is found by its key bytes, and shown by the columns of the row that
 //! came first: 1 and 1.0 are one key, which is shown as whichever of them that was.
 
-use super::key;
 use crate::error::Failure;
+use crate::row::key;
 
 /// What a key takes beside its bytes.
 const KEY_COST: usize = size_of::<Key>() + 8;
@@ -56,23 +56,6 @@ impl KeyTable {
         self.keys.push(Key { hash, from, shown, end });
         self.slots[at] = self.keys.len() as u32;
         Ok(self.keys.len() - 1)
-    }
-
-    /// The number of a key that is known.
-    #[inline]
-    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
-        let mask = self.slots.len().checked_sub(1)?;
-        let hash = key::hash(key);
-        let mut at = hash as usize & mask;
-        while self.slots[at] != 0 {
-            let number = self.slots[at] as usize - 1;
-            let known = &self.keys[number];
-            if known.hash == hash && self.bytes[known.from as usize..known.shown as usize] == *key {
-                return Some(number);
-            }
-            at = (at + 1) & mask;
-        }
-        None
     }
 
     fn place(&self) -> u32 {
