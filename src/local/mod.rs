@@ -25,6 +25,7 @@ mod start;
 mod steps;
 mod tasks;
 mod warnings;
+mod zip;
 
 pub(crate) use session::Message;
 pub(crate) use start::{Running, explain, start};

@@ -21,6 +21,7 @@ use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
 use crate::local::steps::{run_deal, run_slice, run_source};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
+use crate::local::zip::run_zip;
 use crate::plan::compile::{SinkNode, compile};
 use crate::plan::stage::{Form, Input, Output, Plan, Slice, Stage, StageId, Work};
 use crate::source::open::{Opened, Opening, PartsInOrder};
@@ -315,6 +316,15 @@ fn start_drivers(
             }
             Work::Slice(slice) => {
                 drivers.rows.spawn(run_slice(slice, whole_input(), out));
+            }
+            Work::Zip(zip) => {
+                let readers = [0, 1].map(|side: usize| {
+                    let (input, number) = inputs[side];
+                    edges[input].reader(number)
+                });
+                let limits = &session.settings.limits;
+                let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
+                drivers.rows.spawn(run_zip(zip, readers, max_row, block_bytes, out));
             }
             Work::Deal { count } => {
                 drivers.rows.spawn(run_deal(count, whole_input(), out));

@@ -38,7 +38,9 @@ mod skip;
 
 mod cogroup;
 mod join;
+mod merge_sorted;
 mod union;
+mod zip;
 
 mod intersect;
 
@@ -54,6 +56,7 @@ pub(crate) mod native;
 pub use columns::{Column, Columns};
 pub use join::Join;
 pub use sort::Sort;
+pub use zip::Zip;
 
 use std::fmt;
 

@@ -73,6 +73,7 @@ impl Plan {
                 }
             }
             Work::Slice(_) => write!(f, " → {}", self.slice_text(stage))?,
+            Work::Zip(_) => write!(f, " → {}", self.operator(stage.step))?,
             Work::Deal { count } => write!(f, " → {} {count}", self.operator(stage.step))?,
         }
         writeln!(f)

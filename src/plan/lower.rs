@@ -12,7 +12,7 @@ use crate::plan::names::Names;
 use crate::plan::native::Native;
 use crate::plan::seed;
 use crate::plan::source::Source;
-use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work};
+use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work, Zip};
 use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
@@ -186,6 +186,12 @@ impl Lower {
         let stage = self.share(rows);
         let output = self.stages[stage].output.layout();
         self.engine_stage(step, vec![stage], Work::Slice(slice), output, 1).named(names)
+    }
+
+    /// Each row of one beside the row of the other that stands at the same place.
+    pub(crate) fn zip(&mut self, step: StepId, both: [Open; 2], longest: bool) -> Open {
+        let stages = both.map(|rows| self.share_as_frames(rows)).to_vec();
+        self.engine_stage(step, stages, Work::Zip(Zip { longest }), Layout::Frames, 1)
     }
 
     /// Deals rows out to `count` partitions in turn.

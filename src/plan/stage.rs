@@ -90,6 +90,8 @@ pub(crate) enum Work {
     Commands(Vec<Command>),
     /// Some neighbouring rows only.
     Slice(Slice),
+    /// Each row of the first input beside that of the second which stands at the same place.
+    Zip(Zip),
     /// Row `i` goes to partition `i % count`.
     Deal { count: u32 },
 }
@@ -128,6 +130,13 @@ impl Form {
 pub(crate) struct Slice {
     pub skip: u64,
     pub take: Option<u64>,
+}
+
+/// How rows are paired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Zip {
+    /// The input that ends first goes on with nils; else that is an error.
+    pub longest: bool,
 }
 
 /// What a merge does with rows of equal keys.
@@ -178,7 +187,11 @@ impl Stage {
         match &self.work {
             Work::Chain(chain) => chain.tail.keeps_partitions(),
             Work::Commands(_) => true,
-            Work::Forward | Work::Merge { .. } | Work::Slice(_) | Work::Deal { .. } => false,
+            Work::Forward
+            | Work::Merge { .. }
+            | Work::Slice(_)
+            | Work::Zip(_)
+            | Work::Deal { .. } => false,
         }
     }
 }

@@ -10,6 +10,7 @@ mod groups;
 mod harness;
 mod joins;
 mod keyed;
+mod pairs;
 mod partitions;
 mod plans;
 mod scale;
