@@ -45,6 +45,12 @@ pub(super) struct Drop {
     columns: Vec<u32>,
 }
 
+impl Drop {
+    pub(super) fn new(columns: impl Into<Vec<u32>>) -> Drop {
+        Drop { columns: columns.into() }
+    }
+}
+
 impl Arguments for Drop {
     const NAME: &str = "drop";
 }

@@ -34,7 +34,9 @@ mod top;
 
 mod limit;
 
+mod sample;
 mod skip;
+mod with_index;
 
 mod cogroup;
 mod join;

@@ -75,6 +75,8 @@ registry! {
     super::cogroup::Lists,
     super::join::Broadcast,
     super::join::Joined,
+    super::sample::Chance,
+    super::with_index::Index,
 }
 
 registry! {

@@ -91,3 +91,47 @@ fn merge_sorted_is_a_union_that_is_sorted() {
         assert_eq!(merged, model, "{order:?}");
     }
 }
+
+#[test]
+fn rows_are_counted_from_one_and_go_backwards() {
+    let words = many_words(300, 90);
+    let text = same(|flow| lines(&flow.lines(&words).with_index()));
+    let model: String = words.iter().zip(1..).map(|(word, i)| format!("{word}\t{i}\n")).collect();
+    assert_eq!(text, model);
+    let text =
+        same(|flow| lines(&flow.lines(&words).round_robin(3).with_index().reverse().limit(2)));
+    assert_eq!(text, format!("{}\t300\n{}\t299\n", words[299], words[296]));
+    assert_eq!(same(|flow| lines(&flow.range(0..0).with_index().reverse())), "");
+}
+
+#[test]
+fn samples_depend_on_place_and_seed_alone() {
+    let kept = |seed| {
+        same(|flow| {
+            let rows = flow.range(0..2000).map("function(x) return x, 'x' end");
+            lines(&rows.sample(0.25, seed).select([1]))
+        })
+    };
+    let rows = kept(1);
+    assert!((400..600).contains(&rows.lines().count()), "{}", rows.lines().count());
+    assert_ne!(rows, kept(2));
+    assert_eq!(same(|flow| lines(&flow.range(0..20).sample(0.0, 1))), "");
+    assert_eq!(same(|flow| lines(&flow.range(0..20).sample(1.0, 1))).lines().count(), 20);
+    for fraction in [-0.1, 1.5, f64::NAN] {
+        let error = Flow::new().range(0..1).sample(fraction, 1).count().unwrap_err();
+        assert_says(&error.to_string(), &["sample: a fraction of", "from 0 to 1"]);
+    }
+}
+
+#[test]
+fn take_sample_takes_so_many_in_order() {
+    let taken = |rows, seed| same(|flow| lines(&flow.range(0..2000).take_sample(rows, seed)));
+    let rows: Vec<u32> = taken(50, 1).lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(rows.len(), 50);
+    assert!(rows.is_sorted());
+    // From everywhere: about as many below the middle as above it.
+    assert!((15..=35).contains(&rows.iter().filter(|row| **row < 1000).count()), "{rows:?}");
+    assert_ne!(taken(50, 1), taken(50, 2));
+    assert_eq!(taken(5000, 1).lines().count(), 2000);
+    assert_eq!(taken(0, 1), "");
+}
