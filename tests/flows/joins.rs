@@ -1,6 +1,6 @@
 //! Joins, groups of several datasets and pairs of rows, against models of a few lines.
 
-use gleamflow::{Flow, Join, Value};
+use gleamflow::{Dataset, Flow, Join, Value};
 
 use crate::harness::{assert_says, lines, same, same_error, values};
 
@@ -186,7 +186,7 @@ fn joins_by_names_know_the_names_of_what_comes_out() {
 fn joins_that_cannot_be_are_refused() {
     let flow = Flow::new();
     let (one, other) = (flow.rows([(1, 2)]), flow.rows([(1, 2, 3)]));
-    let says = |rows: gleamflow::Dataset, parts: &[&str]| {
+    let says = |rows: Dataset, parts: &[&str]| {
         assert_says(&rows.count().unwrap_err().to_string(), parts);
     };
     says(one.join(&other, []), &["tests/flows/joins.rs:", "join: no key columns", "hint: `cross`"]);
@@ -285,4 +285,45 @@ fn a_broadcast_join_that_cannot_be_is_refused() {
         flow.lines(["ab", "a b"]).fields().join(&flow.lines(["a"]), Join::inner(1).broadcast());
     let error = error.count().unwrap_err().to_string();
     assert_says(&error, &["rows of 1 and of 2 columns", "`left_width(2)`"]);
+}
+
+#[test]
+fn groups_are_lists_of_the_rows_of_each_key() {
+    let text = same(|flow| values(&flow.rows([("b", 1), ("a", 2), ("b", 3)]).group_by(1)));
+    assert_eq!(text, "\"a\" [[\"a\", 2]]\n\"b\" [[\"b\", 1], [\"b\", 3]]\n");
+    let text = same(|flow| values(&flow.rows([(1, "b"), (2, "a"), (3, "b")]).group_by([2])));
+    assert_eq!(text, "\"a\" [[2, \"a\"]]\n\"b\" [[1, \"b\"], [3, \"b\"]]\n");
+    assert_eq!(same(|flow| values(&flow.range(0..0).group_by(1))), "");
+}
+
+#[test]
+fn cogroup_has_a_list_for_each_dataset() {
+    let text = same(|flow| {
+        let [a, b] = [flow.range(0..2), flow.range(1..3)];
+        let c = flow.rows([(Some(2.0), "x"), (None, "y")]);
+        let all = a.cogroup(&b, 1).select([1, 2]).union(&Dataset::cogroup_all([&c, &a, &b], 1));
+        values(&all)
+    });
+    assert_eq!(
+        text,
+        "0 [[0]]\n1 [[1]]\n2 []\nnil [[nil, \"y\"]] [] []\n0 [] [[0]] []\n1 [] [[1]] [[1]]\n2.0 [[2.0, \"x\"]] [] [[2]]\n"
+    );
+}
+
+#[test]
+fn a_group_that_is_larger_than_a_row_may_be_is_refused() {
+    let message = same_error(|flow| {
+        let rows = flow.range(0..500).map("function(x) return x % 2, x end");
+        rows.flow().max_row(300);
+        rows.group_by(1).count()
+    });
+    assert_says(
+        &message,
+        &["group_by: the rows of one key are larger than `max_row`", "`group_map`"],
+    );
+    let error = Flow::new().range(0..1).group_by([]).count().unwrap_err().to_string();
+    assert_says(&error, &["group_by: no key columns"]);
+    let none: [&Dataset; 0] = [];
+    let error = Dataset::cogroup_all(none, 1).count().unwrap_err().to_string();
+    assert_says(&error, &["cogroup_all: 0 datasets: from 1 to 64 are possible"]);
 }

@@ -10,6 +10,7 @@ mod groups;
 mod harness;
 mod joins;
 mod keyed;
+mod names;
 mod pairs;
 mod partitions;
 mod plans;
