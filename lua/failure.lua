@@ -72,6 +72,25 @@ local function is_misnamed(text)
 	return info and state.remade[info.func] or false
 end
 
+local function with_hint(failure, text)
+	local from, to = find(text, "\n\nhint: ", 1, true)
+	if from then
+		text, failure.hint = sub(text, 1, from - 1), sub(text, to + 1)
+	end
+	failure.hint = failure.hint or M.hints[failure.step]
+	failure.message = text
+end
+
+--- Ends the task for what is wrong with a row, wherever the user's function asks for it.
+function M.refuse(text)
+	if not state.failure then
+		local failure = { step = state.progress.step, row = state.progress.row }
+		with_hint(failure, text)
+		state.failure = failure
+	end
+	error(state.FAILED, 0)
+end
+
 --- The handler: remembers the first failure of the task and gives back the error.
 function M.record(err)
 	if state.failure or err == state.FAILED or err == state.AGAIN then
@@ -94,13 +113,7 @@ function M.record(err)
 		failure.line = line_in(step)
 		text = message .. " (line " .. line .. " of the shared code)"
 	end
-	text = of_method(text)
-	local from, to = find(text, "\n\nhint: ", 1, true)
-	if from then
-		text, failure.hint = sub(text, 1, from - 1), sub(text, to + 1)
-	end
-	failure.hint = failure.hint or M.hints[step]
-	failure.message = text
+	with_hint(failure, of_method(text))
 	return misnamed and state.AGAIN or err
 end
 

@@ -3,7 +3,7 @@
 -- and over(bytes, at, stop), whether a group ends before that row though its key goes on, or nothing.
 -- Out: `rows`, the iterator that the user's function gets: the number of a row in its group, then its
 -- columns; for who calls it, in main(): more(), whether there is a row; begin(), at the first row of a
--- group; column(n) of that row; skip(), which passes over what the function has left. push(), finish()
+-- group; of that row column(n), look(of), which gives of(bytes, at, stop), and begins_key(); skip(), which passes over what the function has left. push(), finish()
 -- and clear() are those of a head.
 -- A group may be longer than a block: main runs in a coroutine of ours, which waits for the next one.
 
@@ -130,6 +130,14 @@ function M.new(port, id, over)
 		return v
 	end
 
+	local function look(of)
+		return of(bytes, at + 4, stop_of(bytes, at, size))
+	end
+
+	local function begins_key()
+		return band(marks[row], 1) ~= 0
+	end
+
 	local function protected()
 		return xpcall(main, record)
 	end
@@ -162,6 +170,8 @@ function M.new(port, id, over)
 		more = more,
 		begin = begin,
 		column = column,
+		look = look,
+		begins_key = begins_key,
 		skip = skip,
 		push = push,
 		finish = finish,

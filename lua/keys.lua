@@ -71,13 +71,18 @@ end
 local MISSING = "there is no column %d: the row has %d column%s\n\n"
 	.. "hint: `pad(%d)` makes rows at least %d columns wide"
 
+--- What is said of a column that a row of `total` columns does not have.
+function M.missing_text(column, total)
+	return format(MISSING, column, total, total == 1 and "" or "s", column, column)
+end
+
 --- Throws for a row of `total` columns without one of `columns[1..n]`: said as `row/missing.rs` says
 -- it.
 function M.missing(columns, n, total)
 	for i = 1, n do
 		local column = columns[i]
 		if column > total then
-			error(format(MISSING, column, total, total == 1 and "" or "s", column, column), 0)
+			error(M.missing_text(column, total), 0)
 		end
 	end
 end

@@ -4,9 +4,8 @@ use std::panic::Location;
 
 use crate::dataset::Dataset;
 use crate::op::Columns;
-use crate::plan::chain::KeyColumn;
-use crate::plan::exchange::{Cuts, Exchange, Group, Keep, LuaGroup, Side};
-use crate::plan::lower::{Lower, Open};
+use crate::op::ordered::by_key;
+use crate::plan::exchange::{Group, LuaGroup};
 use crate::script::IntoScript;
 
 impl Dataset {
@@ -49,15 +48,8 @@ impl Dataset {
         let (keys, script) = (keys.into(), function.into_script());
         self.add_lua("group_map", Location::caller(), script, move |plan, rows, code| {
             let keys = keys.numbers(rows.names())?;
-            Ok(grouped(plan, rows, LuaGroup::new("group_map", keys, code)))
+            let (step, group) = (code.step, LuaGroup::new("group_map", keys.clone(), code));
+            Ok(by_key(plan, step, rows, &keys, Group::Lua(group)))
         })
     }
-}
-
-/// Brings the rows of each key together, in order, for a function.
-pub(super) fn grouped(plan: &mut Lower, rows: Open, group: LuaGroup) -> Open {
-    let step = group.code.step;
-    let order = group.keys.iter().map(|&column| KeyColumn::ascending(column)).collect();
-    let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group: Some(Group::Lua(group)) };
-    plan.exchange(step, [Side::sorted(rows, order, Keep::All)], exchange)
 }

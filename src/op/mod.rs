@@ -32,6 +32,15 @@ mod group_map;
 mod sort;
 mod top;
 
+mod ordered;
+
+mod scan;
+
+mod lag;
+mod sessions;
+mod tumbling;
+mod window;
+
 mod limit;
 
 mod sample;
@@ -57,6 +66,7 @@ pub(crate) mod native;
 
 pub use columns::{Column, Columns};
 pub use join::Join;
+pub use ordered::Ordered;
 pub use sort::Sort;
 pub use zip::Zip;
 

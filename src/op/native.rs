@@ -75,6 +75,7 @@ registry! {
     super::cogroup::Lists,
     super::join::Broadcast,
     super::join::Joined,
+    super::lag::Lag,
     super::sample::Chance,
     super::with_index::Index,
 }

@@ -11,6 +11,7 @@ mod harness;
 mod joins;
 mod keyed;
 mod names;
+mod ordered;
 mod pairs;
 mod partitions;
 mod plans;

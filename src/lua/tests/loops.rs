@@ -161,6 +161,25 @@ fn loops_over_the_rows_of_groups_are_compiled() {
     }
 }
 
+#[test]
+fn loops_over_ordered_rows_are_compiled() {
+    let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
+    let marks: Vec<Mark> = (0..20_000).map(|row| Mark::new(row % 5000 == 0, 0)).collect();
+    let rows = Rows { layout: Layout::Frames, bytes: &frames, marks: &marks };
+    let sum =
+        "function(rows) local sum = 0 for i, k, n in rows do sum = sum + n end return sum end";
+    for (template, arguments, text) in [
+        ("scan", &[][..], "function(a, b) return a + b end"),
+        ("window", &["100", "50"], sum),
+        ("tumbling", &["2", "1000"], sum),
+        ("sessions", &["2", "1"], sum),
+    ] {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let group = LuaGroup { arguments, ..LuaGroup::new(template, vec![1], code(1, text)) };
+        assert_compiled_after(60, segment(Head::Groups(Group::Lua(group)), vec![]), rows);
+    }
+}
+
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
