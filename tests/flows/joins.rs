@@ -314,7 +314,7 @@ fn cogroup_has_a_list_for_each_dataset() {
 fn a_group_that_is_larger_than_a_row_may_be_is_refused() {
     let message = same_error(|flow| {
         let rows = flow.range(0..500).map("function(x) return x % 2, x end");
-        rows.flow().max_row(300);
+        let _ = rows.flow().max_row(300);
         rows.group_by(1).count()
     });
     assert_says(

@@ -15,6 +15,7 @@ fn setup() -> Setup {
         lua_bytes: 64 << 20,
         arena_bytes: 1 << 20,
         merge_bytes: 1 << 20,
+        held_bytes: 1 << 20,
         max_row: 1 << 20,
         block_bytes: 1 << 10,
         step_timeout_ms: None,
