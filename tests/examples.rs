@@ -171,6 +171,88 @@ fn command_per_row_runs_no_argument_as_a_command() {
 }
 
 #[test]
+fn word_counts_of_several_files_are_those_of_all_their_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = ["one", "two", "three", "four"].map(|name| directory.path().join(name));
+    for (seed, name) in (1..).zip(&names) {
+        std::fs::write(name, generated(seed * 40_000) + "\n").unwrap();
+    }
+    let all = directory.path().join("all");
+    let text: String = names.iter().map(|name| std::fs::read_to_string(name).unwrap()).collect();
+    std::fs::write(&all, text).unwrap();
+    let expected = run(Command::new(example("word_count")).arg(&all));
+    for name in ["word_count_files", "word_count_in_lua"] {
+        let counts = run(Command::new(example(name)).args(&names).env("GLEAMFLOW_WORKERS", "2"));
+        assert!(counts == expected, "{name} differs");
+        let output = Command::new(example(name)).arg("/nowhere/text").output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {stderr}");
+        assert!(stderr.contains("/nowhere/text"), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn word_count_sorted_is_in_the_order_of_the_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    std::fs::write(&path, "b a c b\nb c\n").unwrap();
+    let printed = run(Command::new(example("word_count_sorted")).arg(&path).env("LC_ALL", "C"));
+    assert_eq!(printed, "a: 1\nc: 2\nb: 3\n");
+}
+
+#[test]
+fn join_word_counts_has_the_words_of_both_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = ["one", "other"].map(|name| directory.path().join(name));
+    std::fs::write(&names[0], "b a b").unwrap();
+    std::fs::write(&names[1], "c b").unwrap();
+    let printed = run(Command::new(example("join_word_counts")).args(&names));
+    assert_eq!(printed, "a: 1 and 0\nb: 2 and 1\nc: 0 and 1\n");
+}
+
+#[test]
+fn joins_print_who_meets_whom() {
+    let expected = "ann and bob: 1 rooms\nann and eve: 1 rooms\nbob and eve: 2 rooms\n";
+    assert_eq!(run(&mut Command::new(example("self_join"))), expected);
+    let expected = "1: Germany, 30\n2: France, 25\n3: Germany, 5\n4: nobody knows where, 9\n";
+    assert_eq!(run(&mut Command::new(example("broadcast_join"))), expected);
+}
+
+#[test]
+fn pi_is_the_same_number_in_every_run() {
+    let with = |workers: &str| {
+        run(Command::new(example("pi")).arg("300000").env("GLEAMFLOW_WORKERS", workers))
+    };
+    let one = with("1");
+    assert!(one.starts_with("3.1"), "{one}");
+    assert_eq!(with("3"), one);
+}
+
+#[test]
+fn tf_idf_finds_the_words_that_set_documents_apart() {
+    let expected = "\
+fox: dog 2.20
+fox: brown 1.10
+sea: calm 1.10
+sea: far 1.10
+tea: tea 2.20
+tea: is 1.22
+";
+    let printed = run(&mut Command::new(example("tf_idf")));
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn sessions_end_with_a_pause() {
+    let expected = "\
+ann from 200 to 300: /shop /pay
+bob from 100 to 1000: / /shop
+bob from 5000 to 5200: / /help
+";
+    assert_eq!(run(&mut Command::new(example("sessions"))), expected);
+}
+
+#[test]
 fn every_example_is_short_and_named_in_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
