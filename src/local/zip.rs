@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::local::block::Block;
 use crate::local::edge::{Reader, Stop, Writer};
-use crate::op::native::{malformed, put_row};
 use crate::plan::stage::Zip;
+use crate::row::frame::put_row;
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack;
 
@@ -51,7 +51,8 @@ impl Side {
         let Some(row) = rest.each().next().transpose()? else { return Ok(None) };
         self.at += rest.end_of(1);
         self.rows += 1;
-        let width = u32::try_from(msgpack::columns(row).count()).map_err(malformed)?;
+        let width = msgpack::columns(row).count();
+        let width = u32::try_from(width).expect("a row is far below 4 GiB");
         if self.even && self.rows > 1 && width != self.width {
             return Err(uneven(self.width, width));
         }

@@ -10,7 +10,7 @@ use crate::op::group::GroupStep;
 use crate::plan::named::registry;
 use crate::row::cut::{self, Between};
 use crate::row::describe::{describe, describe_line};
-use crate::row::frame;
+pub(crate) use crate::row::frame::{put_row, too_large};
 use crate::row::layout::{Layout, Rows};
 use crate::row::msgpack::{self, Value};
 
@@ -125,24 +125,6 @@ pub(crate) fn each_line(
         })?;
     }
     Ok(())
-}
-
-/// Appends a row whose columns are appended by `put`.
-pub(crate) fn put_row(
-    max_row: usize,
-    out: &mut Vec<u8>,
-    put: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>,
-) -> Result<(), Failed> {
-    let start = frame::begin(out);
-    put(out)?;
-    if out.len() - start - frame::LENGTH_BYTES > max_row {
-        return Err(too_large());
-    }
-    Ok(frame::end(out, start)?)
-}
-
-pub(crate) fn too_large() -> Failed {
-    Failure::new(ErrorKind::Row, "a row is larger than `max_row` allows").into()
 }
 
 /// The text that is all of a row.

@@ -66,6 +66,24 @@ pub(crate) fn end(out: &mut Vec<u8>, start: usize) -> Result<(), FrameError> {
 }
 
 /// Appends a whole frame.
+/// Appends a row whose columns are appended by `put`.
+pub(crate) fn put_row(
+    max_row: usize,
+    out: &mut Vec<u8>,
+    put: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>,
+) -> Result<(), Failed> {
+    let start = begin(out);
+    put(out)?;
+    if out.len() - start - LENGTH_BYTES > max_row {
+        return Err(too_large());
+    }
+    Ok(end(out, start)?)
+}
+
+pub(crate) fn too_large() -> Failed {
+    Failure::new(ErrorKind::Row, "a row is larger than `max_row` allows").into()
+}
+
 #[cfg(test)]
 pub(crate) fn put(out: &mut Vec<u8>, payload: &[u8]) -> Result<(), FrameError> {
     let start = begin(out);

@@ -9,6 +9,7 @@ mod chain;
 pub(crate) mod channel;
 pub(crate) mod entry;
 mod fold;
+mod held;
 mod inbound;
 mod key_table;
 mod measure;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::error::{ErrorKind, Failed, Failure};
 use crate::lua::Progress;
-use crate::op::group::{GroupTask, Held};
+use crate::op::group::GroupTask;
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
 use crate::row::block::{Content, Control, Header};
@@ -23,12 +23,13 @@ use crate::row::layout::{Layout, Mark, Rows};
 use crate::worker::VERSION;
 use crate::worker::chain::ChainRunner;
 use crate::worker::channel::{Output, Received};
+use crate::worker::held::HeldSides;
 use crate::worker::inbound::Inbound;
 use crate::worker::runs::RunStore;
-use crate::worker::source::{RunFiles, TaskSource, find_file, hold};
+use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::spill::SpillLists;
 use crate::worker::tail::{Sending, TailSink, lost};
-use crate::worker::task::{HeldRuns, Setup, StageWork, TaskInput, TaskResult, TaskSpec};
+use crate::worker::task::{Setup, StageWork, TaskInput, TaskResult, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
@@ -111,7 +112,7 @@ struct ServedRun {
     stages: HashMap<StageId, StageWork>,
     /// Chains that serve no task right now.
     idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
-    held: RefCell<HashMap<StageId, Rc<[Held]>>>,
+    held: HeldSides,
     /// This worker's place for runs; its file comes before the first task that may need it.
     store: RunStore,
 }
@@ -258,7 +259,7 @@ impl Worker {
             store: self.run_store(setup.run_file),
             setup,
             idle: RefCell::default(),
-            held: RefCell::default(),
+            held: HeldSides::default(),
         })));
         Ok(())
     }
@@ -296,7 +297,7 @@ impl Worker {
             _ => &[],
         };
         let lists = SpillLists::new(&run.store, limits);
-        let held = self.held(&run, spec.stage, &spec.held);
+        let held = run.held.of(spec.stage, &spec.held, limits, &self.files);
         chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists, held: &held })?;
         let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
@@ -306,15 +307,6 @@ impl Worker {
         let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
         let (block, marks) = (Vec::new(), Vec::new());
         Ok(OpenTask { stage: spec.stage, chain, tail, source, block, marks, next: 1 })
-    }
-
-    /// What this worker holds for the tasks of a stage.
-    fn held(&self, run: &ServedRun, stage: StageId, sides: &[HeldRuns]) -> Rc<[Held]> {
-        let mut all = run.held.borrow_mut();
-        let held = all.entry(stage).or_insert_with(|| {
-            sides.iter().map(|side| hold(side, &run.setup.limits, &self.files)).collect()
-        });
-        held.clone()
     }
 
     /// Lets chains rest that will hardly be wanted soon: the next task is not there, or another's.

@@ -3,20 +3,18 @@
 //! A newcomer's trap: each `next` gives one block. The engine asks for the next one only when it
 //! wants it; that is how it keeps a source from running ahead.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{ErrorKind, Failure, InputPlace};
-use crate::op::group::{Each, Held};
 use crate::plan::chain::Head;
 use crate::plan::exchange::Keep;
 use crate::row::layout::{Layout, Mark, Rows};
 use crate::source::open::BlockReader;
 use crate::source::registry;
 use crate::worker::runs::{Merge, RunInput, RunStore};
-use crate::worker::task::{HeldRuns, Limits, StageWork, TaskInput, TaskResult};
+use crate::worker::task::{Limits, StageWork, TaskInput, TaskResult};
 
 /// Files of sorted runs, by number.
 pub(crate) type RunFiles = Arc<Mutex<HashMap<u32, Arc<File>>>>;
@@ -121,28 +119,6 @@ impl TaskSource {
         let merged = Some(merge.write_run(&mut store.clone())?);
         Ok(Some(TaskResult { merged, ..TaskResult::default() }))
     }
-}
-
-/// Rows that are gone through in the order of their keys, whenever a step asks for them.
-pub(crate) fn hold(side: &HeldRuns, limits: &Limits, files: &RunFiles) -> Held {
-    let (runs, files) = (side.runs.clone(), files.clone());
-    let (merge_bytes, block_bytes) = (limits.merge_bytes, limits.block_bytes);
-    let read = move |each: &mut Each<'_>| {
-        let find = |number| find_file(&files, number);
-        let mut merge = Merge::open(runs.clone(), &find, None, None, merge_bytes, Keep::All)?;
-        let mut block = Vec::new();
-        loop {
-            block.clear();
-            merge.next_rows(Layout::Frames, &mut block, block_bytes)?;
-            if block.is_empty() {
-                return Ok(());
-            }
-            Rows::frames(&block).try_each(&mut *each)?;
-        }
-    };
-    let made = OnceCell::new();
-    let (facts, most_bytes) = (side.facts.clone(), limits.held_bytes);
-    Held { facts, most_bytes, made, read: Box::new(read) }
 }
 
 pub(crate) fn find_file(files: &RunFiles, number: u32) -> Result<Arc<File>, Failure> {

@@ -51,7 +51,7 @@ const WRITE_BYTES: usize = 256 << 10;
 const INLINE_BYTES: usize = 8 << 10;
 
 /// What a task leaves for the exchange.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TaskRuns {
     /// In the order in which they were cut.
     pub runs: Vec<Run>,
