@@ -96,6 +96,12 @@ local function callable(v)
 	return type(meta) == "table" and rawget(meta, "__call") ~= nil
 end
 
+local function check(f)
+	if not callable(f) then
+		return "expected a function, got " .. (f == nil and "nil" or "a " .. type(f))
+	end
+end
+
 local A_FUNCTION =
 	"a step takes a function, such as `function(x) return x end`; other code goes into `lua`"
 
@@ -109,10 +115,11 @@ local function begin(high, low)
 	end
 	for _, code in ipairs(chunks) do
 		progress.step = code.id
-		failure.hints[code.id] = A_FUNCTION
+		failure.hints[code.id] = not code.check and A_FUNCTION or nil
 		local f = code.chunk()
-		if not callable(f) then
-			error("expected a function, got " .. (f == nil and "nil" or "a " .. type(f)), 0)
+		local wrong = (code.check or check)(f)
+		if wrong then
+			error(wrong, 0)
 		end
 		failure.hints[code.id] = nil
 		code.set(f)

@@ -5,7 +5,7 @@
 -- finish(); what has user code, each with set(f) for each task, in the order in which a task makes
 -- its functions; and what lets go of a task's rows.
 --
--- Each file makes its part by `new`, a step's by new(id, next_step), and says what others ask of it.
+-- Each file makes its part by `new`, a step's by new(id, next_step, arguments), and says what others ask of it.
 -- A step, `lua/steps/`:
 --   keeps_line    It gives its row on as it came, and nothing else: `emit` is none of its.
 --   replaces_row  Nothing of its row comes behind it but what its function gives.
@@ -15,7 +15,9 @@
 --   inline        What a loop that is written out does, with the call of the step's function for
 --                 `%s`: `pass` gives results on, and a step that keeps its line leaves a block open.
 --   open          In the place of `new` for a lazy line: leaves open what its function gives.
--- A head, `lua/heads/`:
+-- A tail, `lua/tails/`, and a head, `lua/heads/`, that take something else than one function have
+-- check(v): why v is not what they take, or nothing.
+-- A head:
 --   gives_lines   gives_lines(head, steps): whether its rows are lines, which a tail may copy from the
 --                 block where all steps keep them.
 --   leads         leads(steps): how many steps at the beginning it links itself.
@@ -40,8 +42,8 @@ local function link_tail(segment, port, send, template)
 	local tail = segment.tail
 	if tail then
 		local run, finish, clear
-		run, finish, tail.set, clear =
-			template("tails/combine").new(template, tail.id, tail.keys, frames)
+		run, finish, tail.set, clear, tail.check =
+			template("tails/" .. tail.kind).new(template, tail.id, tail.keys, frames)
 		return run, finish, clear, frames
 	elseif segment.keeps_lines then
 		return template("tails/lines").new(port, send), nil, nil, frames
@@ -90,10 +92,10 @@ function M.build(segment, send, template)
 	local leading = head.of.leads and head.of.leads(steps) or 0
 	for i = #steps, leading + 1, -1 do
 		local step = steps[i]
-		run, step.set = step.of.new(step.id, run)
+		run, step.set = step.of.new(step.id, run, step.arguments)
 	end
 	local loop = head.of.new(port, run, segment, template)
-	head.set = loop.set
+	head.set, head.check = loop.set, loop.check
 	local clear_head = loop.clear
 	loop.port, loop.send, loop.pair = port, send, frames.pair
 	for _, name in ipairs(head.of.shapes or {}) do

@@ -111,9 +111,13 @@ impl Loop {
         for ((operator, text), step) in steps.iter().zip(1..) {
             let code = Code { step, text: (*text).to_owned(), seed: 0 };
             match *operator {
-                "reduce" => segment.tail = LuaTail::Combine { keys: vec![1], code },
+                "reduce" => {
+                    let template = "combine".to_owned();
+                    segment.tail = LuaTail::Combine { template, keys: vec![1], code };
+                }
                 step => {
-                    segment.steps.push(LuaStep { template: step.to_owned(), code });
+                    let (template, arguments) = (step.to_owned(), Vec::new());
+                    segment.steps.push(LuaStep { template, arguments, code });
                 }
             }
         }

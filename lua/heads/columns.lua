@@ -262,7 +262,7 @@ function M.new(port, next_step, segment)
 	-- The same steps for any row; and what the last of them does, if it is no filter.
 	local run, run_last, sets = next_whole, nil, {}
 	for i = leading, 1, -1 do
-		run, sets[i] = steps[i].of.new(steps[i].id, run)
+		run, sets[i] = steps[i].of.new(steps[i].id, run, steps[i].arguments)
 		run_last = run_last or run
 	end
 

@@ -151,7 +151,7 @@ function M.new(port, next_step, segment)
 		if step.of.open then
 			run, set, take = step.of.open(step.id, run)
 		else
-			run, set, run_one = step.of.new(step.id, run)
+			run, set, run_one = step.of.new(step.id, run, step.arguments)
 		end
 		local writes = step.of.keeps_line
 			or i == #steps and step.of.keeps_result and not segment.tail

@@ -22,6 +22,7 @@ function M.fits(segment)
 	local steps, tail = segment.steps, segment.tail
 	local first, last = steps[1], steps[#steps]
 	return tail
+		and tail.kind == "combine"
 		and (#tail.keys == 1 and tail.keys[1] == 1)
 		and (#steps == 1 or #steps == 2 and first.kind == "flat_map")
 		and last.kind == "map"

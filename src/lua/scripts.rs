@@ -14,6 +14,7 @@ macro_rules! scripts {
 }
 
 scripts!(
+    "accumulator",
     "addresses",
     "arithmetic",
     "bounds",
@@ -26,6 +27,7 @@ scripts!(
     "fold",
     "frame",
     "groups",
+    "heads/accumulate",
     "heads/columns",
     "heads/frames",
     "heads/group_map",
@@ -61,6 +63,7 @@ scripts!(
     "steps/flat_map",
     "steps/for_each",
     "steps/map",
+    "tails/accumulate",
     "tails/combine",
     "tails/frames",
     "tails/lines",

@@ -13,8 +13,9 @@ pub(crate) enum LuaTail {
     Frames,
     /// As they come, written as text.
     Written(Written),
-    /// In frames, folded where the columns `keys` (from 1) are equal, with the keys first.
-    Combine { keys: Vec<u32>, code: Code },
+    /// In frames, folded where the columns `keys` (from 1) are equal, with the keys first, by
+    /// `lua/tails/TEMPLATE.lua`.
+    Combine { template: String, keys: Vec<u32>, code: Code },
 }
 
 /// What one loop does.

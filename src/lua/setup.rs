@@ -232,6 +232,7 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     for of_segment in &segment.steps {
         let table = step(lua, &of_segment.code)?;
         table.set("kind", &*of_segment.template).map_err(internal)?;
+        table.set("arguments", of_segment.arguments.as_slice()).map_err(internal)?;
         steps.push(table).map_err(internal)?;
     }
     let table = lua.create_table().map_err(internal)?;
@@ -240,8 +241,9 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
     if let LuaTail::Written(written) = &segment.tail {
         table.set("writes_lines", written.keeps_lines()).map_err(internal)?;
     }
-    if let LuaTail::Combine { keys, code } = &segment.tail {
+    if let LuaTail::Combine { template, keys, code } = &segment.tail {
         let tail = step(lua, code)?;
+        tail.set("kind", &**template).map_err(internal)?;
         tail.set("keys", keys.as_slice()).map_err(internal)?;
         table.set("tail", tail).map_err(internal)?;
     }

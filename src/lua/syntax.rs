@@ -42,7 +42,7 @@ pub(super) fn compile_expression(lua: &Lua, code: &Code) -> Result<Function, Fai
         Ok(_) => Failure::new(ErrorKind::Plan, "expected one function").at_step(code.step),
         Err(failure) => failure,
     };
-    if code.text.trim_start().starts_with("function") {
+    if code.text.trim_start().trim_start_matches('(').starts_with("function") {
         return Err(failure);
     }
     Err(failure.hint(

@@ -32,6 +32,8 @@ mod group_map;
 mod sort;
 mod top;
 
+mod accumulate;
+
 mod ordered;
 
 mod scan;

@@ -17,8 +17,13 @@ use crate::row::msgpack::{self, Value};
 /// Takes blocks of rows and gives rows.
 pub(crate) trait BlockStep {
     /// Takes rows and appends rows in [its layout](BlockStep::layout) to `out`, one for each row, so that a row's number in the
-    /// block stays what it was. On an error, `out` may end within the row that failed.
+    /// block stays what it was, or [else says so](BlockStep::keeps_rows). On an error, `out` may end within the row that failed.
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed>;
+
+    /// Whether a row comes of each row.
+    fn keeps_rows(&self) -> bool {
+        true
+    }
 
     /// How the rows lie that come of rows which lie so: frames, or lines where those serve.
     fn layout(&self, _input: Layout) -> Layout {

@@ -136,6 +136,12 @@ impl Deref for Ordered {
     }
 }
 
+impl From<Ordered> for Dataset {
+    fn from(ordered: Ordered) -> Dataset {
+        ordered.over_all
+    }
+}
+
 impl fmt::Debug for Ordered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ordered").field("over_all", &self.over_all).finish_non_exhaustive()

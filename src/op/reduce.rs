@@ -96,7 +96,9 @@ fn folded(plan: &mut Lower, rows: Open, keys: &[u32], code: Code) -> Open {
     let count = u32::try_from(keys.len()).expect("fewer than 2^32 key columns");
     let step = code.step;
     let names = rows.names().select(keys);
-    let side = Side::folded(rows, count, Combine::Lua { keys: keys.to_vec(), code: code.clone() });
+    let combine =
+        Combine::Lua { template: "combine".to_owned(), keys: keys.to_vec(), code: code.clone() };
+    let side = Side::folded(rows, count, combine);
     let group =
         LuaGroup { keeps_single: true, ..LuaGroup::new("reduce", (1..=count).collect(), code) };
     let group = Some(Group::Lua(group));

@@ -133,13 +133,20 @@ pub(crate) enum Step {
 pub(crate) struct LuaStep {
     /// The file of its part of the loop, in `lua/steps`.
     pub template: String,
+    /// What else the loop is told.
+    pub arguments: Vec<String>,
     pub code: Code,
 }
 
 impl Step {
     /// A step that calls the user's function in the loop of `lua/steps/TEMPLATE.lua`.
     pub(crate) fn lua(template: &str, code: Code) -> Step {
-        Step::Lua(LuaStep { template: template.to_owned(), code })
+        Step::lua_told(template, Vec::new(), code)
+    }
+
+    /// The same where the loop is told more.
+    pub(crate) fn lua_told(template: &str, arguments: Vec<String>, code: Code) -> Step {
+        Step::Lua(LuaStep { template: template.to_owned(), arguments, code })
     }
 
     /// A step of the registry of native code.

@@ -81,8 +81,8 @@ impl Side {
 /// those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Combine {
-    /// Folds with the user's function.
-    Lua { keys: Vec<u32>, code: Code },
+    /// Folds with the user's function, at the end of a loop that `lua/tails/TEMPLATE.lua` makes.
+    Lua { template: String, keys: Vec<u32>, code: Code },
     /// Folds with a fold of the registry.
     Native { keys: Vec<u32>, fold: Native },
 }

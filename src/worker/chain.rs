@@ -151,9 +151,10 @@ impl ChainRunner {
             }
         }
         match &chain.tail {
-            Tail::Runs { combine: Some(Combine::Lua { keys, code }), .. } => {
-                let (keys, code) = (keys.clone(), code.clone());
-                segments.last_lua().tail = LuaTail::Combine { keys, code };
+            Tail::Runs { combine: Some(Combine::Lua { template, keys, code }), .. } => {
+                let (template, keys) = (template.clone(), keys.clone());
+                let code = code.clone();
+                segments.last_lua().tail = LuaTail::Combine { template, keys, code };
             }
             Tail::Runs { combine: Some(Combine::Native { keys, fold }), .. } => {
                 let combining = Combining::new(keys, native::fold(&fold.code)?);
@@ -319,7 +320,7 @@ impl ChainRunner {
                     Err(_) => Rows::new(*layout, out).whole(),
                 };
                 if whole > 0 {
-                    let keeps_rows = matches!(code, Code::Step(_));
+                    let keeps_rows = matches!(code, Code::Step(step) if step.keeps_rows());
                     let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), tail);
                     passed
                         .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;

@@ -3,6 +3,7 @@
 //! A newcomer's trap: a body handed to `harness::same` runs many times, so whatever it reads must
 //! be there each time.
 
+mod accumulate;
 mod determinism;
 mod embedding;
 mod graphs;

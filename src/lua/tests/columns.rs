@@ -254,7 +254,11 @@ impl Case {
             1 => LuaTail::Written(Written::new(90, Arc::new(TabLines))),
             _ => {
                 let fold = "function(x, y) return x end";
-                LuaTail::Combine { keys: vec![1], code: code(90, fold) }
+                LuaTail::Combine {
+                    template: "combine".to_owned(),
+                    keys: vec![1],
+                    code: code(90, fold),
+                }
             }
         };
         LuaSegment { head, steps, tail }

@@ -180,6 +180,29 @@ fn loops_over_ordered_rows_are_compiled() {
     }
 }
 
+#[test]
+fn loops_that_accumulate_are_compiled() {
+    let functions = "{
+        init = function() return 0 end,
+        step = function(s, k, n) return s + n end,
+        merge = function(a, b) return a + b end,
+        finish = function(s) return s end,
+    }";
+    let keyed = |n: i64| frame(&[format!("key {}", n % 100).into(), n.into()]);
+    let frames: Vec<u8> = (0..20_000).flat_map(keyed).collect();
+    let tail = LuaTail::Combine {
+        template: "accumulate".to_owned(),
+        keys: vec![1],
+        code: code(1, functions),
+    };
+    let segment = LuaSegment { head: Head::Rows(Layout::Frames), steps: vec![], tail };
+    assert_compiled(segment, Rows::frames(&frames));
+    let marks: Vec<Mark> = (0..20_000).map(|row| Mark::new(row % 100 == 0, 0)).collect();
+    let rows = Rows { layout: Layout::Frames, bytes: &frames, marks: &marks };
+    let group = LuaGroup::new("accumulate", vec![1], code(1, functions));
+    assert_compiled(self::segment(Head::Groups(Group::Lua(group)), vec![]), rows);
+}
+
 /// `cargo test --release --lib lua::tests::loops::speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]

@@ -33,7 +33,7 @@ fn code(step: u32, text: &str) -> Code {
 }
 
 fn lua_step(template: &str, code: Code) -> LuaStep {
-    LuaStep { template: template.to_owned(), code }
+    LuaStep { template: template.to_owned(), arguments: Vec::new(), code }
 }
 
 fn map(step: u32, text: &str) -> LuaStep {
@@ -53,7 +53,11 @@ fn lines(steps: Vec<LuaStep>) -> LuaSegment {
 }
 
 fn combine(steps: Vec<LuaStep>, keys: &[u32], text: &str) -> LuaSegment {
-    let tail = LuaTail::Combine { keys: keys.to_vec(), code: code(90, text) };
+    let tail = LuaTail::Combine {
+        template: "combine".to_owned(),
+        keys: keys.to_vec(),
+        code: code(90, text),
+    };
     LuaSegment { head: Head::Rows(Layout::Lines), steps, tail }
 }
 
