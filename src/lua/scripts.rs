@@ -63,6 +63,7 @@ scripts!(
     "steps/flat_map",
     "steps/for_each",
     "steps/map",
+    "steps/sort_by",
     "tails/accumulate",
     "tails/combine",
     "tails/frames",

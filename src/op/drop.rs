@@ -42,7 +42,7 @@ impl Dataset {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Drop {
-    columns: Vec<u32>,
+    pub columns: Vec<u32>,
 }
 
 impl Drop {

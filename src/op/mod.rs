@@ -30,6 +30,7 @@ mod distinct;
 mod distinct_by;
 mod group_map;
 mod sort;
+mod sort_by;
 mod top;
 
 mod accumulate;

@@ -19,6 +19,7 @@ mod plans;
 mod scale;
 mod shell;
 mod sinks;
+mod sort_by;
 mod sources;
 mod steps;
 mod streams;
