@@ -59,6 +59,7 @@ scripts!(
     "sites",
     "state",
     "stretches",
+    "steps/branch",
     "steps/filter",
     "steps/flat_map",
     "steps/for_each",

@@ -8,6 +8,7 @@ mod columns;
 
 mod map;
 
+mod branch;
 mod filter;
 mod flat_map;
 mod for_each;

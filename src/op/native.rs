@@ -65,6 +65,7 @@ pub(crate) trait Fold {
 registry! {
     /// A step's code.
     block_step, BlockStep:
+    super::branch::Branch,
     super::drop::Drop,
     super::fields::Fields,
     super::numbers::Numbers,

@@ -181,6 +181,17 @@ fn loops_over_ordered_rows_are_compiled() {
 }
 
 #[test]
+fn loops_of_steps_that_put_a_column_in_front_are_compiled() {
+    let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
+    for (template, arguments) in [("branch", &[][..]), ("sort_by", &["1"]), ("sort_by", &["2"])] {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let code = code(1, "function(k, n) return n % 3, k end");
+        let step = LuaStep { template: template.to_owned(), arguments, code };
+        assert_compiled(segment(Head::Rows(Layout::Frames), vec![step]), Rows::frames(&frames));
+    }
+}
+
+#[test]
 fn loops_that_accumulate_are_compiled() {
     let functions = "{
         init = function() return 0 end,
