@@ -30,7 +30,16 @@ pub enum Op {
     Distinct,
     CountBy,
     CountByBoth,
+    GroupMap,
+    MapPartitions,
+    Accumulate,
+    Scan,
+    ScanBy,
+    Lag(u64),
+    Window(u64, u64),
+    Branch,
     Sort,
+    SortBy,
     SortDown,
     Top(u64),
     Limit(u64),
@@ -68,7 +77,16 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::Distinct),
         Just(Op::CountBy),
         Just(Op::CountByBoth),
+        Just(Op::GroupMap),
+        Just(Op::MapPartitions),
+        Just(Op::Accumulate),
+        Just(Op::Scan),
+        Just(Op::ScanBy),
+        (1..4u64).prop_map(Op::Lag),
+        (1..5u64, 1..5u64).prop_map(|(size, step)| Op::Window(size, step)),
+        Just(Op::Branch),
         Just(Op::Sort),
+        Just(Op::SortBy),
         Just(Op::SortDown),
         number_of_rows().prop_map(Op::Top),
         number_of_rows().prop_map(Op::Limit),
@@ -96,6 +114,20 @@ const ENDS: &str = "function(x, y) return x:match('^[^~]*') .. '~' .. y:match('[
 const ENDS_OF_BOTH: &str = "function(a, b, c, d)
     return a:match('^[^~]*') .. '~' .. c:match('[^~]*$'), b:match('^[^~]*') .. '~' .. d:match('[^~]*$')
 end";
+
+/// The same as states.
+const ENDS_OF_STATES: &str = "return {
+    init = function() return {} end,
+    step = function(s, k, v)
+        s[1], s[2] = s[1] or v, v
+        s.n = (s.n or 0) + 1
+        return s
+    end,
+    merge = function(a, b) return { a[1], b[2], n = a.n + b.n } end,
+    finish = function(s)
+        return s.n == 1 and s[1] or s[1]:match('^[^~]*') .. '~' .. s[2]:match('[^~]*$')
+    end,
+}";
 
 impl Op {
     pub fn apply(self, rows: &Dataset, other: &Dataset) -> Dataset {
@@ -136,7 +168,32 @@ impl Op {
             Op::CountByBoth => {
                 rows.count_by([2, 1]).map("function(v, k, n) return v, k .. str(n) end")
             }
+            Op::GroupMap => rows.group_map(
+                [2],
+                "function(v, rows) for i, k in rows do emit(v, k .. i) if i == 3 then break end end end",
+            ),
+            Op::MapPartitions => rows.map_partitions(
+                "function(rows)
+                    local n, last = 0, 'none'
+                    for i, k, v in rows do n, last = i, k end
+                    emit(last, str(n))
+                end",
+            ),
+            Op::Accumulate => rows.accumulate([1], ENDS_OF_STATES),
+            Op::Scan => rows.scan(ENDS_OF_BOTH).into(),
+            Op::ScanBy => rows.scan(ENDS).by([1]),
+            Op::Lag(back) => {
+                rows.lag(back).by([2]).map("function(v, k, l) return v, k .. tostring(l) end")
+            }
+            Op::Window(size, step) => rows
+                .window(size, step, "function(rows) local _, k = rows() return k end")
+                .map("function(first, last, k) return k, str(first) .. '-' .. str(last) end"),
+            Op::Branch => {
+                let (yes, no) = rows.branch("function(k) return k < 'c' end");
+                no.union(&yes)
+            }
             Op::Sort => rows.sort(1),
+            Op::SortBy => rows.sort_by(1, "function(k, v) return #v end"),
             Op::SortDown => rows.sort(Sort::by(2).descending().then(1)),
             Op::Top(most) => rows.top(most, Sort::by(2).descending()),
             Op::Limit(most) => rows.limit(most),
@@ -194,6 +251,73 @@ impl Op {
                 let values = all().into_iter().map(|(k, v)| (v, k)).collect();
                 let counts = count(values).into_iter();
                 vec![counts.map(|((v, k), count)| (v, format!("{k}{count}"))).collect()]
+            }
+            Op::GroupMap => {
+                let mut rows = all();
+                rows.sort_by(|x, y| x.1.cmp(&y.1));
+                let groups = rows.chunk_by(|x, y| x.1 == y.1);
+                let first = |group: &[Row]| -> Vec<Row> {
+                    let numbered = (1..).zip(group).take(3);
+                    numbered.map(|(i, (k, v))| (v.clone(), format!("{k}{i}"))).collect()
+                };
+                vec![groups.flat_map(first).collect()]
+            }
+            Op::MapPartitions => {
+                let last = |rows: &Vec<Row>| {
+                    let last = rows.last().map_or("none", |row| &row.0);
+                    vec![(last.to_string(), rows.len().to_string())]
+                };
+                parts.iter().map(last).collect()
+            }
+            Op::Accumulate => vec![fold_by_key(all())],
+            Op::Scan => {
+                let mut rows = all();
+                for i in 1..rows.len() {
+                    rows[i] = (ends(&rows[i - 1].0, &rows[i].0), ends(&rows[i - 1].1, &rows[i].1));
+                }
+                vec![rows]
+            }
+            Op::ScanBy => {
+                let mut rows = all();
+                rows.sort_by(|x, y| x.0.cmp(&y.0));
+                for i in 1..rows.len() {
+                    if rows[i - 1].0 == rows[i].0 {
+                        rows[i].1 = ends(&rows[i - 1].1, &rows[i].1);
+                    }
+                }
+                vec![rows]
+            }
+            Op::Lag(back) => {
+                let mut rows = all();
+                rows.sort_by(|x, y| x.1.cmp(&y.1));
+                let lagged = |i: usize| {
+                    let (k, v) = &rows[i];
+                    let before = i.checked_sub(back as usize).map(|at| &rows[at]);
+                    let before = before.filter(|before| before.1 == *v).map_or("nil", |row| &row.0);
+                    (v.clone(), format!("{k}{before}"))
+                };
+                vec![(0..rows.len()).map(lagged).collect()]
+            }
+            Op::Window(size, step) => {
+                let rows = all();
+                let (size, step) = (size as usize, step as usize);
+                let (mut windows, mut first, mut covered) = (Vec::new(), 0, 0);
+                while first < rows.len() && covered < rows.len() {
+                    covered = (first + size).min(rows.len());
+                    windows.push((rows[first].0.clone(), format!("{}-{covered}", first + 1)));
+                    first += step;
+                }
+                vec![windows]
+            }
+            Op::Branch => {
+                let (yes, no): (Vec<Row>, Vec<Row>) =
+                    all().into_iter().partition(|row| row.0.as_str() < "c");
+                vec![[no, yes].concat()]
+            }
+            Op::SortBy => {
+                let mut rows = all();
+                rows.sort_by_key(|row| row.1.len());
+                vec![rows]
             }
             Op::Sort => {
                 let mut rows = all();
