@@ -29,7 +29,7 @@ use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::spill::SpillLists;
 use crate::worker::tail::{Sending, TailSink, lost};
-use crate::worker::task::{Setup, StageWork, TaskInput, TaskResult, TaskSpec};
+use crate::worker::task::{Setup, StageWork, TaskResult, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
@@ -292,10 +292,7 @@ impl Worker {
             }
         };
         self.turn_to(number);
-        let facts = match &spec.input {
-            TaskInput::Merge { facts, .. } => &facts[..],
-            _ => &[],
-        };
+        let facts = spec.input.facts();
         let lists = SpillLists::new(&run.store, limits);
         let held = run.held.of(spec.stage, &spec.held, limits, &self.files);
         chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists, held: &held })?;

@@ -81,6 +81,16 @@ pub(crate) enum TaskInput {
     MergeRuns { runs: Vec<RunInput>, keep: Keep },
 }
 
+impl TaskInput {
+    /// What is known of each side of an exchange.
+    pub(crate) fn facts(&self) -> &[Facts] {
+        match self {
+            TaskInput::Merge { facts, .. } => facts,
+            _ => &[],
+        }
+    }
+}
+
 /// What came of a task, besides its blocks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TaskResult {

@@ -12,8 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Failure};
-use crate::plan::cut::*;
-use crate::plan::exchange::Keep;
+use crate::plan::{cut::*, exchange::Keep};
 use crate::row::layout::Rows;
 
 /// A key, and how many bytes stand behind it.
