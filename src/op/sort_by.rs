@@ -43,7 +43,7 @@ impl Dataset {
             let rows = plan.fuse(rows, Step::lua_told("sort_by", vec![width.to_string()], code));
             let exchange = Exchange { keep: Keep::All, cuts: Cuts::Rows, group: None };
             let sorted = plan.exchange(step, [Side::sorted(rows, order, Keep::All)], exchange);
-            let keys = Drop { columns: (1..=width).collect() };
+            let keys = Drop::new((1..=width).collect::<Vec<u32>>());
             Ok(plan.fuse(sorted, Step::native(step, &keys)).named(names))
         })
     }

@@ -6,7 +6,7 @@
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once};
 
-use gleamflow::Flow;
+use gleamflow::{Flow, Join};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
@@ -89,4 +89,35 @@ fn pairs_over_one_table_as_a_key_is_not_warned_of() {
         assert_eq!(rows.count().unwrap(), 10);
     });
     assert_eq!(heard, <[String; 0]>::default());
+}
+
+#[test]
+fn keys_that_are_text_on_one_side_and_numbers_on_the_other_are_warned_of() {
+    let line = line!() + 4;
+    let place = format!("{}:{line}, join: ", file!());
+    let heard = warnings(&place, || {
+        let flow = Flow::new().workers(2).test_sizes(Some(40), None, None);
+        let rows = flow.lines(["1", "2"]).join(&flow.range(0..100), 1);
+        assert_eq!(rows.count().unwrap(), 0);
+    });
+    let message = "the keys of the left side are text, those of the right side numbers: they never \
+        match\n\nhint: `numbers([1])` before it makes numbers of the left side's";
+    assert_eq!(heard, [format!("{place}{message}")]);
+}
+
+#[test]
+fn an_outer_join_of_a_side_without_rows_says_that_its_width_is_not_known() {
+    let line = line!() + 5;
+    let place = format!("{}:{line}, join: ", file!());
+    let run = |join: Join| {
+        warnings(&place, || {
+            let flow = Flow::new();
+            let rows = flow.range(0..3).join(&flow.range(0..0), join);
+            assert_eq!(rows.count().unwrap(), 3);
+        })
+    };
+    let message = "the right side has no rows, so that nobody knows how many columns it has: none \
+        are put out for it\n\nhint: `right_width(n)` says how many it has";
+    assert_eq!(run(Join::left(1)), [format!("{place}{message}")]);
+    assert_eq!(run(Join::left(1).right_width(2)), <[String; 0]>::default());
 }

@@ -427,8 +427,8 @@ fn many_short_rows_take_no_places_for_columns_that_they_lack() {
         assert_eq!(columns.places(), 0);
     }
     // Rows that have them do.
-    let (block, ends) =
-        ("a,b\n".repeat(1000), (0..2000).map(|nth| 2 * nth + 1).collect::<Vec<u32>>());
+    let block = "a,b\n".repeat(1000);
+    let ends: Vec<u32> = (0..2000).map(|nth| 2 * nth + 1).collect();
     let mut columns = crate::lua::columns::Columns::new(view(vec![]));
     columns.load(block.as_bytes(), &ends, 1000, 2, false);
     assert_eq!(columns.places(), 4000);
@@ -440,10 +440,8 @@ fn functions_of_many_slots_are_left_alone() {
     let locals: Vec<String> = (0..196).map(|nth| format!("l{nth}")).collect();
     let ones = "1, ".repeat(36);
     let joined = ["a"; 12].join(" .. ");
-    let text = format!(
-        "function(a, b) local {} = 1 return select(-1, {ones}{joined}) end",
-        locals.join(", ")
-    );
+    let locals = locals.join(", ");
+    let text = format!("function(a, b) local {locals} = 1 return select(-1, {ones}{joined}) end");
     let cut = || Columns { cut: Cut::Byte(b'\t'), then: vec![] };
     let by_columns = vm(segment(Head::Columns(Layout::Lines, cut()), vec![map(1, &text)]));
     let (bytes, failed) = run(&by_columns, Rows::lines(b"x\ty\n"));

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gleamflow::{Dataset, Sort};
+use gleamflow::{Dataset, Join, Sort};
 use proptest::prelude::*;
 
 /// An operator on rows of two text columns, which gives rows of two text columns. Some read a second
@@ -45,6 +45,15 @@ pub enum Op {
     Limit(u64),
     Skip(u64),
     Union,
+    Join,
+    FullJoin,
+    BroadcastAnti,
+    BroadcastLeft,
+    MergeSorted,
+    Zip,
+    WithIndex,
+    Reverse,
+    GroupBy,
     Intersect,
     Subtract,
     Partition(u32),
@@ -92,6 +101,15 @@ pub fn op() -> impl Strategy<Value = Op> {
         number_of_rows().prop_map(Op::Limit),
         number_of_rows().prop_map(Op::Skip),
         Just(Op::Union),
+        Just(Op::Join),
+        Just(Op::FullJoin),
+        Just(Op::BroadcastAnti),
+        Just(Op::BroadcastLeft),
+        Just(Op::MergeSorted),
+        Just(Op::Zip),
+        Just(Op::WithIndex),
+        Just(Op::Reverse),
+        Just(Op::GroupBy),
         Just(Op::Intersect),
         Just(Op::Subtract),
         (1..5u32).prop_map(Op::Partition),
@@ -199,6 +217,25 @@ impl Op {
             Op::Limit(most) => rows.limit(most),
             Op::Skip(first) => rows.skip(first),
             Op::Union => rows.union(other),
+            Op::Join => rows
+                .join(&other.distinct_by(1), 1)
+                .map("function(k, v, w) return k, v .. w end"),
+            Op::FullJoin => rows
+                .join(&other.distinct_by(1), Join::full(1).left_width(2).right_width(2))
+                .map("function(k, v, w) return k, (v or '') .. (w or '') end"),
+            Op::BroadcastAnti => rows.join(other, Join::anti(1).broadcast()),
+            Op::BroadcastLeft => rows
+                .join(&other.distinct_by(1), Join::left(1).right_width(2).broadcast())
+                .map("function(k, v, w) return k, v .. (w or '') end"),
+            Op::MergeSorted => rows.merge_sorted(other, 2),
+            Op::Zip => rows.zip(other).longest().map(
+                "function(a, b, c, d) return (a or '') .. (c or ''), (b or '') .. (d or '') end",
+            ),
+            Op::WithIndex => rows.with_index().map("function(k, v, i) return k, v .. str(i) end"),
+            Op::Reverse => rows.reverse(),
+            Op::GroupBy => rows.group_by(1).map(
+                "function(k, rows) return k, str(#rows) .. rows[1][2] .. rows[#rows][2] end",
+            ),
             Op::Intersect => rows.intersect(other),
             Op::Subtract => rows.subtract(other),
             Op::Partition(count) => rows.partition(count),
@@ -338,6 +375,64 @@ impl Op {
             Op::Limit(most) => vec![all().into_iter().take(most as usize).collect()],
             Op::Skip(first) => vec![all().into_iter().skip(first as usize).collect()],
             Op::Union => vec![[all(), other.concat()].concat()],
+            Op::Join | Op::FullJoin => {
+                let (firsts, rows) = (firsts(other), all());
+                let keys: BTreeSet<&String> = rows.iter().map(|row| &row.0).collect();
+                let mut joined: Vec<Row> = rows
+                    .iter()
+                    .filter_map(|(k, v)| match (firsts.get(k), self) {
+                        (Some(w), _) => Some((k.clone(), format!("{v}{w}"))),
+                        (None, Op::FullJoin) => Some((k.clone(), v.clone())),
+                        (None, _) => None,
+                    })
+                    .collect();
+                if matches!(self, Op::FullJoin) {
+                    let others = firsts.iter().filter(|(k, _)| !keys.contains(k));
+                    joined.extend(others.map(|(k, w)| (k.clone(), w.clone())));
+                }
+                joined.sort_by(|x, y| x.0.cmp(&y.0));
+                vec![joined]
+            }
+            Op::BroadcastAnti => {
+                let firsts = firsts(other);
+                let anti = |row: &Row| match firsts.contains_key(&row.0) {
+                    true => vec![],
+                    false => vec![row.clone()],
+                };
+                each(&anti)
+            }
+            Op::BroadcastLeft => {
+                let firsts = firsts(other);
+                let none = String::new();
+                each(&|(k, v)| vec![(k.clone(), format!("{v}{}", firsts.get(k).unwrap_or(&none)))])
+            }
+            Op::MergeSorted => {
+                let mut rows = [all(), other.concat()].concat();
+                rows.sort_by(|x, y| x.1.cmp(&y.1));
+                vec![rows]
+            }
+            Op::Zip => {
+                let (one, other) = (all(), other.concat());
+                let row = |rows: &[Row], i: usize| rows.get(i).cloned().unwrap_or_default();
+                let pair = |i| {
+                    let ((a, b), (c, d)) = (row(&one, i), row(&other, i));
+                    (a + &c, b + &d)
+                };
+                vec![(0..one.len().max(other.len())).map(pair).collect()]
+            }
+            Op::WithIndex => {
+                let rows = all().into_iter().zip(1..);
+                vec![rows.map(|((k, v), i)| (k, format!("{v}{i}"))).collect()]
+            }
+            Op::Reverse => vec![all().into_iter().rev().collect()],
+            Op::GroupBy => {
+                let mut groups = BTreeMap::<String, Vec<String>>::new();
+                all().into_iter().for_each(|(k, v)| groups.entry(k).or_default().push(v));
+                let shown = |rows: Vec<String>| {
+                    format!("{}{}{}", rows.len(), rows[0], rows[rows.len() - 1])
+                };
+                vec![groups.into_iter().map(|(k, rows)| (k, shown(rows))).collect()]
+            }
             Op::Intersect | Op::Subtract => {
                 let others: BTreeSet<Row> = other.iter().flatten().cloned().collect();
                 let mut rows = distinct(all());
@@ -366,6 +461,15 @@ pub type Parts = Vec<Vec<Row>>;
 
 pub fn line(row: &Row) -> String {
     format!("{}\t{}\n", row.0, row.1)
+}
+
+/// The value of the first row of each key.
+fn firsts(parts: &Parts) -> BTreeMap<String, String> {
+    let mut firsts = BTreeMap::new();
+    for (key, value) in parts.iter().flatten() {
+        firsts.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    firsts
 }
 
 fn ends(x: &str, y: &str) -> String {
