@@ -185,7 +185,7 @@ mod worker;
 pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::flow::Flow;
-pub use crate::op::{Column, Columns, Join, Ordered, Sort, Zip};
+pub use crate::op::{Agg, Column, Columns, Join, Ordered, Sort, Zip};
 pub use crate::script::{IntoScript, Script};
 pub use crate::sink::RowStream;
 pub use crate::source::Paths;

@@ -12,7 +12,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
 use crate::local::session::Session;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
-use crate::plan::exchange::{Facts, Keep};
+use crate::plan::exchange::{Cuts, Facts, Keep};
 use crate::plan::stage::{StageId, Work};
 use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns};
 use crate::worker::task::{HeldRuns, TaskInput, TaskResult};
@@ -154,7 +154,8 @@ async fn merge_source(
         }
         runs = merge_pass(session, stage, merge.keep, groups).await?;
     };
-    let ranges = if runs.is_empty() { 0 } else { cuts.len() + 1 };
+    // A range that nothing divides is there without rows, for a group that is.
+    let ranges = if runs.is_empty() && merge.cuts != Cuts::One { 0 } else { cuts.len() + 1 };
     let read = runs.clone();
     let inputs = (0..ranges).map(move |range| {
         let from = range.checked_sub(1).map(|before| cuts[before].clone());

@@ -11,12 +11,9 @@ use super::in_c::{Signed, in_c};
 use super::port::Port;
 use super::status::{OK, REFUSED};
 use crate::error::Failure;
-use crate::plan::view::{self, Cut, Picks, View};
+use crate::plan::view::{self, Cut, Picks};
 use crate::row::cut::{self, Spans, at_blanks};
-use crate::row::describe::describe;
-use crate::row::missing::column_of;
-use crate::row::msgpack::{self, Value};
-use crate::row::numeric::append_numbers;
+use crate::row::msgpack::Value;
 use crate::row::text::{self, Number};
 
 /// The row is as usual, and its line is what would be written of it.
@@ -294,34 +291,9 @@ impl Columns {
     /// Makes a row of the block: all its columns, encoded, with numbers where they are to be.
     pub fn make_row(&mut self, block: &[u8], ends: &[u32], row: usize) -> Result<(), Failure> {
         self.cut_row(block, ends, row);
-        let Columns { made: [from, to], view, cut, .. } = self;
-        from.clear();
-        let mut put =
-            |(start, stop)| msgpack::put_text(from, &block[start as usize..stop as usize]);
-        let mut then = &view.then[..];
-        // What the first view leaves out need not be encoded.
-        if let [(_, View::Select(columns)), rest @ ..] = then
-            && columns.iter().all(|column| *column as usize <= cut.len())
-        {
-            columns.iter().for_each(|&column| put(cut[column as usize - 1]));
-            then = rest;
-        } else {
-            cut.iter().for_each(|&span| put(span));
-        }
-        for (step, view) in then {
-            to.clear();
-            match view {
-                View::Numbers(columns) => append_numbers(columns, from, to),
-                View::Select(columns) => columns.iter().try_for_each(|&column| {
-                    to.extend_from_slice(column_of(from, column)?);
-                    Ok(())
-                }),
-                View::Cut(_) => continue,
-            }
-            .map_err(|failure| failure.row(describe(from)).at_step(*step))?;
-            std::mem::swap(from, to);
-        }
-        (self.row, self.row_bytes) = (from.as_ptr(), from.len() as u32);
+        self.view.make_row(block, &self.cut, &mut self.made)?;
+        let [row, _] = &self.made;
+        (self.row, self.row_bytes) = (row.as_ptr(), row.len() as u32);
         Ok(())
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct GroupTask<'a> {
     /// [measured](crate::plan::exchange::Side::measured).
     pub facts: &'a [Facts],
     pub lists: &'a dyn Lists,
+    /// The largest row that may come of it.
+    pub max_row: usize,
     /// What the worker holds for steps that [asked](crate::plan::lower::Lower::hold) for it.
     pub held: &'a [Held],
 }
@@ -75,6 +77,15 @@ impl Held {
 /// Makes lists.
 pub(crate) trait Lists {
     fn list(&self) -> Box<dyn RowList>;
+
+    /// Lists that take no more memory than one does.
+    fn lists(&self, count: usize) -> Vec<Box<dyn RowList>>;
+
+    /// What a list may take in memory, in bytes: so much may also be held beside one.
+    fn memory(&self) -> usize;
+
+    /// Makes lists later.
+    fn keep(&self) -> Box<dyn Lists>;
 }
 
 /// Rows that are kept to be gone through, as often as that may be: in memory while they are few.

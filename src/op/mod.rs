@@ -26,6 +26,7 @@ mod named;
 
 mod reduce;
 
+mod aggregate;
 mod count_by;
 mod distinct;
 mod distinct_by;
@@ -65,9 +66,11 @@ mod partition;
 
 mod map_partitions;
 
+mod agg;
 pub(crate) mod group;
 pub(crate) mod native;
 
+pub use agg::Agg;
 pub use columns::{Column, Columns};
 pub use join::Join;
 pub use ordered::Ordered;

@@ -6,8 +6,9 @@
 //! else. A step's code is made anew for each task.
 
 use crate::error::{ErrorKind, Failed, Failure, Warning};
-use crate::op::group::GroupStep;
+use crate::op::group::{GroupStep, GroupTask};
 use crate::plan::named::registry;
+use crate::row::cells::Cells;
 use crate::row::cut::{self, Between};
 use crate::row::describe::{describe, describe_line};
 pub(crate) use crate::row::frame::{put_row, too_large};
@@ -36,27 +37,42 @@ pub(crate) trait BlockStep {
     }
 }
 
-/// Folds the rows of each key, first within a task, where groups have numbers in the order in which
-/// their keys came, and then what came of the tasks, group after group.
+/// Folds the rows of each key, first within a task, where groups have numbers from 0 in the order in
+/// which their keys came, and then what came of the tasks, where each group is number 0.
 ///
 /// Invariant: merging the parts of a group in the order of its rows gives what adding the rows
-/// would.
+/// would, but for the rounding of floats: a group's rows come in as many parts as they may.
 pub(crate) trait Fold {
-    /// Adds a row to a group; the first row of the next number begins one. The row is an encoded
-    /// one.
-    fn add(&mut self, group: usize, row: &[u8]) -> Result<(), Failure>;
+    /// Comes before all else.
+    fn begin(&mut self) -> Result<(), Failure>;
+
+    /// The columns, from 1, that it wants of each row.
+    fn columns(&self) -> Vec<u32>;
+
+    /// Begins the group of the next number, which has no rows yet.
+    fn begin_group(&mut self);
+
+    /// Adds a row to a group, by the columns that it wants.
+    fn add(&mut self, group: usize, row: Cells<'_>) -> Result<(), Failure>;
 
     /// Appends the columns that stand for a group on its way to [`Fold::merge`].
     fn put_part(&self, group: usize, out: &mut Vec<u8>);
 
-    /// Adds what [`Fold::put_part`] has made.
-    fn merge(&mut self, group: usize, part: &[u8]) -> Result<(), Failure>;
+    /// A task that merges begins.
+    fn begin_merging(&mut self, task: &GroupTask<'_>);
 
-    /// Appends the columns that come of a group, behind its key.
-    fn put_result(&self, group: usize, out: &mut Vec<u8>) -> Result<(), Failure>;
+    /// Adds what [`Fold::put_part`] has made to the only group. Behind its last part comes
+    /// [`Fold::put_result`].
+    fn merge(&mut self, part: &[u8]) -> Result<(), Failure>;
+
+    /// Appends the columns that come of the only group, behind its key.
+    fn put_result(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 
     /// What the groups take in memory, in bytes.
     fn bytes(&self) -> usize;
+
+    /// The bytes of the largest part, where parts grow with the rows.
+    fn largest_part(&self) -> usize;
 
     /// Forgets all groups.
     fn clear(&mut self);
@@ -89,7 +105,7 @@ registry! {
 registry! {
     /// A fold's code.
     fold, Fold:
-    super::count_by::Count,
+    super::aggregate::Aggregate,
 }
 
 /// Makes one row of each row: `row` appends the columns that come of a payload.

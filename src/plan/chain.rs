@@ -54,9 +54,9 @@ impl Chain {
         }
     }
 
-    /// The columns that the first function in Lua gets of rows which come as lines, where the steps
-    /// before it are views of them, and the steps from it on.
-    pub(crate) fn columns_for_lua(&self) -> Option<(Columns, &[Step])> {
+    /// The columns that the first function in Lua, or a fold, gets of rows which come as lines, where
+    /// the steps before it are views of them, and the steps from it on.
+    pub(crate) fn columns_of_lines(&self) -> Option<(Columns, &[Step])> {
         let Head::Rows(layout) = self.head else { return None };
         let (cut, mut steps) = match (layout, &self.steps[..]) {
             (Layout::Columns, steps) => (TAB, steps),
@@ -73,10 +73,9 @@ impl Chain {
             then.push((*step, view.clone()));
             steps = rest;
         }
-        let combines =
-            || matches!(self.tail, Tail::Runs { combine: Some(Combine::Lua { .. }), .. });
-        let in_lua = steps.first().map_or_else(combines, Step::is_lua);
-        in_lua.then_some((Columns { cut, then }, steps))
+        let combines = || matches!(self.tail, Tail::Runs { combine: Some(_), .. });
+        let reads_lines = steps.first().map_or_else(combines, Step::is_lua);
+        reads_lines.then_some((Columns { cut, then }, steps))
     }
 
     /// The user's functions in it.

@@ -112,7 +112,7 @@ pub(crate) enum Cuts {
     Keys,
     /// Anywhere: rows of one key may be dealt with by several tasks.
     Rows,
-    /// Nowhere.
+    /// Nowhere: there is one range, even of no rows.
     One,
 }
 
@@ -146,7 +146,8 @@ impl LuaGroup {
 pub(crate) enum Group {
     /// The user's function takes them.
     Lua(LuaGroup),
-    /// The same by a fold of the registry.
+    /// The same by a fold of the registry. Without key columns there is a group even of no rows, if
+    /// there is a range for it: see [`Cuts::One`].
     Fold { keys: u32, fold: Native },
     /// A group step of the registry.
     Step(Native),

@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::StepId;
+use crate::error::{Failure, StepId};
+use crate::row::describe::describe;
+use crate::row::missing::column_of;
+use crate::row::msgpack;
+use crate::row::numeric::append_numbers;
 
 /// What a step means for lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,43 @@ pub(crate) struct Picks {
 }
 
 impl Columns {
+    /// Makes the row that comes of a line, encoded: the line's columns lie at `cut`. Needs two
+    /// buffers, and leaves the row in the first.
+    pub(crate) fn make_row(
+        &self,
+        block: &[u8],
+        cut: &[(u32, u32)],
+        [from, to]: &mut [Vec<u8>; 2],
+    ) -> Result<(), Failure> {
+        from.clear();
+        let mut put =
+            |(start, stop)| msgpack::put_text(from, &block[start as usize..stop as usize]);
+        let mut then = &self.then[..];
+        // What the first view leaves out need not be encoded.
+        if let [(_, View::Select(columns)), rest @ ..] = then
+            && columns.iter().all(|column| *column as usize <= cut.len())
+        {
+            columns.iter().for_each(|&column| put(cut[column as usize - 1]));
+            then = rest;
+        } else {
+            cut.iter().for_each(|&span| put(span));
+        }
+        for (step, view) in then {
+            to.clear();
+            match view {
+                View::Numbers(columns) => append_numbers(columns, from, to),
+                View::Select(columns) => columns.iter().try_for_each(|&column| {
+                    to.extend_from_slice(column_of(from, column)?);
+                    Ok(())
+                }),
+                View::Cut(_) => continue,
+            }
+            .map_err(|failure| failure.row(describe(from)).at_step(*step))?;
+            std::mem::swap(from, to);
+        }
+        Ok(())
+    }
+
     pub(crate) fn picks(&self) -> Picks {
         let mut picks = Picks::default();
         for (_, view) in &self.then {

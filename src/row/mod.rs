@@ -5,6 +5,7 @@
 
 pub(crate) mod block;
 pub(crate) mod byte_string;
+pub(crate) mod cells;
 pub(crate) mod cut;
 pub(crate) mod decimal;
 pub(crate) mod describe;
@@ -12,6 +13,7 @@ pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod key;
+pub(crate) mod key_table;
 pub(crate) mod layout;
 pub(crate) mod line_key;
 pub(crate) mod missing;

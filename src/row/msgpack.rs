@@ -279,12 +279,18 @@ pub(crate) fn put_short_str<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], 
 
 #[inline]
 pub(crate) fn put_bin(out: &mut Vec<u8>, data: &[u8]) {
-    match data.len() {
+    put_bin_len(out, data.len());
+    out.extend_from_slice(data);
+}
+
+/// Writes what stands before so many bytes.
+#[inline]
+pub(crate) fn put_bin_len(out: &mut Vec<u8>, length: usize) {
+    match length {
         length @ 0..=0xff => out.extend_from_slice(&[0xc4, length as u8]),
         length @ 0x100..=0xffff => put_marked(out, 0xc5, (length as u16).to_be_bytes()),
         length => put_marked(out, 0xc6, length_32(length)),
     }
-    out.extend_from_slice(data);
 }
 
 /// Writes bytes as a string where they are valid UTF-8, else as binary.

@@ -108,7 +108,7 @@ impl ChainRunner {
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
         let head = chain.head.clone();
-        let (first, steps) = match chain.columns_for_lua() {
+        let (first, steps) = match chain.columns_of_lines() {
             Some((columns, steps)) => (Head::Columns(head.layout(), columns), steps),
             None => {
                 let (layout, steps) = chain.viewed(head.layout());
@@ -127,7 +127,7 @@ impl ChainRunner {
                 segments.begin_lua();
             }
             Head::Groups(Group::Fold { keys, fold }) => {
-                let groups = FoldedGroups::new(*keys, native::fold(&fold.code)?);
+                let groups = FoldedGroups::new(*keys, native::fold(&fold.code)?)?;
                 segments.native(fold, Code::Group(Box::new(groups)));
             }
             Head::Groups(Group::Step(step)) => {
@@ -157,7 +157,11 @@ impl ChainRunner {
                 segments.last_lua().tail = LuaTail::Combine { template, keys, code };
             }
             Tail::Runs { combine: Some(Combine::Native { keys, fold }), .. } => {
-                let combining = Combining::new(keys, native::fold(&fold.code)?);
+                let view = match &segments.head {
+                    Head::Columns(_, columns) => Some(columns.clone()),
+                    _ => None,
+                };
+                let combining = Combining::new(keys, native::fold(&fold.code)?, view)?;
                 segments.native(fold, Code::Combine(combining));
             }
             _ => {}

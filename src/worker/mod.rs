@@ -11,7 +11,7 @@ pub(crate) mod entry;
 mod fold;
 mod held;
 mod inbound;
-mod key_table;
+mod line_cells;
 mod measure;
 pub(crate) mod runs;
 mod serve;

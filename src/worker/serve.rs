@@ -295,7 +295,8 @@ impl Worker {
         let facts = spec.input.facts();
         let lists = SpillLists::new(&run.store, limits);
         let held = run.held.of(spec.stage, &spec.held, limits, &self.files);
-        chain.begin_task(spec.seed, &GroupTask { facts, lists: &lists, held: &held })?;
+        let task = GroupTask { facts, lists: &lists, max_row: limits.max_row, held: &held };
+        chain.begin_task(spec.seed, &task)?;
         let source = TaskSource::open(spec.input, work, limits, &self.files, &run.store)?;
         let this = self.this.clone();
         let look_up = move || this.upgrade().map_or(Ok(()), |worker| worker.look_up());

@@ -26,13 +26,20 @@ impl SpillLists {
 
 impl Lists for SpillLists {
     fn list(&self) -> Box<dyn RowList> {
-        Box::new(SpillList {
-            store: self.store.clone(),
-            memory: self.memory,
-            stored: Vec::new(),
-            frames: Vec::new(),
-            read: Vec::new(),
-        })
+        Box::new(SpillList::new(&self.store, self.memory))
+    }
+
+    fn lists(&self, count: usize) -> Vec<Box<dyn RowList>> {
+        let list = || SpillList::new(&self.store, (self.memory / count).max(1));
+        (0..count).map(|_| -> Box<dyn RowList> { Box::new(list()) }).collect()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory
+    }
+
+    fn keep(&self) -> Box<dyn Lists> {
+        Box::new(SpillLists { store: self.store.clone(), memory: self.memory })
     }
 }
 
@@ -44,6 +51,13 @@ struct SpillList {
     frames: Vec<u8>,
     /// Room for a part that is read again.
     read: Vec<u8>,
+}
+
+impl SpillList {
+    fn new(store: &RunStore, memory: usize) -> SpillList {
+        let store = store.clone();
+        SpillList { store, memory, stored: Vec::new(), frames: Vec::new(), read: Vec::new() }
+    }
 }
 
 impl RowList for SpillList {

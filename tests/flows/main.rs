@@ -4,6 +4,7 @@
 //! be there each time.
 
 mod accumulate;
+mod aggregates;
 mod branch;
 mod determinism;
 mod embedding;

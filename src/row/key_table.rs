@@ -3,8 +3,8 @@
 //! A newcomer's trap: a key is found by its key bytes, and shown by the columns of the row that
 //! came first: 1 and 1.0 are one key, which is shown as whichever of them that was.
 
+use super::key;
 use crate::error::Failure;
-use crate::row::key;
 
 /// What a key takes beside its bytes.
 const KEY_COST: usize = size_of::<Key>() + 8;
@@ -91,7 +91,19 @@ impl KeyTable {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.slots.fill(0);
+        let few = self.keys.len() < self.slots.len() / 64;
+        if !few {
+            self.slots.fill(0);
+        }
+        // Of a few keys all slots from where one should be to the next free one, which has its own.
+        let mask = self.slots.len().wrapping_sub(1);
+        for key in self.keys.iter().filter(|_| few) {
+            let mut at = key.hash as usize & mask;
+            while self.slots[at] != 0 {
+                self.slots[at] = 0;
+                at = (at + 1) & mask;
+            }
+        }
         self.keys.clear();
         self.bytes.clear();
     }
