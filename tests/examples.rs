@@ -243,6 +243,16 @@ tea: is 1.22
 }
 
 #[test]
+fn web_log_shows_the_most_visited_pages_and_their_p95() {
+    let expected = "\
+/: 3 visits, p95 0.012 s
+/shop: 3 visits, p95 0.832 s
+/pay: 1 visits, p95 2.500 s
+";
+    assert_eq!(run(&mut Command::new(example("web_log"))), expected);
+}
+
+#[test]
 fn sessions_end_with_a_pause() {
     let expected = "\
 ann from 200 to 300: /shop /pay
