@@ -9,7 +9,7 @@ mod everyday;
 use std::io::stdout;
 use std::time::Instant;
 
-use gleamflow::{Flow, Join, Result};
+use gleamflow::{Agg, Flow, Join, Result};
 
 /// Runs a flow on an input and, if the flow takes one, an output.
 type Run = fn(&str, &str) -> Result<()>;
@@ -26,6 +26,9 @@ const FLOWS: &[(&str, Run)] = &[
     ("distinct_keys_called", distinct_keys_called),
     ("pipe", pipe),
     ("pipe_columns", pipe_columns),
+    ("aggregate", aggregate),
+    ("aggregate_in_lua", aggregate_in_lua),
+    ("quantile", quantile),
     ("join", join),
     ("join_broadcast", join_broadcast),
     ("one_row", one_row),
@@ -123,6 +126,35 @@ fn pipe_columns(input: &str, _: &str) -> Result<()> {
 }
 
 /// Prints the milliseconds of each of a hundred runs, the first among them.
+fn aggregate(input: &str, output: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .split("\t")
+        .numbers([2])
+        .aggregate(1, [Agg::count(), Agg::sum(2)])
+        .save_lines(output)
+}
+
+fn aggregate_in_lua(input: &str, output: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .split("\t")
+        .numbers([2])
+        .map("function(key, n) return key, 1, n end")
+        .reduce("function(n, sum, m, more) return n + m, sum + more end")
+        .save_lines(output)
+}
+
+fn quantile(input: &str, output: &str) -> Result<()> {
+    Flow::new()
+        .text_file(input)
+        .split("\t")
+        .numbers([2])
+        .aggregate(1, [Agg::quantile(2, 0.95)])
+        .map("function(key, n) return key, math.floor(n + 0.5) end")
+        .save_lines(output)
+}
+
 /// `input` is a folder with `left` and `right`.
 fn join(input: &str, output: &str) -> Result<()> {
     let flow = Flow::new();

@@ -47,6 +47,10 @@ def table(size, peers):
     return generated(peers, "table", SIZES[size][1])
 
 
+def few(size, peers):
+    return generated(peers, "few", SIZES[size][1])
+
+
 def keys(size, peers):
     return generated(peers, "keys", SIZES[size][2])
 

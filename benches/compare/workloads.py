@@ -211,6 +211,43 @@ def join(tools, size):
     )
 
 
+def aggregate(title, make):
+    """Count and sum by a text key: natively, and beside it the same reduce in Lua."""
+
+    def workload(tools, size):
+        source = make(size, tools.peers)
+        code = (
+            '{ count[$1]++; sum[$1] += $2 }'
+            ' END { for (key in count) print key "\t" count[key] "\t" sum[key] }'
+        )
+        return Workload(
+            title,
+            source,
+            ["aggregate", "aggregate_in_lua"],
+            [
+                tools.ours("aggregate", source, saves=True),
+                tools.ours("aggregate_in_lua", source, "gleamflow, reduce in Lua", saves=True),
+                *tools.frames("aggregate", source),
+                Program("mawk", ["mawk", "-F", "\t", "-v", "CONVFMT=%.0f", "-v", "OFMT=%.0f", code, source], {"LC_ALL": "C"}),
+            ],
+        )
+
+    return workload
+
+
+def quantile(tools, size):
+    source = inputs.few(size, tools.peers)
+    return Workload(
+        "Q: exact 95th percentile by key",
+        source,
+        ["quantile"],
+        [
+            tools.ours("quantile", source, saves=True),
+            *tools.frames("quantile", source),
+        ],
+    )
+
+
 def distinct_keys(tools, size):
     source = inputs.keys(size, tools.peers)
     gnu = f"sort -S512M --parallel={tools.workers} {source} | uniq -c"
@@ -278,6 +315,9 @@ WORKLOADS = {
     ),
     "S": sort,
     "J": join,
+    "A1": aggregate("A1: count and sum by key, all distinct", inputs.table),
+    "A2": aggregate("A2: count and sum by key, a thousand of them", inputs.few),
+    "Q": quantile,
     "R": distinct_keys,
     "P1": pipe,
     "P2": pipe_columns,

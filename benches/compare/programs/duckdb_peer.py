@@ -1,4 +1,4 @@
-"""DuckDB: duckdb_peer.py words|general|sort|join INPUT OUTPUT, threads from DUCKDB_THREADS.
+"""DuckDB: duckdb_peer.py JOB INPUT OUTPUT, threads from DUCKDB_THREADS.
 
 `regexp_extract_all` took less CPU than `string_split_regex` and than `regexp_replace` with a split."""
 
@@ -32,6 +32,12 @@ queries = {
             select lower(unnest(regexp_extract_all(line, '[A-Za-z][A-Za-z0-9_]{{3,}}'))) word
             from {lines} where not starts_with(line, '#'))
         group by word""",
+    "aggregate": f"""
+        select key, count(*), sum(number)
+        from {table("chr(9)", key="VARCHAR", number="BIGINT", payload="VARCHAR")} group by key""",
+    "quantile": f"""
+        select key, round(quantile_cont(number, 0.95))::BIGINT
+        from {table("chr(9)", key="VARCHAR", number="BIGINT", payload="VARCHAR")} group by key""",
     "join": f"""
         select * from {table("chr(9)", "/left", key="VARCHAR", number="VARCHAR", letters="VARCHAR")} l
         join {table("chr(9)", "/right", key="VARCHAR", other="VARCHAR")} r using (key)""",
@@ -39,5 +45,5 @@ queries = {
         select * from {table("chr(9)", key="VARCHAR", number="VARCHAR", payload="VARCHAR")}
         order by key""",
 }
-separator = "chr(9)" if job in ("sort", "join") else "','"
+separator = "','" if job in ("words", "general") else "chr(9)"
 duckdb.sql(f"copy ({queries[job]}) to '{output}' (header false, delimiter {separator}, quote '')")

@@ -1,4 +1,4 @@
-"""Polars, streaming: polars_peer.py words|general|sort|join INPUT OUTPUT.
+"""Polars, streaming: polars_peer.py JOB INPUT OUTPUT.
 
 `scan_lines` was the fastest of three ways to read text (a CSV with a separator that never occurs, and
 `replace_all` with `split`, took longer)."""
@@ -32,6 +32,15 @@ elif job == "general":
         .group_by("word")
         .agg(pl.len(), size.cast(pl.Int64).sum().alias("size"))
     )
+elif job in ("aggregate", "quantile"):
+    columns = {"key": pl.String, "number": pl.Int64, "payload": pl.String}
+    table = pl.scan_csv(source, separator="\t", quote_char=None, has_header=False, schema=columns)
+    number = pl.col("number")
+    of_key = {
+        "aggregate": (pl.len(), number.sum()),
+        "quantile": (number.quantile(0.95, interpolation="linear").round(0).cast(pl.Int64),),
+    }
+    rows = table.group_by("key").agg(*of_key[job])
 elif job == "join":
     read = {"separator": "\t", "quote_char": None, "has_header": False}
     left = {"key": pl.String, "number": pl.String, "letters": pl.String}
@@ -43,5 +52,5 @@ else:
     columns = {"key": pl.String, "number": pl.String, "payload": pl.String}
     table = pl.scan_csv(source, separator="\t", quote_char=None, has_header=False, schema=columns)
     rows = table.sort("key", maintain_order=True)
-separator = "\t" if job in ("sort", "join") else ","
+separator = "," if job in ("words", "general") else "\t"
 rows.sink_csv(output, include_header=False, separator=separator, quote_style="never", engine="streaming")

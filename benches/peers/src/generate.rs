@@ -54,6 +54,18 @@ pub fn table(rows: u64) -> io::Result<()> {
     out.flush()
 }
 
+/// Rows like those of [`table`] with a thousand keys.
+pub fn few(rows: u64) -> io::Result<()> {
+    let mut random = Random(6);
+    let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    for _ in 0..rows {
+        write!(out, "key{:03}\t{}\t", random.below(1000), random.below(10_000_000))?;
+        out.write_all(&random.text::<24>())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
 /// One side of a join: a key, a number, eight letters. Every second row has a key of the other side,
 /// which has a fifth of the rows, each key once, in no order.
 pub fn left(rows: u64) -> io::Result<()> {

@@ -31,6 +31,7 @@ fn main() -> io::Result<()> {
         ["timely-words", file, workers] => timely_words::words(file, number(workers)),
         ["table", rows] => generate::table(number(rows) as u64),
         ["keys", distinct] => generate::keys(number(distinct) as u64),
+        ["few", rows] => generate::few(number(rows) as u64),
         ["left", rows] => generate::left(number(rows) as u64),
         ["right", rows] => generate::right(number(rows) as u64),
         ["log", lines] => generate::log(number(lines) as u64),
