@@ -12,6 +12,8 @@ use crate::error::{ErrorKind, Failure};
 pub(crate) struct Cells<'a> {
     pub bytes: &'a [u8],
     pub spans: &'a [(u32, u32)],
+    /// The bytes of all cells together.
+    pub size: usize,
 }
 
 impl<'a> Cells<'a> {
@@ -53,7 +55,7 @@ impl Finder {
     /// The cells of a row.
     #[inline]
     pub(crate) fn find<'a>(&'a mut self, row: &'a [u8]) -> Result<Cells<'a>, Failure> {
-        let (mut at, mut width, mut next) = (0, 0, 0);
+        let (mut at, mut width, mut next, mut size) = (0, 0, 0, 0);
         while let Some(&(wanted, _)) = self.sorted.get(next) {
             if at == row.len() {
                 return Err(self.missing(width));
@@ -68,10 +70,11 @@ impl Finder {
                 && column == width
             {
                 self.spans[cell as usize] = (from as u32, at as u32);
+                size += at - from;
                 next += 1;
             }
         }
-        Ok(Cells { bytes: row, spans: &self.spans })
+        Ok(Cells { bytes: row, spans: &self.spans, size })
     }
 
     #[cold]

@@ -9,6 +9,7 @@ pub(crate) mod cells;
 pub(crate) mod cut;
 pub(crate) mod decimal;
 pub(crate) mod describe;
+pub(crate) mod digits;
 pub(crate) mod ends;
 pub(crate) mod format;
 pub(crate) mod frame;

@@ -62,7 +62,7 @@ struct NativeCode {
 enum Code {
     Step(Box<dyn BlockStep>),
     Group(Box<dyn GroupStep>),
-    Combine(Combining),
+    Combine(Box<Combining>),
 }
 
 /// The segments of a chain under construction.
@@ -162,7 +162,7 @@ impl ChainRunner {
                     _ => None,
                 };
                 let combining = Combining::new(keys, native::fold(&fold.code)?, view)?;
-                segments.native(fold, Code::Combine(combining));
+                segments.native(fold, Code::Combine(Box::new(combining)));
             }
             _ => {}
         }

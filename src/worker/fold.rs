@@ -14,7 +14,7 @@ use crate::row::frame;
 use crate::row::key;
 use crate::row::key_table::KeyTable;
 use crate::row::layout::Rows;
-use crate::row::msgpack;
+use crate::row::msgpack::{self, Value};
 use crate::worker::line_cells::LineCells;
 
 /// What a task's groups may take before they are put out.
@@ -110,12 +110,19 @@ impl Groups {
             self.pass_by -= 1;
             return self.put_alone(keys, row, out);
         }
-        self.key.clear();
-        for cell in 0..keys {
-            key::append(&mut self.key, row.get(cell)).map_err(malformed)?;
-        }
         let known = self.table.len();
-        let group = self.table.number(&self.key, |shown| {
+        let plain = if keys == 1 { plain_text(row.get(0)) } else { None };
+        let key = match plain {
+            Some(text) => text,
+            None => {
+                self.key.clear();
+                for cell in 0..keys {
+                    append_key(&mut self.key, row.get(cell))?;
+                }
+                &self.key
+            }
+        };
+        let group = self.table.number(key, |shown| {
             (0..keys).for_each(|cell| shown.extend_from_slice(row.get(cell)));
             Ok(())
         })?;
@@ -124,8 +131,7 @@ impl Groups {
         }
         self.fold.add(group, row.behind(keys))?;
         self.rows += 1;
-        let cells = row.spans.iter().map(|(from, to)| (to - from) as usize);
-        self.unchecked += ROW_BYTES + cells.sum::<usize>();
+        self.unchecked += ROW_BYTES + row.size;
         if self.unchecked >= CHECKED_BYTES {
             self.unchecked = 0;
             self.look_at_room(out)?;
@@ -171,6 +177,27 @@ impl Groups {
         self.table.clear();
         self.fold.clear();
         (self.rows, self.unchecked) = (0, 0);
+    }
+}
+
+/// Appends what tells a key column's value from others within a task: text as it is encoded, which
+/// needs no more than a copy, and else its key bytes. They begin with other bytes.
+#[inline]
+fn append_key(key: &mut Vec<u8>, value: &[u8]) -> Result<(), Failure> {
+    match msgpack::head(value).map_err(malformed)?.0 {
+        Value::Str(text) | Value::Bin(text) => msgpack::put_str(key, text),
+        _ => key::append(key, value).map_err(malformed)?,
+    }
+    Ok(())
+}
+
+/// The text of a value that tells it from others by itself: short, and it begins with what none begins
+/// with that [`append_key`] makes.
+#[inline]
+fn plain_text(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        [0xa1..=0xbf, text @ ..] if matches!(text, [b' '..=b'~', ..]) => Some(text),
+        _ => None,
     }
 }
 

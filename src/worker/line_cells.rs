@@ -9,6 +9,7 @@ use crate::plan::view::{self, Cut, Picks};
 use crate::row::cells::{Cells, Finder};
 use crate::row::cut::{self, Spans, at_blanks};
 use crate::row::describe::describe;
+use crate::row::digits;
 use crate::row::layout::Rows;
 use crate::row::msgpack;
 use crate::row::text::{self, Number};
@@ -48,7 +49,7 @@ impl LineCells {
             ends: Vec::new(),
             cut: Vec::new(),
             bytes: Vec::new(),
-            spans: Vec::new(),
+            spans: vec![(0, 0); asked.len()],
             made: Default::default(),
         }
     }
@@ -83,7 +84,9 @@ impl LineCells {
                 }
             };
             let taken = match usual {
-                true => each(Cells { bytes: &self.bytes, spans: &self.spans }),
+                true => {
+                    each(Cells { bytes: &self.bytes, spans: &self.spans, size: self.bytes.len() })
+                }
                 false => {
                     if separator.is_some() {
                         cut.clear();
@@ -120,14 +123,19 @@ impl LineCells {
             return false;
         }
         self.bytes.clear();
-        self.spans.clear();
         let number = |column: usize| {
             let (from, to) = line.span(column)?;
             text::parse_number(&block[from as usize..to as usize])
         };
-        for &(column, is_number) in sources {
+        for (&(column, is_number), cell) in sources.iter().zip(&mut self.spans) {
             let from = self.bytes.len() as u32;
             if is_number {
+                let short = line.span(column).and_then(|span| digits::short(block, span));
+                if let Some(number) = short {
+                    msgpack::put_uint(&mut self.bytes, number);
+                    *cell = (from, self.bytes.len() as u32);
+                    continue;
+                }
                 match number(column) {
                     Some(Number::Int(number)) => msgpack::put_int(&mut self.bytes, number),
                     Some(Number::UInt(number)) => msgpack::put_uint(&mut self.bytes, number),
@@ -138,7 +146,7 @@ impl LineCells {
                 let Some(span) = line.span(column) else { return false };
                 texts.put(span, &mut self.bytes);
             }
-            self.spans.push((from, self.bytes.len() as u32));
+            *cell = (from, self.bytes.len() as u32);
         }
         self.checked.iter().all(|&column| number(column).is_some())
     }
