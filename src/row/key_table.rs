@@ -138,6 +138,14 @@ mod tests {
                 prop_assert_eq!(&keys[usize::from_le_bytes(shown)], key);
             }
             prop_assert_eq!(table.len(), model.len());
+            table.clear();
+            prop_assert!(table.slots.iter().all(|slot| *slot == 0));
+            // Few keys, in a table that has grown.
+            for key in keys.iter().take(12) {
+                table.number(key, |_| Ok(())).unwrap();
+            }
+            table.clear();
+            prop_assert!(table.slots.iter().all(|slot| *slot == 0));
         }
     }
 }
