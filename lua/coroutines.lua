@@ -1,5 +1,5 @@
 --- coroutines: our own around a function of the user's, so that it can wait for the next block.
--- In: new(main) gives one for `main`, which calls the user's functions by xpcall, gives what that
+-- In: install(), once a VM has use for it; new(main) gives one for `main`, which calls the user's functions by xpcall, gives what that
 -- gave, and calls wait() where it has no rows left. Out: resume(thread), true once main has ended,
 -- false while it waits; it throws what main has thrown.
 -- The user's coroutines may be between main and what waits: their `resume` and `wrap` pass the wait on.
@@ -46,8 +46,12 @@ end
 
 local installed = false
 
--- Nothing else is slower for it: only who needs a coroutine of ours installs these.
-local function install()
+--- Gives user code its own `resume` and others. Only who needs a coroutine of ours asks for it, before
+-- any task: nothing else is slower for it.
+function M.install()
+	if installed then
+		return
+	end
 	installed = true
 	prelude.replace(library, "resume", function(thread, ...)
 		return resumed(thread, resume(thread, ...))
@@ -79,9 +83,6 @@ local function install()
 end
 
 function M.new(main)
-	if not installed then
-		install()
-	end
 	local thread = create(main)
 	ours[thread] = true
 	calls.open = 0

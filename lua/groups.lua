@@ -2,9 +2,10 @@
 -- In: the port, whose `marks` have their lowest bit set at the first row of a key; the step's number;
 -- and over(bytes, at, stop), whether a group ends before that row though its key goes on, or nothing.
 -- Out: `rows`, the iterator that the user's function gets: the number of a row in its group, then its
--- columns; for who calls it, in main(): more(), whether there is a row; begin(), at the first row of a
--- group; of that row column(n), look(of), which gives of(bytes, at, stop), and begins_key(); skip(), which passes over what the function has left. push(), finish()
--- and clear() are those of a head.
+-- columns; and run(main), which is told what goes through the groups. For main there are more(), whether
+-- there is a row; begin(), at the first row of a group; of that row column(n), look(of), which gives
+-- of(bytes, at, stop), and begins_key(); and skip(), which passes over what the function has left.
+-- push(), finish() and clear() are those of a head.
 -- A group may be longer than a block: main runs in a coroutine of ours, which waits for the next one.
 
 local state = require("gleamflow.state")
@@ -39,6 +40,7 @@ function M.new(port, id, over)
 	local count = 0
 	local ended = false
 	local thread, main
+	coroutines.install()
 
 	local function more()
 		while at >= size do

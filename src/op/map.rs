@@ -16,8 +16,9 @@ impl Dataset {
     /// given to `emit(…)` come before the returned one.
     ///
     /// What the function keeps in variables lasts for one task, and tasks begin anywhere in the rows:
-    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`], and
-    /// [`Dataset::pipe`], whose command sees all rows in order.
+    /// for what goes over several rows there are [`Dataset::reduce`] by a key, [`Dataset::fold`],
+    /// [`Dataset::scan`] and [`Dataset::group_map`], which see rows in order, and [`Dataset::pipe`],
+    /// whose command does.
     ///
     /// ```
     /// use gleamflow::Flow;

@@ -106,6 +106,15 @@ fn what_group_map_returns_is_taken_as_by_flat_map() {
     end";
     let text = same(|flow| lines(&numbered(&flow, &words).group_map([1], coroutine)));
     assert_eq!(text, model);
+    // Functions that were taken from the library before.
+    let taken = "(function()
+        local wrap, yield = coroutine.wrap, coroutine.yield
+        return function(key, rows)
+            return wrap(function() for i, _, number in rows do yield(key, 2 * number) end end)
+        end
+    end)()";
+    let text = same(|flow| lines(&numbered(&flow, &words).group_map([1], taken)));
+    assert_eq!(text, model);
     let text = same(|flow| {
         lines(&flow.range(0..3).group_map([1], "function(x) return { x, x * 10 } end"))
     });
@@ -299,4 +308,22 @@ fn map_partitions_ends_its_source_with_the_limit_behind_it() {
         String::from_utf8(lines(&endless.map_partitions(twice).limit(2)).unwrap()).unwrap()
     });
     assert_eq!(text, "1\tsome line\n2\tsome line\n");
+}
+
+#[test]
+fn a_function_that_keeps_all_rows_or_calls_itself_without_end_fails_like_any_other() {
+    let flow = Flow::new().memory(96 << 20).workers(1);
+    let keeps = "function(rows)
+        local all = {}
+        for i, x in rows do all[i] = { x, x, x } end
+        emit(#all)
+    end";
+    let error = flow.range(0..3_000_000).group_map([], keeps).count().unwrap_err().to_string();
+    assert_says(&error, &["group_map", "the Lua code needs more memory than it may use", "hint: "]);
+    let error = same_error(|flow| {
+        let deep =
+            "function(key, rows) local function f(x) return 1 + f(x) end return { f(1) } end";
+        lines(&flow.range(0..3).group_map([1], deep))
+    });
+    assert_says(&error, &["group_map: stack overflow"]);
 }

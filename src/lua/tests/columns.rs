@@ -254,11 +254,7 @@ impl Case {
             1 => LuaTail::Written(Written::new(90, Arc::new(TabLines))),
             _ => {
                 let fold = "function(x, y) return x end";
-                LuaTail::Combine {
-                    template: "combine".to_owned(),
-                    keys: vec![1],
-                    code: code(90, fold),
-                }
+                combine_tail(&[1], fold)
             }
         };
         LuaSegment { head, steps, tail }

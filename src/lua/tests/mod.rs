@@ -52,13 +52,14 @@ fn lines(steps: Vec<LuaStep>) -> LuaSegment {
     segment(Head::Rows(Layout::Lines), steps)
 }
 
+fn combine_tail(keys: &[u32], text: &str) -> LuaTail {
+    let template = "combine".to_owned();
+    LuaTail::Combine { template, keys: keys.to_vec(), code: code(90, text) }
+}
+
 fn combine(steps: Vec<LuaStep>, keys: &[u32], text: &str) -> LuaSegment {
-    let tail = LuaTail::Combine {
-        template: "combine".to_owned(),
-        keys: keys.to_vec(),
-        code: code(90, text),
-    };
-    LuaSegment { head: Head::Rows(Layout::Lines), steps, tail }
+    let head = Head::Rows(Layout::Lines);
+    LuaSegment { head, steps, tail: combine_tail(keys, text) }
 }
 
 fn vm_with(shared: &[Code], segments: Vec<LuaSegment>) -> Vm {
