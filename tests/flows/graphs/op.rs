@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gleamflow::{Dataset, Join, Sort};
+use gleamflow::{Agg, Dataset, Join, Sort};
 use proptest::prelude::*;
 
 /// An operator on rows of two text columns, which gives rows of two text columns. Some read a second
@@ -30,6 +30,8 @@ pub enum Op {
     Distinct,
     CountBy,
     CountByBoth,
+    Aggregate,
+    AggregateAll,
     GroupMap,
     MapPartitions,
     Accumulate,
@@ -86,6 +88,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::Distinct),
         Just(Op::CountBy),
         Just(Op::CountByBoth),
+        Just(Op::Aggregate),
+        Just(Op::AggregateAll),
         Just(Op::GroupMap),
         Just(Op::MapPartitions),
         Just(Op::Accumulate),
@@ -186,6 +190,12 @@ impl Op {
             Op::CountByBoth => {
                 rows.count_by([2, 1]).map("function(v, k, n) return v, k .. str(n) end")
             }
+            Op::Aggregate => rows
+                .aggregate([2], [Agg::max(1), Agg::last(1), Agg::mode(1), Agg::list(1)])
+                .map("function(v, x, l, m, all) return v, x .. l .. m .. str(#all) end"),
+            Op::AggregateAll => rows
+                .aggregate([], [Agg::count(), Agg::min(1), Agg::first(2), Agg::count_distinct(2)])
+                .map("function(n, x, f, d) return str(n), tostring(x) .. tostring(f) .. str(d) end"),
             Op::GroupMap => rows.group_map(
                 [2],
                 "function(v, rows) for i, k in rows do emit(v, k .. i) if i == 3 then break end end end",
@@ -288,6 +298,26 @@ impl Op {
                 let values = all().into_iter().map(|(k, v)| (v, k)).collect();
                 let counts = count(values).into_iter();
                 vec![counts.map(|((v, k), count)| (v, format!("{k}{count}"))).collect()]
+            }
+            Op::Aggregate => {
+                let mut groups = BTreeMap::<String, Vec<String>>::new();
+                all().into_iter().for_each(|(k, v)| groups.entry(v).or_default().push(k));
+                let rows = groups.into_iter().map(|(v, keys)| {
+                    let counts = count(keys.clone());
+                    let most = counts.values().max().expect("a group has rows");
+                    let mode = counts.iter().find(|(_, count)| *count == most).expect("one has");
+                    let max = keys.iter().max().expect("a group has rows");
+                    (v, format!("{max}{}{}{}", keys[keys.len() - 1], mode.0, keys.len()))
+                });
+                vec![rows.collect()]
+            }
+            Op::AggregateAll => {
+                let rows = all();
+                let or_nil = |text: Option<&String>| text.map_or("nil", |text| text).to_string();
+                let min = or_nil(rows.iter().map(|row| &row.0).min());
+                let first = or_nil(rows.first().map(|row| &row.1));
+                let distinct: BTreeSet<&String> = rows.iter().map(|row| &row.1).collect();
+                vec![vec![(rows.len().to_string(), format!("{min}{first}{}", distinct.len()))]]
             }
             Op::GroupMap => {
                 let mut rows = all();
