@@ -84,7 +84,10 @@ function M.new(id)
 	local function put(list, row, n)
 		local ok, err = pcall(list, row, n)
 		if not ok then
-			local column, what = match(err, "^column (%d+) holds a (%l+)$")
+			local column, what
+			if type(err) == "string" then
+				column, what = match(err, "^column (%d+) holds a (%l+)$")
+			end
 			if column == tostring(n) then
 				local message = "a state holds a %s, which cannot travel from task to task"
 				error(format(message, what), 0)

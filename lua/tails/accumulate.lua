@@ -8,7 +8,8 @@ local keys_file = require("gleamflow.keys")
 local state = require("gleamflow.state")
 local clear_table = require("table.clear")
 
-local select, type = select, type
+local abs, select, tonumber, type = math.abs, select, tonumber, type
+local is_integer = require("gleamflow.order").is_integer
 local copy = codec.copy
 local keys_of, missing = keys_file.of, keys_file.missing
 
@@ -115,6 +116,11 @@ function M.new(template, id, columns, tail)
 		local place
 		if key_columns == 1 then
 			local key = key_of(...)
+			if type(key) == "cdata" and is_integer(key) then
+				-- An int64 is the same key as the number of its value.
+				local x = tonumber(key)
+				key = abs(x) <= 2 ^ 53 and x or key
+			end
 			if type(key) == "string" or type(key) == "number" and key == key then
 				place = places[key]
 				if place == nil then

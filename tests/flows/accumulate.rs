@@ -64,6 +64,18 @@ fn keys_of_all_kinds_and_none() {
     assert_eq!(text, "[1] \"b\" 2\n[2] \"a\" 1\n");
     let text = same(|flow| lines(&flow.rows([(1, "b"), (2, "a"), (3, "b")]).accumulate(2, count)));
     assert_eq!(text, "a\t1\nb\t2\n");
+    let text = same(|flow| {
+        let rows =
+            flow.range(0..6).map("function(x) if x % 2 == 0 then return 7LL end return 7 end");
+        let first = "return {
+            init = function() return '' end,
+            step = function(s, k) return s .. tostring(k) end,
+            merge = function(a, b) return a .. b end,
+            finish = function(s) return s end,
+        }";
+        values(&rows.accumulate([1], first))
+    });
+    assert!(text.starts_with("7 \"7LL77LL7"), "{text}");
     let text = same(|flow| lines(&flow.range(0..9).accumulate([], count)));
     assert_eq!(text, "9\n");
     let text = same(|flow| lines(&flow.range(0..0).accumulate([], count)));
