@@ -125,7 +125,6 @@ fn pipe_columns(input: &str, _: &str) -> Result<()> {
     Flow::new().text_file(input).split("\t").pipe("cat").save_text_to(stdout(), "%s %s %s")
 }
 
-/// Prints the milliseconds of each of a hundred runs, the first among them.
 fn aggregate(input: &str, output: &str) -> Result<()> {
     Flow::new()
         .text_file(input)
@@ -170,6 +169,7 @@ fn join_broadcast(input: &str, output: &str) -> Result<()> {
     left.join(&right, Join::inner(1).broadcast()).save_lines(output)
 }
 
+/// Prints the milliseconds of each of a hundred runs, the first among them.
 fn one_row(_: &str, _: &str) -> Result<()> {
     for _ in 0..100 {
         let begin = Instant::now();
