@@ -150,7 +150,8 @@ fn quantile(input: &str, output: &str) -> Result<()> {
         .split("\t")
         .numbers([2])
         .aggregate(1, [Agg::quantile(2, 0.95)])
-        .map("function(key, n) return key, math.floor(n + 0.5) end")
+        // A twentieth is what ranks are parted in; so no program has to round a half.
+        .map("function(key, n) return key, math.floor(20 * n + 0.5) end")
         .save_lines(output)
 }
 

@@ -36,7 +36,7 @@ queries = {
         select key, count(*), sum(number)
         from {table("chr(9)", key="VARCHAR", number="BIGINT", payload="VARCHAR")} group by key""",
     "quantile": f"""
-        select key, round(quantile_cont(number, 0.95))::BIGINT
+        select key, round(20 * quantile_cont(number, 0.95))::BIGINT
         from {table("chr(9)", key="VARCHAR", number="BIGINT", payload="VARCHAR")} group by key""",
     "join": f"""
         select * from {table("chr(9)", "/left", key="VARCHAR", number="VARCHAR", letters="VARCHAR")} l

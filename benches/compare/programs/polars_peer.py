@@ -38,7 +38,7 @@ elif job in ("aggregate", "quantile"):
     number = pl.col("number")
     of_key = {
         "aggregate": (pl.len(), number.sum()),
-        "quantile": (number.quantile(0.95, interpolation="linear").round(0).cast(pl.Int64),),
+        "quantile": ((20 * number.quantile(0.95, interpolation="linear")).round(0).cast(pl.Int64),),
     }
     rows = table.group_by("key").agg(*of_key[job])
 elif job == "join":
