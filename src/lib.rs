@@ -34,8 +34,18 @@
 //!   [`count_by`](Dataset::count_by), [`distinct`](Dataset::distinct); of all rows
 //!   [`fold`](Dataset::fold). **In order**: [`sort`](Dataset::sort), [`top`](Dataset::top), by a
 //!   column or by a [`Sort`]. **By place**: [`limit`](Dataset::limit), [`skip`](Dataset::skip).
-//! - **Two datasets**: [`union`](Dataset::union), [`intersect`](Dataset::intersect),
-//!   [`subtract`](Dataset::subtract).
+//! - **Names**: [`named`](Dataset::named) names columns, and then a name may stand wherever a
+//!   column's number may.
+//! - **Groups**: [`aggregate`](Dataset::aggregate) with [`Agg`] for counts, sums, quantiles and more,
+//!   [`accumulate`](Dataset::accumulate) for states of your own, [`group_map`](Dataset::group_map)
+//!   for a function over the rows of each key.
+//! - **Joins**: [`join`](Dataset::join) with [`Join`] for its kinds, [`cogroup`](Dataset::cogroup),
+//!   [`cross`](Dataset::cross).
+//! - **Windows**: [`scan`](Dataset::scan), [`lag`](Dataset::lag), [`window`](Dataset::window),
+//!   [`tumbling`](Dataset::tumbling), [`sessions`](Dataset::sessions), over all rows or by key.
+//! - **Two datasets**: [`union`](Dataset::union), [`zip`](Dataset::zip),
+//!   [`merge_sorted`](Dataset::merge_sorted), [`intersect`](Dataset::intersect),
+//!   [`subtract`](Dataset::subtract); [`branch`](Dataset::branch) makes two of one.
 //! - **Shell**: [`pipe`](Dataset::pipe), [`pipe_as_args`](Dataset::pipe_as_args),
 //!   [`pipe_rows`](Dataset::pipe_rows); several at once behind [`partition`](Dataset::partition),
 //!   [`partition_by`](Dataset::partition_by) or [`round_robin`](Dataset::round_robin).

@@ -18,6 +18,9 @@ use crate::plan::native::Native;
 use crate::row::cells::Cells;
 use crate::row::msgpack;
 
+/// # Groups and aggregates
+///
+/// What becomes of the rows of each key, sorted by key. What does not fit into memory goes to disk.
 impl Dataset {
     /// Makes one row of the rows of each key, which is the named columns, counted from 1. Columns
     /// out: the keys in the order named, then one of each aggregate. Sorted by key. Without key

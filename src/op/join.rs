@@ -18,6 +18,9 @@ pub(super) use broadcast::Broadcast;
 pub(super) use joined::Joined;
 use joined::Kind;
 
+/// # Joins
+///
+/// Rows of several datasets of one flow that have the same key: see [`Dataset::flow`].
 impl Dataset {
     /// The rows of this dataset, the left one, each beside every row of another one of the same
     /// flow that has the same key. `on` is the key's columns, `1`, `[1, 2]` or `"user"`, or a

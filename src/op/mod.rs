@@ -26,18 +26,23 @@ mod named;
 
 mod reduce;
 
-mod aggregate;
 mod count_by;
 mod distinct;
 mod distinct_by;
-mod group_map;
 mod sort;
 mod sort_by;
 mod top;
 
-mod accumulate;
+mod aggregate;
 
-mod ordered;
+mod accumulate;
+mod group_map;
+
+mod map_partitions;
+
+mod join;
+
+mod cogroup;
 
 mod scan;
 
@@ -46,25 +51,23 @@ mod sessions;
 mod tumbling;
 mod window;
 
+mod ordered;
+
 mod limit;
 
 mod sample;
 mod skip;
 mod with_index;
 
-mod cogroup;
-mod join;
-mod merge_sorted;
 mod union;
-mod zip;
 
 mod intersect;
+mod merge_sorted;
+mod zip;
 
 mod pipe;
 
 mod partition;
-
-mod map_partitions;
 
 mod agg;
 pub(crate) mod group;
