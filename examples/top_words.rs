@@ -1,4 +1,4 @@
-//! The ten words that a file has most: `cargo run --release --example top_words FILE`.
+//! The five words that a file has most: `cargo run --release --example top_words FILE`.
 
 use gleamflow::{Flow, Sort};
 
@@ -9,7 +9,7 @@ fn main() -> gleamflow::Result<()> {
         .flat_map("function(line) return line:lower():gmatch('%a+') end")
         .count_by([1])
         // Words that are as frequent stay in the order of `count_by`, which is that of the words.
-        .top(10, Sort::by(2).descending())
+        .top(5, Sort::by(2).descending())
         .select([2, 1])
         .save_text_to(std::io::stdout(), "%7d %s")
 }

@@ -109,7 +109,7 @@ fn top_words_are_those_that_sort_and_head_find() {
     let path = directory.path().join("text");
     std::fs::write(&path, generated(1 << 20) + " the THE fox\n the Fox, the hen").unwrap();
     let script = "tr -cs A-Za-z '\\n' < \"$1\" | tr A-Z a-z | grep . | sort | uniq -c \
-        | sort -k1,1nr -k2,2 | head";
+        | sort -k1,1nr -k2,2 | head -n 5";
     let mut expected = Command::new("sh");
     expected.args(["-c", script, "sh"]).arg(&path).env("LC_ALL", "C");
     assert_eq!(run(Command::new(example("top_words")).arg(&path)), run(&mut expected));

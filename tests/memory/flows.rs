@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gleamflow::{Flow, Result};
+use gleamflow::{Agg, Flow, Result};
 
 fn path(name: &str) -> PathBuf {
     std::env::var_os(name).expect("set by whoever names a flow").into()
@@ -66,6 +66,37 @@ fn run(name: &str, input: PathBuf, output: PathBuf) -> Result<()> {
             let text = "payload ".repeat(50);
             let rows = flow.rows((0..rows).map(|row| (row, &text)));
             rows.map("function(row, text) return row end").save_lines(output)
+        }
+        "hot_join" => {
+            let rows: i64 = std::fs::read_to_string(input).unwrap().parse().unwrap();
+            let text = "'".to_owned() + &"payload ".repeat(50) + "'";
+            let left = flow.range(0..3).map("function(x) return 'hot', x end");
+            let right = flow.range(0..rows);
+            let right = right.map(format!("function(x) return 'hot', x, {text} end"));
+            left.join(&right, 1)
+                .map("function(key, l, r) return key, l + 10 * r end")
+                .reduce(sum)
+                .save_lines(output)
+        }
+        "one_group" => {
+            let rows: i64 = std::fs::read_to_string(input).unwrap().parse().unwrap();
+            let sums = "function(key, rows)
+                local count, sum = 0, 0
+                for i, _, x in rows do count, sum = i, sum + x end
+                emit(key, count, sum)
+            end";
+            let rows = flow.range(0..rows).map("function(x) return 'key', x end");
+            rows.group_map(1, sums).save_lines(output)
+        }
+        "large_aggregates" => {
+            let rows: i64 = std::fs::read_to_string(input).unwrap().parse().unwrap();
+            let half = rows / 2;
+            let twice = flow.range(0..half).union(&flow.range(0..half));
+            let all = twice.union(&flow.range(0..1));
+            let kinds = [Agg::median(1), Agg::count_distinct(1), Agg::mode(1)];
+            all.aggregate([], kinds)
+                .map("function(m, n, o) return str(m), n, o end")
+                .save_lines(output)
         }
         "count_long" => flow.max_row(400 << 20).text_file(input).count().map(save_count),
         "save_lines_long" => flow.max_row(400 << 20).text_file(input).save_lines(output),

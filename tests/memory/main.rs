@@ -151,6 +151,41 @@ fn with_128_mb(bench: &Bench, flow: &str, input: &Path) -> (u64, u64) {
 }
 
 #[test]
+fn a_hot_key_of_a_join_waits_on_disk() {
+    let bench = Bench::new();
+    let input = bench.path("in");
+    // The right rows of it take 400 MB in a full run, and are gone through for each left one.
+    let rows = scaled(1_000_000);
+    std::fs::write(&input, rows.to_string()).unwrap();
+    with_128_mb(&bench, "hot_join", &input);
+    let sum: u64 = (0..3 * rows).map(|pair| pair / rows + 10 * (pair % rows)).sum();
+    assert_eq!(std::fs::read_to_string(bench.path("out")).unwrap(), format!("hot\t{sum}\n"));
+}
+
+#[test]
+fn the_rows_of_one_key_pass_by_a_function() {
+    let bench = Bench::new();
+    let input = bench.path("in");
+    let rows = scaled(20_000_000);
+    std::fs::write(&input, rows.to_string()).unwrap();
+    with_128_mb(&bench, "one_group", &input);
+    let text = format!("key\t{rows}\t{}\n", rows * (rows - 1) / 2);
+    assert_eq!(std::fs::read_to_string(bench.path("out")).unwrap(), text);
+}
+
+#[test]
+fn exact_aggregates_of_very_many_values_keep_to_their_memory() {
+    let bench = Bench::new();
+    let input = bench.path("in");
+    let rows = scaled(5_000_000);
+    std::fs::write(&input, rows.to_string()).unwrap();
+    with_128_mb(&bench, "large_aggregates", &input);
+    // Each number comes twice, but for 0, which is the mode.
+    let text = format!("{}\t{}\t0\n", (rows / 2 - 1) / 2, rows / 2);
+    assert_eq!(std::fs::read_to_string(bench.path("out")).unwrap(), text);
+}
+
+#[test]
 fn rows_that_multiply_before_a_slow_command_wait_on_disk() {
     let bench = Bench::new();
     let input = bench.path("in");
