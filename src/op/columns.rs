@@ -53,6 +53,12 @@ impl Column {
 
 impl Columns {
     /// These columns, and one more behind them.
+    ///
+    /// ```
+    /// use gleamflow::Columns;
+    ///
+    /// assert_eq!(Columns::from(1).and(3), Columns::from([1, 3]));
+    /// ```
     pub fn and(mut self, column: impl Into<Column>) -> Columns {
         self.0.push(column.into());
         self

@@ -112,32 +112,91 @@ pub struct Join {
 
 impl Join {
     /// Rows of both sides that match, in each pair.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let rows: Vec<(i64, String, String)> = left.join(&right, Join::inner(1)).collect()?;
+    /// assert_eq!(rows, [(2, "b".into(), "x".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn inner(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Inner, key)
     }
 
     /// These, and the left rows that match nothing, with nil in the right's columns.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let rows: Vec<(i64, String, Option<String>)> = left.join(&right, Join::left(1)).collect()?;
+    /// assert_eq!(rows[0], (1, "a".into(), None));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn left(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Left, key)
     }
 
     /// What [`Join::inner`] gives, and the right rows that match nothing, with nil in the left's
     /// columns.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let rows: Vec<(i64, Option<String>, String)> = left.join(&right, Join::right(1)).collect()?;
+    /// assert_eq!(rows[1], (3, None, "y".into()));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn right(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Right, key)
     }
 
     /// What [`Join::inner`] gives, and the rows of both sides that match nothing.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// assert_eq!(left.join(&right, Join::full(1)).count()?, 3);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn full(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Full, key)
     }
 
     /// The left rows that match something, each once: keys, then the left's other columns.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let rows: Vec<(i64, String)> = left.join(&right, Join::semi(1)).collect()?;
+    /// assert_eq!(rows, [(2, "b".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn semi(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Semi, key)
     }
 
     /// The left rows that match nothing: keys, then the left's other columns.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let rows: Vec<(i64, String)> = left.join(&right, Join::anti(1)).collect()?;
+    /// assert_eq!(rows, [(1, "a".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn anti(key: impl Into<Columns>) -> Join {
         Join::new(Kind::Anti, key)
     }
@@ -147,17 +206,50 @@ impl Join {
     }
 
     /// The key's columns on the right, if they are others than on the left; as many.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let turned = right.select([2, 1]);
+    /// let rows = left.join(&turned, Join::inner(1).right_key(2));
+    /// assert_eq!(rows.collect::<(i64, String, String)>()?, [(2, "b".into(), "x".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn right_key(self, key: impl Into<Columns>) -> Join {
         Join { right_key: Some(key.into()), ..self }
     }
 
     /// How many columns the left side has, its key included: for one that may have no rows.
     /// Without it, its columns are those of its widest row, or its names.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let none = left.limit(0);
+    /// let rows = none.join(&right, Join::right(1).left_width(2));
+    /// assert_eq!(rows.collect::<(i64, Option<String>, String)>()?[0], (2, None, "x".into()));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn left_width(self, columns: u32) -> Join {
         Join { widths: [Some(columns), self.widths[1]], ..self }
     }
 
     /// How many columns the right side has: see [`Join::left_width`].
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Join};
+    ///
+    /// let flow = Flow::new();
+    /// let (left, right) = (flow.rows([(1, "a"), (2, "b")]), flow.rows([(2, "x"), (3, "y")]));
+    /// let none = right.limit(0);
+    /// let rows = left.join(&none, Join::left(1).right_width(2));
+    /// assert_eq!(rows.collect::<(i64, String, Option<String>)>()?[0], (1, "a".into(), None));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn right_width(self, columns: u32) -> Join {
         Join { widths: [self.widths[0], Some(columns)], ..self }
     }
@@ -168,7 +260,8 @@ impl Join {
     /// memory, that is an error.
     ///
     /// Nobody knows then how wide the left's widest row is: without
-    /// [`left_width`](Join::left_width) or names, rows of different widths in one task are an error.
+    /// [`left_width`](Join::left_width) or names, rows of different widths in one task are an error,
+    /// and those of one task may be wider than those of another.
     ///
     /// ```
     /// use gleamflow::{Flow, Join};
@@ -191,11 +284,9 @@ impl Join {
         let left_key = self.key.some_numbers(left, hint)?;
         let right_key = self.right_key.as_ref().unwrap_or(&self.key).some_numbers(right, hint)?;
         if left_key.len() != right_key.len() {
-            let message = format!(
-                "the left key has {} columns, the right key {}",
-                left_key.len(),
-                right_key.len()
-            );
+            let (left, right) = (left_key.len(), right_key.len());
+            let message =
+                format!("the keys differ in columns: {left} on the left, {right} on the right");
             return Err(Failure::new(ErrorKind::Plan, message));
         }
         let widths = [self.widths[0].or(left.width()), self.widths[1].or(right.width())];

@@ -37,6 +37,14 @@ impl Dataset {
 }
 
 /// What [`Dataset::zip`] gives: a dataset, which may yet be told how to end.
+///
+/// ```
+/// use gleamflow::Flow;
+///
+/// let rows = Flow::new().range(0..3);
+/// assert_eq!(rows.zip(&rows).collect::<(i64, i64)>()?[2], (2, 2));
+/// # Ok::<(), gleamflow::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a dataset is computed by a terminal such as `save_text_to`, or by `Flow::run`"]
 pub struct Zip {
@@ -47,7 +55,18 @@ pub struct Zip {
 }
 
 impl Zip {
-    /// The dataset that ends first goes on with nils, as many as its widest row has columns.
+    /// The dataset that ends first goes on with nils, as many as its widest row has columns: none if
+    /// it has no rows.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// let flow = Flow::new();
+    /// let rows = flow.range(0..1).zip(&flow.lines(["a", "b"])).longest();
+    /// let rows: Vec<(Option<i64>, String)> = rows.collect()?;
+    /// assert_eq!(rows, [(Some(0), "a".into()), (None, "b".into())]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
     pub fn longest(&self) -> Dataset {
         self.left.add_two("zip", self.caller, &self.right, |plan, step, both| {
             Ok(zipped(plan, step, both, true))
@@ -60,6 +79,12 @@ impl Deref for Zip {
 
     fn deref(&self) -> &Dataset {
         &self.zipped
+    }
+}
+
+impl From<Zip> for Dataset {
+    fn from(zip: Zip) -> Dataset {
+        zip.zipped
     }
 }
 

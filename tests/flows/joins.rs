@@ -192,7 +192,7 @@ fn joins_that_cannot_be_are_refused() {
     says(one.join(&other, []), &["tests/flows/joins.rs:", "join: no key columns", "hint: `cross`"]);
     says(
         one.join(&other, Join::left(1).right_key([1, 2])),
-        &["the left key has 1 columns, the right key 2"],
+        &["the keys differ in columns: 1 on the left, 2 on the right"],
     );
     says(one.join(&other, 0), &["there is no column 0"]);
     says(one.join(&Flow::new().range(0..1), 1), &["another flow", "hint: "]);
