@@ -11,6 +11,7 @@ use crate::op::native::{BlockStep, malformed};
 use crate::plan::chain::Step;
 use crate::plan::named::Arguments;
 use crate::plan::names::Names;
+use crate::plan::native::Native;
 use crate::row::frame;
 use crate::row::layout::Rows;
 use crate::row::msgpack::{self, Value};
@@ -44,7 +45,8 @@ impl Dataset {
         let branch = |holds| {
             told.add("branch", caller, move |plan, step, rows| {
                 let names = rows.names().without(&[1]);
-                Ok(plan.fuse(rows, Step::native(step, &Branch { holds })).named(names))
+                let native = Native { keeps_rows: false, ..Native::new(step, &Branch { holds }) };
+                Ok(plan.fuse(rows, Step::Native(native)).named(names))
             })
         };
         (branch(true), branch(false))
@@ -68,10 +70,6 @@ impl fmt::Display for Branch {
 }
 
 impl BlockStep for Branch {
-    fn keeps_rows(&self) -> bool {
-        false
-    }
-
     fn apply(&mut self, rows: Rows<'_>, _: usize, out: &mut Vec<u8>) -> Result<(), Failed> {
         let mut framed = Vec::new();
         Rows::frames(rows.as_frames(&mut framed)?).try_each(|row| {

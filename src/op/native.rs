@@ -17,14 +17,11 @@ use crate::row::msgpack::{self, Value};
 
 /// Takes blocks of rows and gives rows.
 pub(crate) trait BlockStep {
-    /// Takes rows and appends rows in [its layout](BlockStep::layout) to `out`, one for each row, so that a row's number in the
-    /// block stays what it was, or [else says so](BlockStep::keeps_rows). On an error, `out` may end within the row that failed.
+    /// Takes rows and appends rows in [its layout](BlockStep::layout) to `out`: one for each row, so
+    /// that a row's number in the block stays what it was, unless
+    /// [the plan](crate::plan::native::Native::keeps_rows) says that some are left out. On an error,
+    /// `out` may end within the row that failed.
     fn apply(&mut self, rows: Rows<'_>, max_row: usize, out: &mut Vec<u8>) -> Result<(), Failed>;
-
-    /// Whether a row comes of each row.
-    fn keeps_rows(&self) -> bool {
-        true
-    }
 
     /// How the rows lie that come of rows which lie so: frames, or lines where those serve.
     fn layout(&self, _input: Layout) -> Layout {

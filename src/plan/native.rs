@@ -16,11 +16,13 @@ pub(crate) struct Native {
     pub code: Name,
     /// What it means for lines, if that is all it means.
     pub view: Option<View>,
+    /// A step's code makes one row of each row.
+    pub keeps_rows: bool,
 }
 
 impl Native {
     pub(crate) fn new<A: Arguments>(step: StepId, arguments: &A) -> Native {
-        Native { step, code: Name::new(arguments), view: None }
+        Native { step, code: Name::new(arguments), view: None, keeps_rows: true }
     }
 }
 

@@ -324,7 +324,7 @@ impl ChainRunner {
                     Err(_) => Rows::new(*layout, out).whole(),
                 };
                 if whole > 0 {
-                    let keeps_rows = matches!(code, Code::Step(step) if step.keeps_rows());
+                    let keeps_rows = matches!(code, Code::Step(_)) && native.keeps_rows;
                     let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), tail);
                     passed
                         .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;

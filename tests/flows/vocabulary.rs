@@ -1,6 +1,6 @@
 //! Slices, unions, counts and sets of rows, against models of a few lines.
 
-use gleamflow::Sort;
+use gleamflow::{Dataset, Sort};
 
 use crate::harness::{assert_says, lines, many_words, pairs, same, same_error, values};
 
@@ -75,6 +75,30 @@ fn top_is_a_sort_and_a_limit() {
             assert_eq!(top, plain, "{rows} rows by {order:?}");
         }
     }
+}
+
+#[test]
+fn a_limit_behind_a_sort_and_native_steps_is_a_top() {
+    let words = many_words(300, 40);
+    let flows: [fn(&Dataset) -> Dataset; 3] = [
+        |rows| rows.sort(Sort::by(1).descending()).select([1, 1]).limit(7),
+        |rows| rows.sort_by(1, "function(word) return #word, word end").limit(7),
+        |rows| rows.sort(1).select([1, 1]).pad(3).limit(1),
+    ];
+    for (nth, limited) in flows.into_iter().enumerate() {
+        let text = same(|flow| lines(&limited(&flow.lines(&words))));
+        let plain = same(|flow| lines(&limited(&flow.test_without_rewrites().lines(&words))));
+        assert_eq!(text, plain, "flow {nth}");
+    }
+    let rows = gleamflow::Flow::new().lines(&words);
+    let plan = rows.sort_by(1, "function(word) return #word end").limit(7).explain().unwrap();
+    assert_says(&plan, &["sort_by: first 7, sort by column 1"]);
+    // A function may emit other rows, and a branch leaves some out.
+    let plan = rows.sort(1).map("function(word) return word end").limit(7).explain().unwrap();
+    assert!(!plan.contains("first 7"), "{plan}");
+    let (long, _) = rows.branch("function(word) return #word > 2 end");
+    let plan = long.sort(1).limit(7).explain().unwrap();
+    assert_says(&plan, &["sort: first 7"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A newcomer's trap: one task merges what is kept, so it must be little.
 
-use crate::plan::chain::{Head, Tail};
+use crate::plan::chain::{Head, Step, Tail};
 use crate::plan::exchange::{Cuts, Keep};
 use crate::plan::rewrite::Needless;
 use crate::plan::stage::{Plan, Slice, Work};
@@ -40,6 +40,11 @@ fn only_sorts(work: &Work) -> bool {
     let Work::Merge { chain, merge } = work else { return false };
     merge.keep == Keep::All
         && chain.tail == Tail::Frames
-        && chain.steps.is_empty()
+        && chain.steps.iter().all(is_row_for_row)
         && !matches!(chain.head, Head::Groups(_))
+}
+
+/// What it makes of the first rows are the first rows of what it makes. A function might emit more.
+fn is_row_for_row(step: &Step) -> bool {
+    matches!(step, Step::Native(native) if native.keeps_rows)
 }
