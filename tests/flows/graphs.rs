@@ -3,12 +3,14 @@
 //! A newcomer's trap: the model keeps all rows in lists and knows nothing of stages, so it also
 //! says what order and partitions mean.
 
+mod model;
 mod op;
 
 use gleamflow::Flow;
 use proptest::prelude::*;
 
-use self::op::{Op, Parts, Row, line, op};
+use self::model::{Parts, Row, line};
+use self::op::{Op, op};
 use crate::harness::without_hanging;
 use crate::sinks::Shared;
 
