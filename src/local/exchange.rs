@@ -12,6 +12,7 @@ use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
 use crate::local::session::Session;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
+use crate::plan::chain::Head;
 use crate::plan::exchange::{Cuts, Facts, Keep};
 use crate::plan::stage::{StageId, Work};
 use crate::worker::runs::{MAX_FAN_IN, RunInput, TaskRuns};
@@ -135,7 +136,7 @@ async fn merge_source(
         facts.push(of_side);
         tasks.extend(sorted);
     }
-    let Work::Merge { merge, .. } = &session.plan.stages[stage].work else {
+    let Work::Merge { merge, chain } = &session.plan.stages[stage].work else {
         unreachable!("only merges read runs")
     };
     let sampled: Vec<_> = (0..).zip(&tasks).map(|(task, made)| made.sampled(task)).collect();
@@ -154,8 +155,9 @@ async fn merge_source(
         }
         runs = merge_pass(session, stage, merge.keep, groups).await?;
     };
-    // A range that nothing divides is there without rows, for a group that is.
-    let ranges = if runs.is_empty() && merge.cuts != Cuts::One { 0 } else { cuts.len() + 1 };
+    // A group of all rows is there without rows too.
+    let is_one = merge.cuts == Cuts::One && matches!(chain.head, Head::Groups(_));
+    let ranges = if runs.is_empty() && !is_one { 0 } else { cuts.len() + 1 };
     let read = runs.clone();
     let inputs = (0..ranges).map(move |range| {
         let from = range.checked_sub(1).map(|before| cuts[before].clone());

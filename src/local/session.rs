@@ -163,6 +163,10 @@ impl Session {
 
     fn setup(&self, run_file: u32) -> Setup {
         let stages = self.plan.stages.iter().enumerate();
+        let mut limits = self.settings.limits.clone();
+        // What a worker holds it holds to the end of the run.
+        let sides: usize = self.plan.stages.iter().map(|stage| stage.held.len()).sum();
+        limits.held_bytes /= sides.max(1);
         Setup {
             shared: self.plan.shared.clone(),
             stages: stages
@@ -172,7 +176,7 @@ impl Session {
                     Some((id, StageWork { chain: chain.clone(), keep }))
                 })
                 .collect(),
-            limits: self.settings.limits.clone(),
+            limits,
             run_file,
         }
     }

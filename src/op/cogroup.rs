@@ -105,7 +105,8 @@ fn grouped<const N: usize>(
         let mut sides = Vec::new();
         let mut keys_of = Vec::new();
         for rows in inputs {
-            let numbers = keys.some_numbers(rows.names(), "a lone group of all rows has no key")?;
+            let numbers =
+                keys.some_numbers(rows.names(), "`group_map([], …)` takes all rows as one group")?;
             let order = numbers.iter().map(|&column| KeyColumn::ascending(column)).collect();
             sides.push(Side::sorted(rows, order, Keep::All));
             keys_of.push(numbers);
@@ -171,19 +172,15 @@ impl Lists {
 }
 
 impl GroupStep for Lists {
-    fn begin(&mut self, _: &GroupTask<'_>) -> Result<(), Failure> {
+    fn begin(&mut self, task: &GroupTask<'_>) -> Result<(), Failure> {
+        self.max_row = task.max_row;
         self.key.clear();
         self.lists = vec![(0, Vec::new()); self.keys.len()];
         Ok(())
     }
 
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
-        self.max_row = out.max_row;
-        let mut marks = rows.marks.iter();
-        rows.try_each(|row| {
-            let Some(mark) = marks.next() else {
-                return Err(malformed("a row behind an exchange has no mark").into());
-            };
+        rows.try_each_marked(|row, mark| {
             if mark.begins_key() {
                 self.finish(out)?;
             }

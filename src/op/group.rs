@@ -10,8 +10,8 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::error::{Failed, Failure, Warning};
-use crate::op::native::put_row;
 use crate::plan::exchange::Facts;
+use crate::row::frame::put_row;
 use crate::row::layout::Rows;
 
 /// Takes the rows behind an exchange, whose marks say where keys begin and which side each is of.
@@ -23,7 +23,9 @@ pub(crate) trait GroupStep {
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed>;
 
     /// The last group has ended.
-    fn finish(&mut self, out: &mut Emit<'_>) -> Result<(), Failed>;
+    fn finish(&mut self, _out: &mut Emit<'_>) -> Result<(), Failed> {
+        Ok(())
+    }
 
     /// What the user is to be told once the task's rows have come, if anything.
     fn warning(&self) -> Option<Warning> {
@@ -39,7 +41,7 @@ pub(crate) struct GroupTask<'a> {
     pub lists: &'a dyn Lists,
     /// The largest row that may come of it.
     pub max_row: usize,
-    /// What the worker holds for steps that [asked](crate::plan::lower::Lower::hold) for it.
+    /// What the worker holds for steps that [asked](crate::plan::lower::Lower::beside) for it.
     pub held: &'a [Held],
 }
 

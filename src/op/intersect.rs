@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::error::{Failed, Failure};
 use crate::op::group::{Emit, GroupStep, GroupTask};
-use crate::op::native::malformed;
 use crate::plan::chain::{KeyColumn, WHOLE_ROW};
 use crate::plan::exchange::{Cuts, Exchange, Group, Keep, Side};
 use crate::plan::named::Arguments;
@@ -99,11 +98,7 @@ impl GroupStep for Membership {
     }
 
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
-        let mut marks = rows.marks.iter();
-        rows.try_each(|row| {
-            let Some(mark) = marks.next() else {
-                return Err(malformed("a row behind an exchange has no mark").into());
-            };
+        rows.try_each_marked(|row, mark| {
             if mark.begins_key() {
                 self.finish(out)?;
             }

@@ -8,7 +8,6 @@ use std::panic::Location;
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::op::Columns;
-use crate::plan::chain::KeyColumn;
 use crate::plan::exchange::{Cuts, Exchange, Group, Keep, Side};
 use crate::plan::lower::{Lower, Open};
 use crate::plan::names::Names;
@@ -256,8 +255,9 @@ impl Join {
 
     /// Each worker holds the whole right side, and the left rows pass by: they stay where they are,
     /// in their order and in their partitions, and what comes out is in the order of the left, then
-    /// of the right. For a right side that is small: if it takes more than a quarter of a worker's
-    /// memory, that is an error.
+    /// of the right. For a right side that is small: if all those that a flow broadcasts take more
+    /// than a quarter of a worker's memory, or one of them more than its even share of that, that is
+    /// an error.
     ///
     /// Nobody knows then how wide the left's widest row is: without
     /// [`left_width`](Join::left_width) or names, rows of different widths in one task are an error,
@@ -313,14 +313,11 @@ fn merged(
     joined: Joined,
 ) -> Result<Open, Failure> {
     let names = joined.names(left.names(), right.names());
-    let [left_order, right_order] = joined
-        .keys()
-        .map(|keys| keys.iter().map(|&column| KeyColumn::ascending(column)).collect::<Vec<_>>());
     let keep = if joined.asks_only_whether() { Keep::First } else { Keep::All };
     // The right rows of a key come first, since they are kept.
     let sides = [
-        Side::sorted(right, right_order, keep).measured(),
-        Side::sorted(left, left_order, Keep::All).measured(),
+        Side::sorted(right, joined.right.order(), keep).measured(),
+        Side::sorted(left, joined.left.order(), Keep::All).measured(),
     ];
     let group = Some(Group::Step(Native::new(step, &joined)));
     let exchange = Exchange { keep: Keep::All, cuts: Cuts::Keys, group };
@@ -340,19 +337,17 @@ fn broadcast(
         return Err(Failure::new(ErrorKind::Plan, message)
             .hint("leave out `broadcast`, or swap the sides and take `Join::left`"));
     }
-    let order = joined.keys()[1].iter().map(|&column| KeyColumn::ascending(column)).collect();
-    let side = Side::sorted(right, order, Keep::All).measured();
+    let side = Side::sorted(right, joined.right.order(), Keep::All).measured();
     let code = |held| Native::new(step, &Broadcast::new(joined, held));
     Ok(plan.beside(step, left, side, code).named(names))
 }
 
 impl Joined {
     fn names(&self, left: &Names, right: &Names) -> Names {
-        let [left_key, right_key] = self.keys();
-        let of_left = left.select(left_key).and(left.without(left_key));
+        let of_left = left.select(&self.left.key).and(left.without(&self.left.key));
         // Where the right's columns begin is known if all of the left's are.
         match left.width() {
-            Some(_) if !self.asks_only_whether() => of_left.and(right.without(right_key)),
+            Some(_) if !self.asks_only_whether() => of_left.and(right.without(&self.right.key)),
             _ => of_left,
         }
     }

@@ -95,17 +95,12 @@ impl GroupStep for Lag {
     }
 
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
-        let mut marks = rows.marks.iter();
-        rows.try_each(|row| {
-            if marks.next().is_some_and(|mark| mark.begins_key()) {
+        rows.try_each_marked(|row, mark| {
+            if mark.begins_key() {
                 self.before.clear();
             }
             self.take(row, out)
         })
-    }
-
-    fn finish(&mut self, _: &mut Emit<'_>) -> Result<(), Failed> {
-        Ok(())
     }
 }
 

@@ -116,10 +116,6 @@ impl GroupStep for Chance {
             }
         })
     }
-
-    fn finish(&mut self, _: &mut Emit<'_>) -> Result<(), Failed> {
-        Ok(())
-    }
 }
 
 impl Arguments for Chance {

@@ -98,10 +98,6 @@ impl GroupStep for Index {
             })
         })
     }
-
-    fn finish(&mut self, _: &mut Emit<'_>) -> Result<(), Failed> {
-        Ok(())
-    }
 }
 
 impl Arguments for Index {

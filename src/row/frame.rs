@@ -17,6 +17,8 @@ pub(crate) enum FrameError {
     TooLong { length: usize, max_row: usize },
     #[error("a row has no columns")]
     Empty,
+    #[error("a row behind an exchange has no mark")]
+    Unmarked,
 }
 
 /// The length of the first frame, its own length field included; `None` if that isn't there yet.

@@ -174,6 +174,19 @@ impl<'a> Rows<'a> {
         self.try_each_whole(|row, _| each(row))
     }
 
+    /// The same with what the exchange knows of each row, for who comes behind one.
+    #[inline]
+    pub(crate) fn try_each_marked<E: From<FrameError>>(
+        self,
+        mut each: impl FnMut(&'a [u8], Mark) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut marks = self.marks.iter();
+        self.try_each(|row| match marks.next() {
+            Some(mark) => each(row, *mark),
+            None => Err(FrameError::Unmarked.into()),
+        })
+    }
+
     /// The same, also with the row as it lies in the block: a line with its line feed, or a frame.
     #[inline]
     pub(crate) fn try_each_whole<E: From<FrameError>>(

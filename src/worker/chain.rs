@@ -260,8 +260,10 @@ impl ChainRunner {
                     Code::Group(group) => {
                         let pass = &mut |rows: &[u8]| self.pass_on(at + 1, rows, tail);
                         let mut emit = self.emit(out, pass);
-                        group.finish(&mut emit).map_err(|failed| failed.at_step(native.step))?;
+                        let finished = group.finish(&mut emit);
+                        // Rows before a failing one are right, and come first.
                         emit.flush()?;
+                        finished.map_err(|failed| failed.at_step(native.step))?;
                         let warning = group.warning().map(|warning| warning.at_step(native.step));
                         self.warnings.borrow_mut().extend(warning);
                         return Ok(());

@@ -268,9 +268,8 @@ impl GroupStep for FoldedGroups {
     }
 
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
-        let mut marks = rows.marks.iter();
-        rows.try_each(|row| {
-            let begins = marks.next().is_some_and(|mark| mark.begins_key()) || !self.open;
+        rows.try_each_marked(|row, mark| {
+            let begins = mark.begins_key() || !self.open;
             self.take(begins && self.keys > 0, row, out)
         })
     }

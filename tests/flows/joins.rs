@@ -327,3 +327,17 @@ fn a_group_that_is_larger_than_a_row_may_be_is_refused() {
     let error = Dataset::cogroup_all(none, 1).count().unwrap_err().to_string();
     assert_says(&error, &["cogroup_all: 0 datasets: from 1 to 64 are possible"]);
 }
+
+#[test]
+fn rows_before_one_that_is_too_large_come_first_at_the_end_of_a_join_too() {
+    let joined = |flow: &Flow| {
+        let _ = flow.clone().max_row(300);
+        let none = flow.rows([(1, 2)]).limit(0);
+        let right = flow.rows([(7, "a".to_owned()), (7, "b".repeat(200))]);
+        none.join(&right, Join::right(1).left_width(200))
+    };
+    let text = same(|flow| lines(&joined(&flow).select([1, 201]).limit(1)));
+    assert_eq!(text, "7\ta\n");
+    let message = same_error(|flow| lines(&joined(&flow)));
+    assert_says(&message, &["join: a row is larger than `max_row` allows"]);
+}

@@ -28,6 +28,11 @@ pub(in crate::op) struct Broadcast {
     held: usize,
     #[serde(skip)]
     table: Option<Rc<Table>>,
+    /// The order of the left's keys, and how many columns left rows have at least besides them.
+    #[serde(skip)]
+    order: Vec<KeyColumn>,
+    #[serde(skip)]
+    left_others: u32,
     /// How many columns the rows of this task have, once there has been one.
     #[serde(skip)]
     width: Option<usize>,
@@ -77,6 +82,8 @@ impl Broadcast {
             joined,
             held,
             table: None,
+            order: Vec::new(),
+            left_others: 0,
             width: None,
             framed: Vec::new(),
             keys: Vec::new(),
@@ -89,14 +96,12 @@ impl Broadcast {
     /// Finds the keys of all rows, up to one whose key can't be had, and then their slots: one after
     /// another each lookup would wait for memory, together they wait at the same time.
     fn look_up(&mut self, table: &Table, rows: Rows<'_>) -> Result<(), Failed> {
-        let [left_key, _] = self.joined.keys();
-        let order: Vec<_> = left_key.iter().map(|&column| KeyColumn::ascending(column)).collect();
         self.keys.clear();
         self.probes.clear();
         let mut at = 0;
         let found = rows.try_each_whole(|row, whole| {
             let start = self.keys.len();
-            key::append_row_key(&mut self.keys, row, &order).map_err(|failure| {
+            key::append_row_key(&mut self.keys, row, &self.order).map_err(|failure| {
                 let index = u32::try_from(self.probes.len()).expect("blocks are far smaller");
                 Failed::from(failure).at_row(index, || describe(row))
             })?;
@@ -116,10 +121,8 @@ impl Broadcast {
     fn take(&mut self, row: &[u8]) -> Result<bool, Failure> {
         self.row.clear();
         self.row.extend_from_slice(&[0; KEY_LENGTH]);
-        let padded = self.joined.left_width().filter(|_| !self.joined.asks_only_whether());
-        let others = self.joined.others("left", 0, padded)?;
-        let [left_key, _] = self.joined.keys();
-        let has_nil = put_split(row, left_key, &mut self.spans, &mut self.row, others)?;
+        let (key, others) = (&self.joined.left.key, self.left_others);
+        let has_nil = put_split(row, key, &mut self.spans, &mut self.row, others)?;
         self.check_width()?;
         Ok(has_nil)
     }
@@ -155,7 +158,7 @@ impl Broadcast {
             return Ok(());
         }
         let width = self.spans.len();
-        let declared = self.joined.left_width().map(|width| width as usize);
+        let declared = self.joined.left.width.map(|width| width as usize);
         let before = declared.unwrap_or(*self.width.get_or_insert(width));
         if width == before || (declared.is_some() && width < before) {
             return Ok(());
@@ -176,9 +179,8 @@ impl Broadcast {
 
 impl Table {
     fn of(held: &Held, joined: &Joined) -> Result<Table, Failure> {
-        let [_, right_key] = joined.keys();
-        let order: Vec<_> = right_key.iter().map(|&column| KeyColumn::ascending(column)).collect();
-        let right_others = joined.right_others(&held.facts)?;
+        let (right_key, order) = (&joined.right.key, joined.right.order());
+        let right_others = joined.right.others(held.facts.width)?;
         let mut table = Table { slots: Vec::new(), records: Vec::new(), right_others };
         let mut hashes: Vec<(u64, u32)> = Vec::new();
         let (mut last, mut key) = (Vec::new(), Vec::new());
@@ -300,6 +302,9 @@ fn too_large(most_bytes: usize) -> Failure {
 impl GroupStep for Broadcast {
     fn begin(&mut self, task: &GroupTask<'_>) -> Result<(), Failure> {
         self.width = None;
+        self.order = self.joined.left.order();
+        self.left_others =
+            if self.joined.asks_only_whether() { 0 } else { self.joined.left.others(0)? };
         // A task that only makes longer runs of shorter ones holds nothing.
         let Some(held) = task.held.get(self.held) else { return Ok(()) };
         self.table = Some(held.once(|held| Table::of(held, &self.joined))?);
@@ -324,10 +329,6 @@ impl GroupStep for Broadcast {
         }
         (self.probes, self.framed) = (probes, framed);
         found
-    }
-
-    fn finish(&mut self, _: &mut Emit<'_>) -> Result<(), Failed> {
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::{ErrorKind, Failed, Failure, Warning};
 use crate::op::Listed;
 use crate::op::group::{Emit, GroupStep, GroupTask, RowList};
 use crate::op::native::malformed;
+use crate::plan::chain::KeyColumn;
 use crate::plan::exchange::{Facts, Kinds};
 use crate::plan::named::Arguments;
 use crate::row::layout::Rows;
@@ -32,12 +33,53 @@ const LEFT: usize = 1;
 #[derive(Serialize, Deserialize)]
 pub(in crate::op) struct Joined {
     kind: Kind,
-    left_key: Vec<u32>,
-    right_key: Vec<u32>,
-    /// How many columns the sides have, if that is declared: of the left, of the right.
-    widths: [Option<u32>; 2],
+    pub(super) left: JoinSide,
+    pub(super) right: JoinSide,
     #[serde(skip)]
     group: Option<OpenGroup>,
+}
+
+/// What is known of the rows of a side before they come.
+#[derive(Serialize, Deserialize)]
+pub(super) struct JoinSide {
+    name: String,
+    pub key: Vec<u32>,
+    /// How many columns they have, if that is declared.
+    pub width: Option<u32>,
+}
+
+impl JoinSide {
+    /// How many columns the rows have besides their key, of which the widest has so many in all.
+    pub(super) fn others(&self, widest: u32) -> Result<u32, Failure> {
+        let JoinSide { name, key, width } = self;
+        if let Some(declared) = width
+            && widest > *declared
+        {
+            let message =
+                format!("the {name} side has a row of {widest} columns, and is to have {declared}");
+            let hint = format!("`{name}_width({widest})` says how many it has");
+            return Err(Failure::new(ErrorKind::Row, message).hint(hint));
+        }
+        let width = width.unwrap_or(widest);
+        let in_key = (1..=width).filter(|column| key.contains(column)).count();
+        Ok(width - u32::try_from(in_key).expect("no more than there are columns"))
+    }
+
+    /// The rows' order before they meet.
+    pub(super) fn order(&self) -> Vec<KeyColumn> {
+        self.key.iter().map(|&column| KeyColumn::ascending(column)).collect()
+    }
+
+    /// What a user should hear of a side whose columns are to be filled with nil.
+    fn warning(&self, facts: &Facts) -> Option<Warning> {
+        let name = &self.name;
+        (facts.width == 0 && self.width.is_none()).then(|| {
+            Warning::new(format!(
+                "the {name} side has no rows, so that nobody knows how many columns it has: none are put out for it"
+            ))
+            .hint(format!("`{name}_width(n)` says how many it has"))
+        })
+    }
 }
 
 /// What is known of the open group.
@@ -58,13 +100,10 @@ struct OpenGroup {
 
 impl Joined {
     pub(super) fn new(kind: Kind, keys: [Vec<u32>; 2], widths: [Option<u32>; 2]) -> Joined {
-        let [left_key, right_key] = keys;
-        Joined { kind, left_key, right_key, widths, group: None }
-    }
-
-    /// Of the left, of the right.
-    pub(super) fn keys(&self) -> [&[u32]; 2] {
-        [&self.left_key, &self.right_key]
+        let side = |name: &str, key, width| JoinSide { name: name.to_owned(), key, width };
+        let ([left, right], [left_width, right_width]) = (keys, widths);
+        let (left, right) = (side("left", left, left_width), side("right", right, right_width));
+        Joined { kind, left, right, group: None }
     }
 
     /// Of the right rows it counts only whether there is one.
@@ -81,63 +120,28 @@ impl Joined {
         self.kind
     }
 
-    pub(super) fn left_width(&self) -> Option<u32> {
-        self.widths[0]
-    }
-
-    pub(super) fn right_others(&self, facts: &Facts) -> Result<u32, Failure> {
-        self.others("right", facts.width, self.widths[1])
-    }
-
-    /// How many columns a side has besides its key.
-    pub(super) fn others(
-        &self,
-        name: &str,
-        width: u32,
-        declared: Option<u32>,
-    ) -> Result<u32, Failure> {
-        let keys = if name == "left" { &self.left_key } else { &self.right_key };
-        if let Some(declared) = declared
-            && width > declared
-        {
-            let message =
-                format!("the {name} side has a row of {width} columns, and is to have {declared}");
-            let hint = format!("`{name}_width({width})` says how many it has");
-            return Err(Failure::new(ErrorKind::Row, message).hint(hint));
-        }
-        let width = declared.unwrap_or(width);
-        let in_key = (1..=width).filter(|column| keys.contains(column)).count();
-        Ok(width - u32::try_from(in_key).expect("no more than there are columns"))
-    }
-
     /// What a user should hear of the two sides.
     fn warning(&self, right: &Facts, left: &Facts) -> Option<Warning> {
-        for (nth, (left, right)) in left.kinds.iter().zip(&right.kinds).enumerate() {
-            let text_side = match (left, right) {
-                _ if left.is_text() && right.is_numbers() => "left",
-                _ if left.is_numbers() && right.is_text() => "right",
+        for (nth, (of_left, of_right)) in left.kinds.iter().zip(&right.kinds).enumerate() {
+            let (text, numbers) = match (of_left, of_right) {
+                _ if of_left.is_text() && of_right.is_numbers() => (&self.left, &self.right),
+                _ if of_left.is_numbers() && of_right.is_text() => (&self.right, &self.left),
                 _ => continue,
             };
-            let column = if text_side == "left" { self.left_key[nth] } else { self.right_key[nth] };
-            let other = if text_side == "left" { "right" } else { "left" };
+            let (column, text, numbers) = (text.key[nth], &text.name, &numbers.name);
             return Some(
                 Warning::new(format!(
-                    "the keys of the {text_side} side are text, those of the {other} side numbers: they never match"
+                    "the keys of the {text} side are text, those of the {numbers} side numbers: they never match"
                 ))
-                .hint(format!("`numbers([{column}])` before it makes numbers of the {text_side} side's")),
+                .hint(format!("`numbers([{column}])` before it makes numbers of the {text} side's")),
             );
         }
-        let fills = |name: &str, facts: &Facts, declared: Option<u32>, filled: &[Kind]| {
-            let unknown = facts.width == 0 && declared.is_none() && filled.contains(&self.kind);
-            unknown.then(|| {
-                Warning::new(format!(
-                    "the {name} side has no rows, so that nobody knows how many columns it has: none are put out for it"
-                ))
-                .hint(format!("`{name}_width(n)` says how many it has"))
-            })
-        };
-        let no_right = fills("right", right, self.widths[1], &[Kind::Left, Kind::Full]);
-        no_right.or_else(|| fills("left", left, self.widths[0], &[Kind::Right, Kind::Full]))
+        match self.kind {
+            Kind::Left => self.right.warning(right),
+            Kind::Right => self.left.warning(left),
+            Kind::Full => self.right.warning(right).or_else(|| self.left.warning(left)),
+            Kind::Inner | Kind::Semi | Kind::Anti => None,
+        }
     }
 
     fn take_right(&mut self, row: &[u8]) -> Result<(), Failed> {
@@ -150,7 +154,7 @@ impl Joined {
         group.row.clear();
         group.row.extend_from_slice(&[0; KEY_LENGTH]);
         let others = group.right_others;
-        group.has_nil |= put_split(row, &self.right_key, &mut group.spans, &mut group.row, others)?;
+        group.has_nil |= put_split(row, &self.right.key, &mut group.spans, &mut group.row, others)?;
         Ok(group.right.push(&group.row)?)
     }
 
@@ -160,7 +164,7 @@ impl Joined {
         group.row.extend_from_slice(&[0; KEY_LENGTH]);
         let others =
             if matches!(self.kind, Kind::Semi | Kind::Anti) { 0 } else { group.left_others };
-        group.has_nil |= put_split(row, &self.left_key, &mut group.spans, &mut group.row, others)?;
+        group.has_nil |= put_split(row, &self.left.key, &mut group.spans, &mut group.row, others)?;
         let left = &group.row[KEY_LENGTH..];
         let matches = group.right_rows > 0 && !group.has_nil;
         group.matched |= matches;
@@ -283,8 +287,8 @@ impl GroupStep for Joined {
         let [right, left] = task.facts else { return Ok(()) };
         let warning = self.warning(right, left);
         self.group = Some(OpenGroup {
-            left_others: self.others("left", left.width, self.widths[0])?,
-            right_others: self.others("right", right.width, self.widths[1])?,
+            left_others: self.left.others(left.width)?,
+            right_others: self.right.others(right.width)?,
             right: task.lists.list(),
             right_rows: 0,
             matched: false,
@@ -297,11 +301,7 @@ impl GroupStep for Joined {
     }
 
     fn push(&mut self, rows: Rows<'_>, out: &mut Emit<'_>) -> Result<(), Failed> {
-        let mut marks = rows.marks.iter();
-        rows.try_each(|row| {
-            let Some(mark) = marks.next() else {
-                return Err(malformed("a row behind an exchange has no mark").into());
-            };
+        rows.try_each_marked(|row, mark| {
             if mark.begins_key() {
                 self.end_group(out)?;
                 if let Some(group) = &mut self.group {
@@ -349,9 +349,9 @@ impl fmt::Display for Joined {
             Kind::Semi => "semi",
             Kind::Anti => "anti",
         };
-        match self.left_key[..] {
+        match self.left.key[..] {
             [] => f.write_str("cross"),
-            _ => write!(f, "{kind} join on {}", Listed(&self.left_key)),
+            _ => write!(f, "{kind} join on {}", Listed(&self.left.key)),
         }
     }
 }
