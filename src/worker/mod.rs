@@ -13,6 +13,7 @@ mod held;
 mod inbound;
 mod line_cells;
 mod measure;
+mod open_task;
 pub(crate) mod runs;
 mod serve;
 mod source;

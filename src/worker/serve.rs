@@ -13,23 +13,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::error::{ErrorKind, Failed, Failure};
+use crate::error::{ErrorKind, Failure};
 use crate::lua::Progress;
 use crate::op::group::GroupTask;
 use crate::plan::stage::StageId;
 use crate::process::flush_c_streams;
 use crate::row::block::{Content, Control, Header};
-use crate::row::layout::{Layout, Mark, Rows};
+use crate::row::layout::{Layout, Rows};
 use crate::worker::VERSION;
 use crate::worker::chain::ChainRunner;
 use crate::worker::channel::{Output, Received};
 use crate::worker::held::HeldSides;
 use crate::worker::inbound::Inbound;
+use crate::worker::open_task::{OpenTask, ServedRun, Work, Worked};
 use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::spill::SpillLists;
 use crate::worker::tail::{Sending, TailSink, lost};
-use crate::worker::task::{Setup, StageWork, TaskResult, TaskSpec};
+use crate::worker::task::{Setup, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
 /// Tasks that may be at work inside each other; each takes its part of the stack.
@@ -104,28 +105,6 @@ struct RunningTask {
     number: u32,
     /// The engine wants no more of it.
     closed: bool,
-}
-
-/// The run that this worker serves.
-struct ServedRun {
-    setup: Setup,
-    stages: HashMap<StageId, StageWork>,
-    /// Chains that serve no task right now.
-    idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
-    held: HeldSides,
-    /// This worker's place for runs; its file comes before the first task that may need it.
-    store: RunStore,
-}
-
-struct OpenTask {
-    stage: StageId,
-    chain: ChainRunner,
-    tail: TailSink,
-    source: TaskSource,
-    block: Vec<u8>,
-    marks: Vec<Mark>,
-    /// The number of the next block for it.
-    next: u32,
 }
 
 impl Worker {
@@ -346,11 +325,7 @@ impl Worker {
         let reads = matches!(work, Work::Read);
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
-        let done = match work {
-            Work::Rows(rows) => task.push(rows).map(|()| Worked::Taken),
-            Work::Read => task.read(&run, &self.files),
-            Work::End => task.end(&run, &self.files),
-        };
+        let done = task.work(work, &run, &self.files);
         let closed = self.running.borrow_mut().pop().is_some_and(|running| running.closed);
         for warning in task.chain.take_warnings() {
             self.output.warn(number, &warning)?;
@@ -372,7 +347,7 @@ impl Worker {
                 run.idle.borrow_mut().entry(task.stage).or_default().push(task.chain);
                 Ok(())
             }
-            Err(failed) => self.report(number, &with_place(failed, &task.source)),
+            Err(failed) => self.report(number, &task.with_place(failed)),
         }
     }
 
@@ -380,46 +355,6 @@ impl Worker {
         flush_user_output(self.home);
         let payload = rmp_serde::to_vec(failure).expect("a failure is plain data");
         self.output.tell(Control::Failed, number, &payload)
-    }
-}
-
-/// What a task is to do.
-enum Work<'a> {
-    /// Take a block.
-    Rows(Rows<'a>),
-    /// Read the next block of its own source, or finish where there is none.
-    Read,
-    /// Finish: the engine has no more rows.
-    End,
-}
-
-/// What a task has done.
-enum Worked {
-    /// A block.
-    Taken,
-    Done(TaskResult),
-}
-
-impl OpenTask {
-    fn push(&mut self, rows: Rows<'_>) -> Result<(), Failed> {
-        self.chain.push(rows, &mut self.tail)
-    }
-
-    fn read(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
-        let limits = &run.setup.limits;
-        let Some(rows) = self.source.next(&mut self.block, &mut self.marks, limits)? else {
-            return self.end(run, files);
-        };
-        self.chain.push(rows, &mut self.tail)?;
-        Ok(Worked::Taken)
-    }
-
-    fn end(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
-        if let Some(result) = self.source.finish(&run.setup.limits, files, &run.store)? {
-            return Ok(Worked::Done(result));
-        }
-        self.chain.finish(&mut self.tail)?;
-        Ok(Worked::Done(self.tail.finish()?))
     }
 }
 
@@ -433,17 +368,6 @@ fn flush_user_output(home: Home) {
     if home == Home::Process {
         flush_c_streams();
     }
-}
-
-/// Adds file and line to a failure whose row is known.
-fn with_place(failed: Failed, source: &TaskSource) -> Failure {
-    let Failed { mut failure, row } = failed;
-    if let Some(place) = row.and_then(|row| source.place(row)) {
-        let shown = failure.input.take().and_then(|input| input.row);
-        let place = crate::error::InputPlace { row: shown.or(place.row), ..place };
-        failure.input = Some(Box::new(place));
-    }
-    failure
 }
 
 #[cfg(test)]

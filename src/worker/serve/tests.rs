@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use super::*;
 use crate::plan::chain::{Chain, Head, Tail};
 use crate::row::block::HEADER_BYTES;
-use crate::worker::task::{Limits, TaskInput};
+use crate::worker::task::{Limits, StageWork, TaskInput};
 
 fn setup() -> Setup {
     let chain = Chain { head: Head::Rows(Layout::Lines), steps: Vec::new(), tail: Tail::Count };
