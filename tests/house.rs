@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Part of `src`, the parts of ours it may import.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("report", &[]),
     ("script", &[]),
     ("row", &[]),
     ("process", &[]),
@@ -31,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Leaves that every part may import.
-const LEAVES: &[&str] = &["error", "script"];
+const LEAVES: &[&str] = &["error", "report", "script"];
 
 const MOST_LINES: usize = 450;
 

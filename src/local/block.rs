@@ -1,8 +1,11 @@
 //! Blocks and items as they travel inside the engine, between stages and on to the sinks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::error::Failure;
+use crate::local::tally::Counted;
 use crate::row::layout::{Layout, Rows};
 use crate::worker::task::TaskResult;
 
@@ -27,6 +30,8 @@ pub(crate) enum Item {
     Block(Block),
     /// A task is done; all its rows have come before.
     Done(TaskResult),
+    /// The rows up to here are of tasks that have counted this.
+    Counted(Arc<Counted>),
     /// The rows up to here are right; then something failed.
     Failed(Failure),
     /// No more rows.

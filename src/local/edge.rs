@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::error::{Failure, StepId};
 use crate::local::block::{Block, Item};
 use crate::local::spool::{Meter, Room, Spool};
+use crate::local::tally::Counted;
 
 /// The queues of a stage's output: one for each partition and reader.
 pub(crate) struct Edge {
@@ -103,6 +104,11 @@ impl Writer {
         self.room().await
     }
 
+    /// Passes on what the tasks of the rows so far have counted, for whoever takes them first.
+    pub(crate) fn pass(&self, counted: &Arc<Counted>) {
+        self.tell(|| Item::Counted(counted.clone()));
+    }
+
     async fn room(&self) -> Result<(), Gone> {
         loop {
             let taken = self.room.taken();
@@ -146,6 +152,12 @@ impl Writer {
     }
 }
 
+/// What a stage takes from those before it.
+pub(crate) enum Taken {
+    Block(Block),
+    Counted(Arc<Counted>),
+}
+
 /// Where a stage takes its rows from: partitions one after another.
 pub(crate) struct Reader {
     queues: Vec<Arc<Spool>>,
@@ -163,11 +175,24 @@ impl Reader {
         Reader::new(queues.collect())
     }
 
-    /// The next block, `None` at the end.
+    /// The next block, `None` at the end. Rows that have been taken so count.
     pub(crate) async fn next(&mut self) -> Result<Option<Block>, Failure> {
+        loop {
+            match self.take().await? {
+                Some(Taken::Block(block)) => return Ok(Some(block)),
+                Some(Taken::Counted(counted)) => counted.add(),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The same for a stage that passes on what has been counted, behind the rows that it makes of
+    /// these: they may be more than anybody wants.
+    pub(crate) async fn take(&mut self) -> Result<Option<Taken>, Failure> {
         while let Some(queue) = self.queues.get(self.current) {
             match queue.pop().await {
-                Item::Block(block) => return Ok(Some(block)),
+                Item::Block(block) => return Ok(Some(Taken::Block(block))),
+                Item::Counted(counted) => return Ok(Some(Taken::Counted(counted))),
                 Item::Failed(failure) => return Err(failure),
                 Item::End => self.current += 1,
                 Item::Done(_) => {}

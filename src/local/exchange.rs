@@ -11,6 +11,7 @@ use crate::error::Failure;
 use crate::local::block::Block;
 use crate::local::edge::{Gone, Stop, Writer};
 use crate::local::session::Session;
+use crate::local::tally::Counted;
 use crate::local::tasks::{TakeInOrder, TaskSource, run_rows, run_tasks};
 use crate::plan::chain::Head;
 use crate::plan::exchange::{Cuts, Facts, Keep};
@@ -229,6 +230,11 @@ impl Default for Results {
 impl TakeInOrder for Results {
     async fn block(&mut self, _block: Block) -> Result<(), Gone> {
         unreachable!("a task that makes runs sends no rows")
+    }
+
+    fn counted(&mut self, counted: Arc<Counted>) {
+        // An exchange takes all rows.
+        counted.add();
     }
 
     async fn done(&mut self, result: TaskResult) -> Result<(), Gone> {

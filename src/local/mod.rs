@@ -23,6 +23,7 @@ mod shell;
 mod spool;
 mod start;
 mod steps;
+mod tally;
 mod tasks;
 mod warnings;
 mod zip;

@@ -24,6 +24,7 @@ use crate::local::pool::Lease;
 use crate::local::runtime::{on_a_thread, runtime};
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
+use crate::local::tally::Tally;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::{Plan, StageId, Work};
 use crate::process::{Folder, prepare_guard};
@@ -49,6 +50,7 @@ pub(crate) struct Session {
     pub settings: Resolved,
     pub meter: Arc<Meter>,
     pub warnings: Arc<Warnings>,
+    pub tally: Arc<Tally>,
     pub buffers: Buffers,
     pub cancel: CancellationToken,
     pub messages: mpsc::Sender<Message>,
@@ -87,6 +89,7 @@ impl Session {
             settings,
             meter: Arc::new(meter),
             warnings,
+            tally: Arc::default(),
             buffers: Buffers::default(),
             cancel: CancellationToken::new(),
             messages,

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::error::{ErrorKind, Failure};
 use crate::local::block::Block;
 use crate::local::buffers::Buffers;
-use crate::local::edge::{Reader, Stop, Writer};
+use crate::local::edge::{Reader, Stop, Taken, Writer};
 use crate::local::runtime::on_a_thread;
 use crate::local::session::Session;
 use crate::plan::stage::Slice;
@@ -68,7 +68,14 @@ pub(crate) async fn run_slice(slice: Slice, mut reader: Reader, out: Writer) {
     let mut left = take.unwrap_or(u64::MAX);
     let result = async {
         while left > 0 {
-            let Some(mut block) = reader.next().await.map_err(Stop::Failed)? else { break };
+            let mut block = match reader.take().await.map_err(Stop::Failed)? {
+                Some(Taken::Block(block)) => block,
+                Some(Taken::Counted(counted)) => {
+                    out.pass(&counted);
+                    continue;
+                }
+                None => break,
+            };
             let skipped = skip.min(block.rows.into());
             skip -= skipped;
             drop_front(&mut block, skipped);
@@ -109,7 +116,14 @@ fn drop_front(block: &mut Block, rows: u64) {
 pub(crate) async fn run_deal(count: u32, mut reader: Reader, out: Writer) {
     let mut turn = 0;
     let result = async {
-        while let Some(block) = reader.next().await.map_err(Stop::Failed)? {
+        while let Some(taken) = reader.take().await.map_err(Stop::Failed)? {
+            let block = match taken {
+                Taken::Block(block) => block,
+                Taken::Counted(counted) => {
+                    out.pass(&counted);
+                    continue;
+                }
+            };
             let mut hands = vec![(Vec::new(), 0); count as usize];
             let dealt = block.as_rows().try_each_whole(|_, row| {
                 let (bytes, rows) = &mut hands[turn as usize];

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::error::Failure;
 use crate::local::block::{Block, Item};
-use crate::local::edge::{Gone, Reader, Stop, Writer};
+use crate::local::edge::{Gone, Reader, Stop, Taken, Writer};
 use crate::local::link::Task;
 use crate::local::session::Session;
 use crate::local::spool::Spool;
+use crate::local::tally::Counted;
 use crate::plan::seed;
 use crate::plan::stage::StageId;
 use crate::row::layout::{Layout, Rows};
@@ -32,11 +33,15 @@ pub(crate) enum TaskSource {
 pub(crate) trait TakeInOrder: Send {
     fn block(&mut self, block: Block) -> impl Future<Output = Result<(), Gone>> + Send;
     fn done(&mut self, result: TaskResult) -> impl Future<Output = Result<(), Gone>> + Send;
+    /// Takes what the tasks of these rows, or of rows that they were made of, have counted.
+    fn counted(&mut self, counted: Arc<Counted>);
 }
 
 /// What comes next in the order of tasks.
 enum Started {
     Task(Arc<Task>, OwnedSemaphorePermit),
+    /// What has been counted of the rows of all tasks so far.
+    Counted(Arc<Counted>),
     /// The input failed here.
     Failed(Failure),
 }
@@ -90,9 +95,13 @@ async fn run_tasks_ahead(
         while let Some(started) = in_order.recv().await {
             let (task, _permit) = match started {
                 Started::Task(task, permit) => (task, permit),
+                Started::Counted(counted) => {
+                    take.counted(counted);
+                    continue;
+                }
                 Started::Failed(failure) => return Err(Stop::Failed(failure)),
             };
-            gather_task(&task, take).await?;
+            gather_task(session, &task, take).await?;
         }
         Ok(())
     };
@@ -104,12 +113,25 @@ async fn run_tasks_ahead(
     }
 }
 
-async fn gather_task(task: &Task, take: &mut impl TakeInOrder) -> Result<(), Stop> {
+async fn gather_task(
+    session: &Session,
+    task: &Task,
+    take: &mut impl TakeInOrder,
+) -> Result<(), Stop> {
     loop {
         match task.inbox.spool.pop().await {
             Item::Failed(failure) => return Err(Stop::Failed(failure)),
             Item::Block(block) => take.block(block).await?,
-            Item::Done(result) => return Ok(take.done(result).await?),
+            Item::Done(mut result) => {
+                let counts = std::mem::take(&mut result.counts);
+                take.done(result).await?;
+                if !counts.is_empty() {
+                    take.counted(Counted::new(&session.tally, counts));
+                }
+                return Ok(());
+            }
+            // Tasks say with their last word what they have counted.
+            Item::Counted(_) => {}
             Item::End => return Ok(()),
         }
     }
@@ -160,12 +182,20 @@ impl Opener<'_> {
             false => None,
         };
         loop {
-            let next = reader.next().await;
-            let Ok(Some(mut block)) = next else {
-                if let Some((feed, _)) = current.take() {
-                    feed.push(Item::End)?;
+            let next = reader.take().await;
+            let mut block = match next {
+                Ok(Some(Taken::Block(block))) => block,
+                Ok(Some(Taken::Counted(counted))) => {
+                    // A closed channel is as in `run_tasks_ahead`.
+                    let _ = self.started.send(Started::Counted(counted));
+                    continue;
                 }
-                return next.map(drop);
+                ended => {
+                    if let Some((feed, _)) = current.take() {
+                        feed.push(Item::End)?;
+                    }
+                    return ended.map(drop);
+                }
             };
             while !block.bytes.is_empty() {
                 let (feed, left) = match current.take() {
@@ -314,5 +344,9 @@ impl TakeInOrder for RowsOut<'_> {
             self.out.push(Block { layout: Layout::Text, partition: 0, rows, bytes }).await?;
         }
         Ok(())
+    }
+
+    fn counted(&mut self, counted: Arc<Counted>) {
+        self.out.pass(&counted);
     }
 }

@@ -19,7 +19,7 @@ use crate::row::layout::{Layout, Mark, Rows};
 use crate::worker::alone::{Stretch, stretches};
 use crate::worker::fold::{Combining, FoldedGroups};
 use crate::worker::tail::{TailSink, written};
-use crate::worker::task::Limits;
+use crate::worker::task::{Counts, Limits};
 
 /// The compiled steps of a chain; serves one task at a time.
 pub(crate) struct ChainRunner {
@@ -40,6 +40,8 @@ pub(crate) struct ChainRunner {
     /// The last segment writes its rows as the text that the tail wants.
     writes_text: bool,
     warnings: RefCell<Vec<Warning>>,
+    /// What the task has counted for the report.
+    counts: RefCell<Counts>,
 }
 
 /// What comes out of a segment.
@@ -186,7 +188,7 @@ impl ChainRunner {
         };
         let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
         let in_group = Cell::new(false);
-        let (in_order, warnings) = (RefCell::default(), RefCell::default());
+        let (in_order, warnings, counts) = Default::default();
         Ok(ChainRunner {
             segments,
             vm,
@@ -199,6 +201,7 @@ impl ChainRunner {
             in_order,
             writes_text,
             warnings,
+            counts,
         })
     }
 
@@ -206,6 +209,7 @@ impl ChainRunner {
     pub(crate) fn begin_task(&self, seed: u64, task: &GroupTask<'_>) -> Result<(), Failure> {
         self.in_group.set(false);
         self.in_order.borrow_mut().begun = false;
+        self.counts.take();
         for segment in &self.segments {
             if let Segment::Native(native, code) = segment {
                 code.borrow_mut().begin_task(native, task)?;
@@ -285,6 +289,11 @@ impl ChainRunner {
         let mut warnings = self.warnings.take();
         warnings.extend(self.vm.iter().flat_map(Vm::take_warnings));
         warnings
+    }
+
+    /// What the task has counted.
+    pub(crate) fn take_counts(&self) -> Counts {
+        self.counts.take()
     }
 
     /// No task is in sight; see [`Vm::rest`].

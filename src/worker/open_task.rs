@@ -83,7 +83,8 @@ impl OpenTask {
             return Ok(Worked::Done(result));
         }
         self.chain.finish(&mut self.tail)?;
-        Ok(Worked::Done(self.tail.finish()?))
+        let counts = self.chain.take_counts();
+        Ok(Worked::Done(TaskResult { counts, ..self.tail.finish()? }))
     }
 
     /// Adds file and line to a failure whose row is known.

@@ -250,7 +250,7 @@ impl TailSink {
             }
             _ => None,
         };
-        Ok(TaskResult { rows: self.rows, runs, merged: None })
+        Ok(TaskResult { rows: self.rows, runs, ..TaskResult::default() })
     }
 }
 

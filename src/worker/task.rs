@@ -3,13 +3,17 @@
 //! A newcomer's trap: a task says nothing about workers, budgets or blocks; what it computes is a
 //! function of the plan and its input alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::error::StepId;
 use crate::plan::chain::{Chain, Code};
 use crate::plan::cut::Cut;
 use crate::plan::exchange::{Facts, Keep};
 use crate::plan::named::Name;
 use crate::plan::stage::StageId;
+use crate::report::Counter;
 use crate::worker::runs::{Run, RunInput, TaskRuns};
 
 /// The stages of a run, sent once to each worker that serves it.
@@ -97,4 +101,34 @@ pub(crate) struct TaskResult {
     pub rows: u64,
     pub runs: Option<TaskRuns>,
     pub merged: Option<Run>,
+    pub counts: Counts,
+}
+
+/// What a task has counted for the report. It counts when the task's turn comes, so that the
+/// numbers are the same for any number of workers, sums of doubles included.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// What user code has counted, by name.
+    pub counters: BTreeMap<String, Counter>,
+    /// Rows that steps have left out because they failed.
+    pub skipped: BTreeMap<StepId, u64>,
+}
+
+impl Counts {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counters.is_empty() && self.skipped.is_empty()
+    }
+
+    /// Adds what came later.
+    pub(crate) fn add(&mut self, later: &Counts) {
+        for (name, amount) in &later.counters {
+            match self.counters.get_mut(name) {
+                Some(sum) => sum.add(*amount),
+                None => drop(self.counters.insert(name.clone(), *amount)),
+            }
+        }
+        for (step, rows) in &later.skipped {
+            *self.skipped.entry(*step).or_default() += rows;
+        }
+    }
 }
