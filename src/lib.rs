@@ -47,7 +47,8 @@
 //!   [`merge_sorted`](Dataset::merge_sorted), [`intersect`](Dataset::intersect),
 //!   [`subtract`](Dataset::subtract); [`branch`](Dataset::branch) makes two of one.
 //! - **Shell**: [`pipe`](Dataset::pipe), [`pipe_as_args`](Dataset::pipe_as_args),
-//!   [`pipe_rows`](Dataset::pipe_rows); several at once behind [`partition`](Dataset::partition),
+//!   [`pipe_rows`](Dataset::pipe_rows), with [`Shell`] for what a command needs beside its text;
+//!   several at once behind [`partition`](Dataset::partition),
 //!   [`partition_by`](Dataset::partition_by) or [`round_robin`](Dataset::round_robin).
 //! - **Terminals**: [`save_text_to`](Dataset::save_text_to) and
 //!   [`save_lines_to`](Dataset::save_lines_to) a writer, [`save_text`](Dataset::save_text) and
@@ -196,7 +197,8 @@ mod worker;
 pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::flow::Flow;
-pub use crate::op::{Agg, Column, Columns, Join, Ordered, Sort, Zip};
+pub use crate::op::{Agg, Column, Columns, Join, Ordered, Shell, Sort, Zip};
+pub use crate::plan::command::Stderr;
 pub use crate::report::Counter;
 pub use crate::script::{IntoScript, Script};
 pub use crate::sink::RowStream;

@@ -44,14 +44,14 @@ impl Edge {
     pub(crate) fn writer(&self) -> Writer {
         let queues = self.partitions.iter().map(|partition| partition.queues.clone()).collect();
         let room = self.partitions[0].room.clone();
-        Writer { queues, room, first: 0, step: self.step }
+        Writer { queues, room, first: 0, step: self.step, waits: true }
     }
 
     /// The writing end of one partition, if they are apart.
     pub(crate) fn partition_writer(&self, partition: u32) -> Writer {
         let Partition { queues, room } = &self.partitions[partition as usize];
         let (queues, room) = (vec![queues.clone()], room.clone());
-        Writer { queues, room, first: partition, step: self.step }
+        Writer { queues, room, first: partition, step: self.step, waits: true }
     }
 
     /// The reading end of one partition.
@@ -76,6 +76,12 @@ pub(crate) enum Stop {
     Failed(Failure),
 }
 
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
+    }
+}
+
 impl From<Gone> for Stop {
     fn from(_: Gone) -> Stop {
         Stop::Gone
@@ -89,10 +95,20 @@ pub(crate) struct Writer {
     room: Arc<Room>,
     first: u32,
     step: StepId,
+    /// Whether a push waits for its readers.
+    waits: bool,
+}
+
+/// A queue for what is held back, as partition 0: its writer never waits.
+pub(crate) fn held(meter: &Arc<Meter>, step: StepId) -> (Writer, Reader) {
+    let room = Arc::new(Room::default());
+    let queue = Spool::new(meter.clone(), room.clone());
+    let queues = vec![vec![queue.clone()]];
+    (Writer { queues, room, first: 0, step, waits: false }, Reader::new(vec![queue]))
 }
 
 impl Writer {
-    /// Passes a block on and waits while all readers have plenty.
+    /// Passes a block on and waits while all readers have plenty, unless it is [`held`] back.
     pub(crate) async fn push(&self, block: Block) -> Result<(), Gone> {
         let readers = &self.queues[(block.partition - self.first) as usize];
         for queue in readers {
@@ -101,7 +117,10 @@ impl Writer {
                 return Err(Gone);
             }
         }
-        self.room().await
+        match self.waits {
+            true => self.room().await,
+            false => Ok(()),
+        }
     }
 
     /// Passes on what the tasks of the rows so far have counted, for whoever takes them first.

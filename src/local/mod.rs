@@ -5,9 +5,11 @@
 //! and by not starting tasks too far ahead; a fork never stops for its slow reader; gathering is
 //! in order.
 
+mod again;
 pub(crate) mod block;
 mod budget;
 mod buffers;
+mod command;
 mod edge;
 mod exchange;
 mod limits;

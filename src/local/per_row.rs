@@ -4,43 +4,40 @@
 //! text.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
 use crate::error::{ErrorKind, Failure, StepId};
+use crate::local::again::{Attempts, held_at, pass_on};
 use crate::local::block::Block;
+use crate::local::command::{Site, Started, end_all, until_wrong};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::pace::Pace;
-use crate::local::session::Session;
-use crate::local::shell::{cannot_start, check_ending, push_last, set_environment, take_rows};
-use crate::plan::stage::StageId;
-use crate::process::Group;
+use crate::local::shell::{push_last, take_rows};
+use crate::plan::command::Command;
 use crate::row::describe::describe_line;
 use crate::row::layout::Layout;
 use crate::row::{msgpack, text};
 
 /// A command that is run for each row of one partition.
 pub(crate) struct PerRow {
-    pub session: Arc<Session>,
-    pub stage: StageId,
-    pub command: String,
-    pub partition: u32,
+    pub site: Site,
+    pub command: Command,
 }
 
 impl PerRow {
     /// Runs the commands; returns when none of their processes is left.
     pub(crate) async fn run(self, reader: Reader, out: Writer) {
-        let step = self.session.plan.stages[self.stage].step;
+        let step = self.command.step;
         let this = Arc::new(self);
         let mut commands = JoinSet::new();
         let result = tokio::select! {
             result = this.work(step, reader, &out, &mut commands) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = this.session.cancel.cancelled() => Err(Stop::Gone),
+            () = this.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
         // Each one's queue has lost its reader, so each kills its command and ends.
         while commands.join_next().await.is_some() {}
@@ -60,23 +57,23 @@ impl PerRow {
             let Ok(Some(block)) = &next else {
                 // Rows before a failure come first, and so do their commands' failures.
                 while let Some(first) = running.pop_front() {
-                    pass_on(first, out, self.partition).await?;
+                    pass_on(first, out, self.site.partition).await?;
                 }
                 return next.map(drop).map_err(Stop::Failed);
             };
             for row in block.as_rows().each() {
-                if running.len() >= self.session.settings.workers {
+                if running.len() >= self.site.session.settings.workers {
                     let first = running.pop_front().expect("there is at least one worker");
-                    pass_on(first, out, self.partition).await?;
+                    pass_on(first, out, self.site.partition).await?;
                 }
-                let edge = Edge::new(1, false, 1, &self.session.meter, step);
+                let edge = Edge::new(1, false, 1, &self.site.session.meter, step);
                 running.push_back(edge.reader(0));
                 let row = row.map_err(Failure::from).and_then(|row| arguments(block.layout, row));
                 let this = self.clone();
                 commands.spawn(async move {
                     let out = edge.writer();
                     match row {
-                        Ok(arguments) => this.run_once(step, arguments, out).await,
+                        Ok(arguments) => this.run_once(arguments, out).await,
                         Err(failure) => out.fail(failure),
                     }
                 });
@@ -97,7 +94,7 @@ impl PerRow {
             tokio::select! {
                 next = reader.next() => return Ok(next),
                 block = first.next() => match block.map_err(Stop::Failed)? {
-                    Some(block) => out.push(Block { partition: self.partition, ..block }).await?,
+                    Some(block) => out.push(Block { partition: self.site.partition, ..block }).await?,
                     None => drop(running.pop_front()),
                 }
             }
@@ -105,16 +102,14 @@ impl PerRow {
         Ok(reader.next().await)
     }
 
-    async fn run_once(&self, step: StepId, arguments: Vec<Vec<u8>>, out: Writer) {
-        let mut group = None;
+    async fn run_once(&self, arguments: Vec<Vec<u8>>, out: Writer) {
+        let mut started = Vec::new();
         let result = tokio::select! {
-            result = self.command(step, &arguments, &out, &mut group) => result,
+            result = self.work_on(&arguments, &out, &mut started) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = self.session.cancel.cancelled() => Err(Stop::Gone),
+            () = self.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
-        if let Some(group) = &mut group {
-            group.end().await;
-        }
+        end_all(&mut started).await;
         let shown = || {
             let columns: Vec<String> = arguments.iter().map(|text| describe_line(text)).collect();
             columns.join(", ")
@@ -125,35 +120,52 @@ impl PerRow {
         }));
     }
 
-    async fn command(
+    async fn work_on(
         &self,
-        step: StepId,
         arguments: &[Vec<u8>],
         out: &Writer,
-        group: &mut Option<Group>,
+        started: &mut Vec<Started>,
     ) -> Result<(), Stop> {
-        let started = Group::spawn_shell(&self.command, |shell| {
-            let arguments = arguments.iter().map(|text| OsString::from_vec(text.clone()));
-            set_environment(shell, &self.session, self.stage, self.partition);
-            shell.arg("sh").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        });
-        let group = group.insert(
-            started.map_err(|error| Stop::Failed(cannot_start(&self.command, step, &error)))?,
-        );
-        let stdout = group.take_stdout().expect("its stdout is a pipe");
+        if self.command.setup.retries == 0 {
+            return self.once(arguments, out, started).await;
+        }
+        let mut attempts = Attempts::new(&self.site, &self.command);
+        loop {
+            let (hold, held) = held_at(&self.site);
+            let result = self.once(arguments, &hold, started).await;
+            hold.settle(Ok(()));
+            end_all(started).await;
+            started.clear();
+            if !attempts.next(result).await? {
+                return pass_on(held, out, 0).await;
+            }
+        }
+    }
+
+    /// Runs the command once.
+    async fn once(
+        &self,
+        arguments: &[Vec<u8>],
+        out: &Writer,
+        started: &mut Vec<Started>,
+    ) -> Result<(), Stop> {
+        let no_pipe = |error| Failure::start("a command", &error);
+        let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        let (ours, stdout) = pipe.map_err(|error| no_pipe(error.into()))?;
+        self.site.start(&self.command, arguments, Stdio::null(), stdout, started)?;
+        let stdout = pipe::Receiver::from_owned_fd(ours).map_err(no_pipe)?;
+        let session = &self.site.session;
         let pace = Pace::default();
-        let last = take_rows(&self.session, stdout, out, Layout::Columns, 0, &pace).await?;
-        check_ending(group, step, &self.command).await?;
+        let wrong = until_wrong(started);
+        let last = tokio::select! {
+            taken = take_rows(session, stdout, out, Layout::Columns, 0, &pace) => taken?,
+            stop = wrong => return Err(stop),
+        };
+        for command in started.iter_mut() {
+            command.check_ending().await?;
+        }
         push_last(out, last).await
     }
-}
-
-/// Passes on what one command writes.
-async fn pass_on(mut reader: Reader, out: &Writer, partition: u32) -> Result<(), Stop> {
-    while let Some(block) = reader.next().await.map_err(Stop::Failed)? {
-        out.push(Block { partition, ..block }).await?;
-    }
-    Ok(())
 }
 
 /// The columns of a row as texts.

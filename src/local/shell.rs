@@ -1,44 +1,35 @@
 //! Shell stages over a stream of rows: `pipe` and `pipe_rows`.
 //!
-//! A newcomer's trap: a command that stops reading is not a failure, and one killed by SIGPIPE has
-//! only met such a reader. What fails a run is a non-zero exit, another signal, or output that is
-//! no rows.
+//! A newcomer's trap: a command's stdin is fed and its stdout is taken at once, since either may
+//! wait for the other.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::Stdio;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 
-use crate::error::{ErrorKind, Failure, StepId};
+use crate::error::{ErrorKind, Failure};
+use crate::local::again::{Attempts, Source, held_at, pass_on};
 use crate::local::block::Block;
 use crate::local::buffers::Buffers;
+use crate::local::command::{Site, Started, end_all, until_wrong, wide_pipe};
 use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::pace::Pace;
 use crate::local::session::Session;
-use crate::plan::stage::StageId;
-use crate::process::{Ending, Group};
+use crate::plan::command::Command;
 use crate::row::layout::{Layout, Rows};
 use crate::row::{frame, msgpack};
 use crate::source::long_row::longer_than;
 
 /// Bytes that one read of a command's output asks for.
 const READ_BYTES: usize = 256 << 10;
-const PIPE_BYTES: usize = 1 << 20;
-
-/// How often a command is looked at that may have been stopped.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Commands over one partition, each one's stdout the next one's stdin.
 pub(crate) struct ShellStage {
-    pub session: Arc<Session>,
-    pub stage: StageId,
-    pub commands: Vec<(StepId, String)>,
-    pub partition: u32,
+    pub site: Site,
+    pub commands: Vec<Command>,
 }
 
 impl ShellStage {
@@ -48,14 +39,9 @@ impl ShellStage {
         let result = tokio::select! {
             result = self.work(reader, &out, &mut started) => result,
             () = out.gone() => Err(Stop::Gone),
-            () = self.session.cancel.cancelled() => Err(Stop::Gone),
+            () = self.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
-        for command in &mut started {
-            command.ask_to_end().await;
-        }
-        for command in &mut started {
-            command.end().await;
-        }
+        end_all(&mut started).await;
         out.settle(result);
     }
 
@@ -63,20 +49,51 @@ impl ShellStage {
         &self,
         reader: Reader,
         out: &Writer,
-        started: &mut Vec<Group>,
+        started: &mut Vec<Started>,
+    ) -> Result<(), Stop> {
+        // Of several commands none may be run again.
+        if self.commands[0].setup.retries == 0 {
+            return self.once(&mut Source::new(reader), out, self.site.partition, started).await;
+        }
+        let mut rows = Source::kept(reader, &self.site);
+        let mut attempts = Attempts::new(&self.site, &self.commands[0]);
+        loop {
+            let (hold, held) = held_at(&self.site);
+            let result = self.once(&mut rows, &hold, 0, started).await;
+            if rows.failed {
+                return result;
+            }
+            hold.settle(Ok(()));
+            end_all(started).await;
+            started.clear();
+            if !attempts.next(result).await? {
+                return pass_on(held, out, self.site.partition).await;
+            }
+            rows.rewind(&self.site).await.map_err(Stop::Failed)?;
+        }
+    }
+
+    /// Runs the commands once, with their rows in a partition of `out`.
+    async fn once(
+        &self,
+        rows: &mut Source,
+        out: &Writer,
+        partition: u32,
+        started: &mut Vec<Started>,
     ) -> Result<(), Stop> {
         let (stdin, stdout) = self.start_all(started)?;
+        let Site { session, stage, .. } = &self.site;
         let pace = Pace::default();
-        let feed = feed(stdin, reader);
+        let feed = feed(stdin, rows);
         let take = async {
-            let layout = self.session.plan.stages[self.stage].output.layout();
-            let stopped = self.until_stopped(started);
+            let layout = session.plan.stages[*stage].output.layout();
+            let wrong = until_wrong(started);
             let last = tokio::select! {
-                taken = take_rows(&self.session, stdout, out, layout, self.partition, &pace) => taken?,
-                stop = stopped => return Err(stop),
+                taken = take_rows(session, stdout, out, layout, partition, &pace) => taken?,
+                stop = wrong => return Err(stop),
             };
-            for (command, (step, text)) in started.iter_mut().zip(&self.commands) {
-                check_ending(command, *step, text).await?;
+            for command in started.iter_mut() {
+                command.check_ending().await?;
             }
             push_last(out, last).await
         };
@@ -97,144 +114,35 @@ impl ShellStage {
         }
     }
 
-    fn start_all(&self, started: &mut Vec<Group>) -> Result<(pipe::Sender, pipe::Receiver), Stop> {
-        let mut between: Option<OwnedFd> = None;
-        for (index, (step, command)) in self.commands.iter().enumerate() {
-            let failed = |error| Stop::Failed(cannot_start(command, *step, &error));
-            let mut next = None;
-            let stdout = if index + 1 < self.commands.len() {
-                let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-                    .map_err(|error| failed(error.into()))?;
-                widen(&reader);
-                next = Some(reader);
-                Stdio::from(writer)
-            } else {
-                Stdio::piped()
-            };
-            let input = between.take().map_or_else(Stdio::piped, Stdio::from);
-            let group = Group::spawn_shell(command, |shell| {
-                set_environment(shell, &self.session, self.stage, self.partition);
-                shell.stdin(input).stdout(stdout);
-            })
-            .map_err(failed)?;
-            started.push(group);
-            between = next;
+    fn start_all(
+        &self,
+        started: &mut Vec<Started>,
+    ) -> Result<(pipe::Sender, pipe::Receiver), Failure> {
+        let no_pipe = |error| Failure::start("a command", &error);
+        let (mut input, stdin) = wide_pipe().map_err(no_pipe)?;
+        for command in &self.commands {
+            let (next, stdout) = wide_pipe().map_err(no_pipe)?;
+            self.site.start(command, &[], Stdio::from(input), stdout, started)?;
+            input = next;
         }
-        let first = started.first_mut().expect("a shell stage has a command");
-        let stdin = first.take_stdin().expect("the first command's stdin is a pipe");
-        let last = started.last_mut().expect("a shell stage has a command");
-        let stdout = last.take_stdout().expect("the last command's stdout is a pipe");
-        widen(&stdin);
-        widen(&stdout);
+        let stdin = pipe::Sender::from_owned_fd(stdin).map_err(no_pipe)?;
+        let stdout = pipe::Receiver::from_owned_fd(input).map_err(no_pipe)?;
         Ok((stdin, stdout))
     }
-
-    /// Resolves when the terminal has stopped a command, which then waits for what never comes.
-    async fn until_stopped(&self, started: &[Group]) -> Stop {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            for (command, (step, text)) in started.iter().zip(&self.commands) {
-                if command.is_stopped_by_terminal() {
-                    let message = format!("`{text}` was stopped because it used the terminal");
-                    let failure = Failure::new(ErrorKind::Command, message).at_step(*step);
-                    return Stop::Failed(failure.hint("a step cannot ask questions"));
-                }
-            }
-        }
-    }
-}
-
-/// What a command finds in its environment beside what the program has.
-pub(crate) fn set_environment(
-    shell: &mut Command,
-    session: &Session,
-    stage: StageId,
-    partition: u32,
-) {
-    let partitions = session.plan.stages[stage].partitions;
-    shell
-        .env("GLEAMFLOW_PARTITION", partition.to_string())
-        .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
-    if let Some(folder) = session.command_folder() {
-        shell.env("TMPDIR", folder);
-    }
-}
-
-pub(crate) fn cannot_start(command: &str, step: StepId, error: &std::io::Error) -> Failure {
-    let failure = Failure::start(format_args!("`{command}`"), error);
-    Failure { kind: ErrorKind::Command, ..failure }.at_step(step)
-}
-
-/// Asks for a larger pipe. The system's limit may be lower; a small one is slower and no less
-/// right.
-fn widen(pipe: impl AsFd) {
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
 }
 
 /// Writes rows until they end or the command reads no more.
 ///
 /// If they end with a failure, the command's stdin comes back open: a command that saw its end
 /// would take what it has for the whole, and might mail or upload it.
-async fn feed(mut stdin: pipe::Sender, mut reader: Reader) -> Option<(Failure, pipe::Sender)> {
+async fn feed(mut stdin: pipe::Sender, rows: &mut Source) -> Option<(Failure, pipe::Sender)> {
     loop {
-        match reader.next().await {
+        match rows.next().await {
             Ok(Some(block)) if stdin.write_all(&block.bytes).await.is_ok() => {}
             Ok(_) => return None,
             Err(failure) => return Some((failure, stdin)),
         }
     }
-}
-
-pub(crate) async fn check_ending(
-    group: &mut Group,
-    step: StepId,
-    command: &str,
-) -> Result<(), Stop> {
-    let failure = match group.wait().await {
-        Ok(status) if status.success() => return Ok(()),
-        Ok(status) if Ending(status).by_closed_output() => return Ok(()),
-        Ok(status) => {
-            let mut message = format!("`{command}` {}", Ending(status));
-            let tail = group.stderr_tail();
-            for line in tail.lines() {
-                message.push_str("\n  stderr: ");
-                message.push_str(line);
-            }
-            let failure = Failure::new(ErrorKind::Command, message);
-            match status.code() {
-                Some(127) => failure.hint("is the command installed, and in PATH?"),
-                Some(126) => failure.hint("is the command executable?"),
-                Some(1) if tail.is_empty() && ends_with_grep(command) => failure.hint(
-                    "grep exits with 1 when no line matches; where that is fine: \
-                     `grep foo || [ $? = 1 ]`",
-                ),
-                _ => failure,
-            }
-        }
-        Err(error) => Failure::io(format!("cannot wait for `{command}`"), &error)
-            .hint("does the program itself wait for children that are not its own?"),
-    };
-    Err(Stop::Failed(failure.at_step(step)))
-}
-
-/// Whether a command's exit code is that of grep, or of one that goes by its rules.
-fn ends_with_grep(command: &str) -> bool {
-    let mut quote = None;
-    let last = command.trim().rsplit(|c| {
-        // From behind, a quote begins where it ends.
-        match quote {
-            Some(open) if open == c => quote = None,
-            None if matches!(c, '\'' | '"') => quote = Some(c),
-            _ => {}
-        }
-        quote.is_none() && matches!(c, '|' | ';' | '&' | '\n')
-    });
-    let mut words = last.take(1).flat_map(str::split_ascii_whitespace);
-    // Variables may be set before the command: `LC_ALL=C grep foo`.
-    let program = words.find(|word| !word.contains('=')).unwrap_or_default();
-    let program = program.rsplit('/').next().unwrap_or_default();
-    matches!(program, "grep" | "egrep" | "fgrep" | "zgrep" | "rg")
-        || program == "git" && words.next() == Some("grep")
 }
 
 /// Passes on what a command writes, in blocks of whole rows. A last line without a LF is given

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure, Warning};
 use crate::flow::Flow;
+use crate::local::command::Site;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
@@ -22,8 +23,9 @@ use crate::local::shell::ShellStage;
 use crate::local::steps::{run_deal, run_slice, run_source};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::local::zip::run_zip;
+use crate::plan::command::Form;
 use crate::plan::compile::{SinkNode, compile};
-use crate::plan::stage::{Form, Input, Output, Plan, Slice, Stage, StageId, Work};
+use crate::plan::stage::{Input, Output, Plan, Slice, Stage, StageId, Work};
 use crate::source::open::{Opened, Opening, PartsInOrder};
 use crate::source::registry;
 use crate::worker;
@@ -301,16 +303,13 @@ fn start_drivers(
             }
             Work::Commands(commands) => {
                 for (partition, reader, out) in partitions() {
-                    let (session, mut commands) = (session.clone(), commands.clone());
+                    let site = Site { session: session.clone(), stage: id, partition };
+                    let mut commands = commands.clone();
                     if commands[0].form == Form::Arguments {
-                        let command = commands.remove(0).text;
-                        let per_row = PerRow { session, stage: id, command, partition };
+                        let per_row = PerRow { site, command: commands.remove(0) };
                         drivers.shell.spawn(per_row.run(reader, out));
                     } else {
-                        let commands =
-                            commands.into_iter().map(|one| (one.step, one.text)).collect();
-                        let shell = ShellStage { session, stage: id, commands, partition };
-                        drivers.shell.spawn(shell.run(reader, out));
+                        drivers.shell.spawn(ShellStage { site, commands }.run(reader, out));
                     }
                 }
             }

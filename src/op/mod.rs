@@ -72,11 +72,13 @@ mod partition;
 mod agg;
 pub(crate) mod group;
 pub(crate) mod native;
+mod shell;
 
 pub use agg::Agg;
 pub use columns::{Column, Columns};
 pub use join::Join;
 pub use ordered::Ordered;
+pub use shell::Shell;
 pub use sort::Sort;
 pub use zip::Zip;
 

@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use crate::dataset::Dataset;
-use crate::plan::stage::{Command, Form};
+use crate::op::Shell;
+use crate::plan::command::Form;
 use crate::sink;
 
 /// # Shell commands
@@ -37,9 +38,10 @@ impl Dataset {
     /// # Errors
     /// At a terminal: a non-zero exit code, a signal, a missing command (with the end of what it
     /// wrote to stderr); a text column with a TAB or a line feed in it. A command that stops
-    /// reading early, as `head` does, is no error.
+    /// reading early, as `head` does, is no error. [`Shell`] says which exit codes are none, how long
+    /// the command may take, whether it is run again, and more.
     #[track_caller]
-    pub fn pipe(&self, command: impl Into<String>) -> Dataset {
+    pub fn pipe(&self, command: impl Into<Shell>) -> Dataset {
         self.command("pipe", Location::caller(), command.into(), Form::Lines)
     }
 
@@ -59,7 +61,7 @@ impl Dataset {
     /// # Errors
     /// As for [`Dataset::pipe`]; and a column with a NUL in it.
     #[track_caller]
-    pub fn pipe_as_args(&self, command: impl Into<String>) -> Dataset {
+    pub fn pipe_as_args(&self, command: impl Into<Shell>) -> Dataset {
         self.command("pipe_as_args", Location::caller(), command.into(), Form::Arguments)
     }
 
@@ -78,14 +80,14 @@ impl Dataset {
     /// # Errors
     /// As for [`Dataset::pipe`]; and output that is not frames.
     #[track_caller]
-    pub fn pipe_rows(&self, command: impl Into<String>) -> Dataset {
+    pub fn pipe_rows(&self, command: impl Into<Shell>) -> Dataset {
         self.command("pipe_rows", Location::caller(), command.into(), Form::Frames)
     }
 
-    fn command(&self, operator: &str, caller: &Location<'_>, text: String, form: Form) -> Dataset {
+    fn command(&self, operator: &str, caller: &Location<'_>, shell: Shell, form: Form) -> Dataset {
         self.add(operator, caller, move |plan, step, rows| {
             let as_text = (form == Form::Lines).then(sink::lines);
-            Ok(plan.command(rows, as_text, Command { step, text: text.clone(), form }))
+            Ok(plan.command(rows, as_text, shell.command(step, form)?))
         })
     }
 }

@@ -69,7 +69,12 @@ impl Plan {
             Work::Chain(chain) | Work::Merge { chain, .. } => self.chain(f, chain)?,
             Work::Commands(commands) => {
                 for command in commands {
-                    write!(f, " → {} {:?}", self.operator(command.step), command.text)?;
+                    write!(
+                        f,
+                        " → {} {:?}",
+                        self.operator(command.step),
+                        command.program.to_string()
+                    )?;
                 }
             }
             Work::Slice(_) => write!(f, " → {}", self.slice_text(stage))?,

@@ -7,12 +7,13 @@
 
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
+use crate::plan::command::{Command, Form};
 use crate::plan::exchange::{Exchange, Group, Side};
 use crate::plan::names::Names;
 use crate::plan::native::Native;
 use crate::plan::seed;
 use crate::plan::source::Source;
-use crate::plan::stage::{Command, Form, Input, Merge, Output, Slice, Stage, StageId, Work, Zip};
+use crate::plan::stage::{Input, Merge, Output, Slice, Stage, StageId, Work, Zip};
 use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
@@ -217,7 +218,7 @@ impl Lower {
         as_text: Option<TextFormat>,
         command: Command,
     ) -> Open {
-        let (step, output) = (command.step, command.form.output());
+        let (step, output) = (command.step, command.output());
         let stage = match (as_text, command.form) {
             (Some(format), _) => self.write(rows, Writing { step, format }),
             (None, Form::Frames) => self.share_as_frames(rows),

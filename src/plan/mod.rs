@@ -3,6 +3,7 @@
 //! Invariant: a plan needs nothing from the program that made it.
 
 pub(crate) mod chain;
+pub(crate) mod command;
 pub(crate) mod compile;
 pub(crate) mod cut;
 pub(crate) mod exchange;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Chain, Code, Head, KeyColumn, Tail};
+use crate::plan::command::Command;
 use crate::plan::exchange::{Cuts, Keep};
 use crate::plan::source::Source;
 use crate::row::layout::Layout;
@@ -94,35 +95,6 @@ pub(crate) enum Work {
     Zip(Zip),
     /// Row `i` goes to partition `i % count`.
     Deal { count: u32 },
-}
-
-/// One of the user's commands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Command {
-    pub step: StepId,
-    pub text: String,
-    pub form: Form,
-}
-
-/// How a command gets its rows and gives its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Form {
-    /// Lines on stdin and stdout.
-    Lines,
-    /// Once for each row, its columns as arguments; lines on stdout.
-    Arguments,
-    /// Frames on stdin and stdout.
-    Frames,
-}
-
-impl Form {
-    /// How its rows come out.
-    pub(crate) fn output(self) -> Layout {
-        match self {
-            Form::Lines | Form::Arguments => Layout::Columns,
-            Form::Frames => Layout::Frames,
-        }
-    }
 }
 
 /// Neighbouring rows: those behind the first `skip`, at most `take` of them.

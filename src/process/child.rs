@@ -36,8 +36,6 @@ pub(crate) struct Child {
     end: Option<AsyncFd<OwnedFd>>,
     /// There until the process has been reaped.
     waitable: Option<Waitable>,
-    pub stdin: Option<pipe::Sender>,
-    pub stdout: Option<pipe::Receiver>,
     pub stderr: Option<pipe::Receiver>,
 }
 
@@ -49,20 +47,9 @@ impl Child {
         let mut started = command.process_group(0).spawn()?;
         let pid = number_of(&started);
         // From here on the process is ended if something fails.
-        let mut child = Child {
-            pid,
-            end: None,
-            waitable: Some(waitable),
-            stdin: None,
-            stdout: None,
-            stderr: None,
-        };
+        let mut child = Child { pid, end: None, waitable: Some(waitable), stderr: None };
         // Without a descriptor, for which there may be no room, the process is looked at.
         child.end = pidfd_open(pid, PidfdFlags::empty()).ok().and_then(watched);
-        let ours = |stdin| pipe::Sender::from_owned_fd(OwnedFd::from(stdin));
-        child.stdin = started.stdin.take().map(ours).transpose()?;
-        let ours = |stdout| pipe::Receiver::from_owned_fd(OwnedFd::from(stdout));
-        child.stdout = started.stdout.take().map(ours).transpose()?;
         let ours = |stderr| pipe::Receiver::from_owned_fd(OwnedFd::from(stderr));
         child.stderr = started.stderr.take().map(ours).transpose()?;
         Ok(child)

@@ -1,15 +1,15 @@
-//! A command: a shell in a process group of its own, with what it starts.
+//! A command: a process in a group of its own, with what it starts.
 //!
 //! A newcomer's trap: a group outlives its leader. What a command leaves running is killed when
 //! the command has ended, whether it succeeded or not; `setsid` is how a user's process gets out.
 
+use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
-use tokio::net::unix::pipe;
 
-use crate::process::child::Child;
+use crate::process::child::{Child, has_ended};
 use crate::process::guard::{self, Guarded};
 use crate::process::messages::Messages;
 
@@ -18,6 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often the group of a command that was asked to end is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// Where what a command writes to stderr goes.
+pub(crate) enum To {
+    /// This program's stderr; its end is kept.
+    Program,
+    /// Nowhere; its end is kept.
+    Quiet,
+    /// Where its stdout goes.
+    Output(OwnedFd),
+}
 
 /// A started command. Dropped, it is killed.
 pub(crate) struct Group {
@@ -30,28 +40,20 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts `sh -c command`; `prepare` sets stdin, stdout, arguments and environment.
-    pub(crate) fn spawn_shell(
-        command: &str,
-        prepare: impl FnOnce(&mut Command),
-    ) -> std::io::Result<Group> {
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(command).stderr(Stdio::piped());
-        prepare(&mut shell);
+    /// Starts a command whose stdin and stdout have been set. `shown` is what a person calls it.
+    /// Must be called within the engine's runtime.
+    pub(crate) fn spawn(shown: &str, mut command: Command, to: To) -> std::io::Result<Group> {
+        let quiet = matches!(to, To::Quiet);
+        command.stderr(match to {
+            To::Program | To::Quiet => Stdio::piped(),
+            To::Output(output) => Stdio::from(output),
+        });
         guard::begin();
-        let mut child = Child::spawn(&mut shell)?;
-        tracing::debug!(command, process = child.pid().as_raw_nonzero(), "start a command");
+        let mut child = Child::spawn(&mut command)?;
+        tracing::debug!(command = shown, process = child.pid().as_raw_nonzero(), "start a command");
         let guarded = Some(Guarded::new(child.pid()));
-        let messages = child.stderr.take().map(Messages::of);
+        let messages = child.stderr.take().map(|stderr| Messages::of(stderr, quiet));
         Ok(Group { child, guarded, messages, asked: None })
-    }
-
-    pub(crate) fn take_stdin(&mut self) -> Option<pipe::Sender> {
-        self.child.stdin.take()
-    }
-
-    pub(crate) fn take_stdout(&mut self) -> Option<pipe::Receiver> {
-        self.child.stdout.take()
     }
 
     /// Whether the terminal has stopped the command: in a group of its own it is a background job
@@ -64,6 +66,18 @@ impl Group {
         let stopped = waitid(WaitId::Pid(self.child.pid()), look).ok().flatten();
         let signal = stopped.and_then(|status| status.stopping_signal());
         signal == Some(Signal::TTIN.as_raw()) || signal == Some(Signal::TTOU.as_raw())
+    }
+
+    /// Whether the command has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.child.is_reaped() || has_ended(self.child.pid())
+    }
+
+    /// Resolves when the command has ended.
+    pub(crate) async fn ended(&self) {
+        if !self.child.is_reaped() {
+            self.child.ended().await;
+        }
     }
 
     /// Waits for the command's end, kills what it has left running, and passes on the rest of its

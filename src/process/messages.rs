@@ -51,12 +51,12 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    pub(super) fn of(stderr: pipe::Receiver) -> Messages {
+    pub(super) fn of(stderr: pipe::Receiver, muted: bool) -> Messages {
         let tail = Arc::new(Mutex::new(VecDeque::with_capacity(TAIL_BYTES)));
         let (mute, is_mute) = oneshot::channel();
         let (over, is_over) = oneshot::channel();
         let (all_said, said) = oneshot::channel();
-        let passing = Passing { stderr, tail: tail.clone(), lines: Vec::new(), muted: false };
+        let passing = Passing { stderr, tail: tail.clone(), lines: Vec::new(), muted };
         tokio::spawn(passing.pass_on(is_mute, is_over, all_said));
         Messages { tail, mute: Some(mute), over: Some(over), said: Some(said) }
     }

@@ -17,7 +17,7 @@ mod signals;
 pub(crate) use ending::Ending;
 pub(crate) use exit::WorkerProcess;
 pub(crate) use folder::Folder;
-pub(crate) use group::Group;
+pub(crate) use group::{Group, To};
 pub(crate) use guard::{Guarded, prepare as prepare_guard};
 pub(crate) use own::PerProcess;
 pub(crate) use signals::{

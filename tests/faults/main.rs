@@ -12,5 +12,6 @@ mod order;
 mod passes;
 mod program;
 mod settings;
+mod shell;
 mod starting;
 mod workers;

@@ -1,6 +1,8 @@
 //! Shell commands as steps: what they see, what they may do, and how they fail.
 
-use gleamflow::ErrorKind;
+use std::time::Duration;
+
+use gleamflow::{ErrorKind, Flow, Shell, Stderr};
 
 use crate::harness::{assert_says, lines, many_words, same, same_error, values};
 
@@ -200,4 +202,75 @@ fn what_user_code_prints_does_not_harm_the_rows() {
         lines(&flow.range(0..3).map("function(x) io.write('') return x, io.read() end"))
     });
     assert_eq!(text.lines().count(), 3);
+}
+
+#[test]
+fn a_program_without_a_shell_gets_its_words_as_they_are() {
+    let text = same(|flow| {
+        lines(&flow.lines(["a $HOME * b", "c"]).pipe(Shell::argv(["grep", "-F", "$HOME *"])))
+    });
+    assert_eq!(text, "a $HOME * b\n");
+    let text = same(|flow| {
+        let rows = flow.rows([("$(id)", 1), ("; x", 2)]);
+        lines(&rows.pipe_as_args(Shell::argv(["printf", "<%s|%s|%s>\\n", "a  b"])))
+    });
+    assert_eq!(text, "<a  b|$(id)|1>\n<a  b|; x|2>\n");
+    let rows = same(|flow| values(&flow.rows([(1, true)]).pipe_rows(Shell::argv(["cat"]))));
+    assert_eq!(rows, "1 true\n");
+}
+
+#[test]
+fn a_command_has_the_environment_and_the_folder_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("here"), "").unwrap();
+    let shell = Shell::new("cat; echo $COLOUR-$HOME; ls").env("COLOUR", "red").env("HOME", "/x");
+    let shell = shell.dir(folder.path());
+    assert_eq!(same(|flow| lines(&flow.lines(["a"]).pipe(&shell))), "a\nred-/x\nhere\n");
+    let of_rows = same(|flow| lines(&flow.lines(["a"]).pipe_as_args(&shell)));
+    assert_eq!(of_rows, "red-/x\nhere\n");
+}
+
+#[test]
+fn accepted_codes_and_merged_stderr_hold_in_a_chain_of_commands() {
+    let text = same(|flow| {
+        let found = flow.lines(["a", "b"]).pipe(Shell::new("grep x").accept([0, 1]));
+        lines(&found.pipe("wc -l").pipe(Shell::new("cat; echo said >&2").stderr(Stderr::Merge)))
+    });
+    assert_eq!(text, "0\nsaid\n");
+    let message = same_error(|flow| {
+        let chain = flow.lines(["a"]).pipe("cat").pipe(Shell::new("grep x").accept([0, 2]));
+        chain.pipe("cat").count()
+    });
+    assert_says(&message, &["shell.rs:", "pipe", "`grep x` exited with code 1", "[0, 1, 2]"]);
+}
+
+#[test]
+fn each_partition_s_command_is_run_again_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let fails_once = "cat; [ $GLEAMFLOW_PARTITION = 1 ] || exit 0
+        [ -e tried ] || { touch tried; exit 3; }";
+    let text = same(|flow| {
+        let shell = Shell::new(fails_once).dir(folder.path()).retries(1);
+        let text = lines(&flow.range(0..7).round_robin(3).pipe(shell));
+        std::fs::remove_file(folder.path().join("tried")).unwrap();
+        text
+    });
+    assert_eq!(text, "0\n3\n6\n1\n4\n2\n5\n");
+}
+
+#[test]
+fn what_a_command_cannot_have_is_refused_before_anything_runs() {
+    let error = |shell: Shell| {
+        let error = Flow::new().range(0..1).pipe(shell).count().unwrap_err();
+        assert_eq!((error.kind(), error.operator()), (ErrorKind::Plan, Some("pipe")));
+        error.to_string()
+    };
+    assert_says(&error(Shell::argv([""; 0])), &["at least one word"]);
+    assert_says(&error(Shell::argv(["a\0b"])), &["NUL"]);
+    assert_says(&error(Shell::new("a\0b")), &["NUL"]);
+    assert_says(&error(Shell::new("cat").env("A=B", "x")), &["\"A=B\" cannot be a variable"]);
+    assert_says(&error(Shell::new("cat").env("", "x")), &["\"\" cannot be a variable"]);
+    assert_says(&error(Shell::new("cat").dir("a\0b")), &["folder"]);
+    assert_says(&error(Shell::new("cat").accept([])), &["no exit code", "accept([0])"]);
+    assert_says(&error(Shell::new("cat").timeout(Duration::ZERO)), &["no time"]);
 }

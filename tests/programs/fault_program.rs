@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write, stdout};
 use std::time::Duration;
 
-use gleamflow::{Flow, Result, Sort};
+use gleamflow::{Flow, Result, Shell, Sort, Stderr};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +31,8 @@ fn main() -> Result<()> {
         ["pipes", path, first, second] => pipes(path, first, second),
         ["pipe_rows", path, command] => pipe_rows(path, command),
         ["pipe_as_args", path, command] => pipe_as_args(path, command),
+        ["shell", operator, path, options, command] => shell(operator, path, options, command),
+        ["map_shell", path, lua, options] => map_shell(path, lua, options),
         ["map_pipe", path, lua, command] => map_pipe(path, lua, command),
         ["pipe_map", path, command, lua] => pipe_map(path, command, lua),
         ["map_pipe_map", path, lua, command, after] => map_pipe_map(path, lua, command, after),
@@ -171,6 +173,44 @@ fn pipe_rows(path: &str, command: &str) -> Result<()> {
 
 fn pipe_as_args(path: &str, command: &str) -> Result<()> {
     flow().text_file(path).pipe_as_args(command).save_text_to(stdout(), "%s")
+}
+
+/// A command with options, such as `accept=0,1 timeout_ms=50 retries=2 dir=/tmp quiet merge argv`.
+fn command_with(options: &str, command: &str) -> Shell {
+    let mut shell = match options.contains("argv") {
+        true => Shell::argv(command.split(' ')),
+        false => Shell::new(command),
+    };
+    for option in options.split_ascii_whitespace() {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let number = || value.parse().expect(option);
+        shell = match name {
+            "accept" => shell.accept(value.split(',').map(|code| code.parse().expect(option))),
+            "timeout_ms" => shell.timeout(Duration::from_millis(number())),
+            "retries" => shell.retries(number() as u32),
+            "dir" => shell.dir(value),
+            "quiet" => shell.stderr(Stderr::Quiet),
+            "merge" => shell.stderr(Stderr::Merge),
+            "argv" => shell,
+            _ => panic!("no option {option:?}"),
+        };
+    }
+    shell
+}
+
+fn map_shell(path: &str, lua: &str, options: &str) -> Result<()> {
+    flow().text_file(path).map(lua).pipe(command_with(options, "cat")).save_lines_to(stdout())
+}
+
+fn shell(operator: &str, path: &str, options: &str, command: &str) -> Result<()> {
+    let shell = command_with(options, command);
+    let lines = flow().text_file(path);
+    match operator {
+        "pipe" => lines.pipe(shell).save_lines_to(stdout()),
+        "pipe_as_args" => lines.pipe_as_args(shell).save_lines_to(stdout()),
+        "pipe_rows" => lines.pipe_rows(shell).save_lines_to(stdout()),
+        _ => panic!("no operator {operator:?}"),
+    }
 }
 
 fn map_pipe(path: &str, lua: &str, command: &str) -> Result<()> {

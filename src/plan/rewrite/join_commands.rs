@@ -1,8 +1,12 @@
 //! Neighbouring commands become one stage: each one's stdout is the next one's stdin, and the
 //! engine need not carry the lines between them.
+//!
+//! A newcomer's trap: one that may be run again stays alone, for its rows are kept until it has
+//! succeeded.
 
+use crate::plan::command::{Command, Form};
 use crate::plan::rewrite::Needless;
-use crate::plan::stage::{Form, Plan, Work};
+use crate::plan::stage::{Plan, Work};
 
 pub(super) fn rewrite(plan: &mut Plan, needless: &mut Needless) {
     let readers = plan.readers();
@@ -22,5 +26,6 @@ pub(super) fn rewrite(plan: &mut Plan, needless: &mut Needless) {
 }
 
 fn pipes(work: &Work) -> bool {
-    matches!(work, Work::Commands(commands) if commands.iter().all(|one| one.form == Form::Lines))
+    let joins = |one: &Command| one.form == Form::Lines && one.setup.retries == 0;
+    matches!(work, Work::Commands(commands) if commands.iter().all(joins))
 }

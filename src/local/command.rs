@@ -1,0 +1,270 @@
+//! One of the user's commands, started, and what its end means.
+//!
+//! A newcomer's trap: a command that stops reading is not a failure, and one killed by SIGPIPE has
+//! only met such a reader.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{self, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::error::{ErrorKind, Failure, StepId};
+use crate::local::edge::Stop;
+use crate::local::session::Session;
+use crate::plan::command::{Command, Program, Stderr};
+use crate::plan::stage::StageId;
+use crate::process::{Ending, Group, To};
+
+const PIPE_BYTES: usize = 1 << 20;
+
+/// How often a command is looked at that may have been stopped.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Where the commands of a stage run.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub session: Arc<Session>,
+    pub stage: StageId,
+    pub partition: u32,
+}
+
+/// A process of a command.
+pub(crate) struct Started {
+    group: Group,
+    step: StepId,
+    /// What a person calls it.
+    shown: String,
+    accept: Vec<u8>,
+    /// When it must have ended, and how much time that was.
+    late: Option<(Instant, Duration)>,
+}
+
+/// A pipe's reading end, and its writing end.
+pub(crate) fn wide_pipe() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    widen(&reader);
+    Ok((reader, writer))
+}
+
+/// Asks for a larger pipe. The system's limit may be lower; a small one is slower and no less
+/// right.
+fn widen(pipe: impl AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+}
+
+impl Site {
+    /// Starts a command. Its processes are added to `started` as they start.
+    pub(crate) fn start(
+        &self,
+        command: &Command,
+        arguments: &[Vec<u8>],
+        stdin: Stdio,
+        stdout: OwnedFd,
+        started: &mut Vec<Started>,
+    ) -> Result<(), Failure> {
+        let shown = command.program.to_string();
+        let failed = |error: &std::io::Error| cannot_start(command, &shown, error);
+        let setup = &command.setup;
+        let mut process = self.process(&command.program, arguments);
+        for (name, value) in &setup.env {
+            process.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
+        }
+        if let Some(dir) = &setup.dir {
+            process.current_dir(OsStr::from_bytes(dir));
+        }
+        let to = match setup.stderr {
+            Stderr::Pass => To::Program,
+            Stderr::Quiet => To::Quiet,
+            Stderr::Merge => To::Output(stdout.try_clone().map_err(|error| failed(&error))?),
+        };
+        process.stdin(stdin).stdout(stdout);
+        let group = Group::spawn(&shown, process, to).map_err(|error| failed(&error))?;
+        started.push(Started {
+            group,
+            step: command.step,
+            accept: setup.accept.clone(),
+            late: setup.timeout.map(|timeout| (Instant::now() + timeout, timeout)),
+            shown,
+        });
+        Ok(())
+    }
+
+    /// A process that is ready but for its three streams and what the user says of it.
+    fn process(&self, program: &Program, arguments: &[Vec<u8>]) -> process::Command {
+        let arguments = arguments.iter().map(|text| OsStr::from_bytes(text));
+        let mut process = match program {
+            Program::Line(line) => {
+                let mut shell = process::Command::new("sh");
+                shell.arg("-c").arg(line).arg("sh").args(arguments);
+                shell
+            }
+            Program::Words(words) => {
+                let mut words = words.iter().map(|word| OsStr::from_bytes(word));
+                let program = words.next().expect("the plan has refused a command of no words");
+                let mut process = process::Command::new(program);
+                process.args(words).args(arguments);
+                process
+            }
+        };
+        let partitions = self.session.plan.stages[self.stage].partitions;
+        process
+            .env("GLEAMFLOW_PARTITION", self.partition.to_string())
+            .env("GLEAMFLOW_PARTITIONS", partitions.to_string());
+        if let Some(folder) = self.session.command_folder() {
+            process.env("TMPDIR", folder);
+        }
+        process
+    }
+}
+
+fn cannot_start(command: &Command, shown: &str, error: &std::io::Error) -> Failure {
+    let step = command.step;
+    if let Some(dir) = &command.setup.dir {
+        let dir = Path::new(OsStr::from_bytes(dir));
+        if let Err(error) = std::fs::read_dir(dir) {
+            let message = format!("`{shown}` cannot run in {}: {error}", dir.display());
+            return Failure::new(ErrorKind::Command, message).at_step(step);
+        }
+    }
+    let failure = Failure::start(format_args!("`{shown}`"), error);
+    let failure = Failure { kind: ErrorKind::Command, ..failure }.at_step(step);
+    match error.kind() {
+        std::io::ErrorKind::NotFound => failure.hint(MISSING),
+        std::io::ErrorKind::PermissionDenied => failure.hint(NO_PROGRAM),
+        _ => failure,
+    }
+}
+
+const MISSING: &str = "is the command installed, and in PATH?";
+const NO_PROGRAM: &str = "is the command executable?";
+
+/// Resolves when one of the processes must not go on: the terminal has stopped it, so that it waits
+/// for what never comes, or it has taken longer than it may.
+pub(crate) async fn until_wrong(started: &[Started]) -> Stop {
+    tokio::select! {
+        stop = until_stopped(started) => stop,
+        stop = until_late(started) => stop,
+    }
+}
+
+async fn until_stopped(started: &[Started]) -> Stop {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        for command in started {
+            if command.group.is_stopped_by_terminal() {
+                let shown = &command.shown;
+                let message = format!("`{shown}` was stopped because it used the terminal");
+                let failure = Failure::new(ErrorKind::Command, message).at_step(command.step);
+                return Stop::Failed(failure.hint("a step cannot ask questions"));
+            }
+        }
+    }
+}
+
+async fn until_late(started: &[Started]) -> Stop {
+    let mut limits: Vec<_> =
+        started.iter().filter_map(|command| Some((command.late?.0, command))).collect();
+    limits.sort_by_key(|(at, _)| *at);
+    for (at, command) in limits {
+        sleep_until(at).await;
+        if !command.group.has_ended() {
+            return Stop::Failed(command.is_late());
+        }
+    }
+    std::future::pending().await
+}
+
+/// Ends processes, all at once: each is asked to, and killed if it does not.
+pub(crate) async fn end_all(started: &mut [Started]) {
+    for command in &mut *started {
+        command.group.ask_to_end().await;
+    }
+    for command in started {
+        command.group.end().await;
+    }
+}
+
+impl Started {
+    /// Waits for the end, and says what it means.
+    pub(crate) async fn check_ending(&mut self) -> Result<(), Stop> {
+        if let Some((at, _)) = self.late
+            && timeout_at(at, self.group.ended()).await.is_err()
+        {
+            return Err(Stop::Failed(self.is_late()));
+        }
+        let shown = &self.shown;
+        let status = self.group.wait().await.map_err(|error| {
+            let failure = Failure::io(format!("cannot wait for `{shown}`"), &error)
+                .hint("does the program itself wait for children that are not its own?");
+            Stop::Failed(failure.at_step(self.step))
+        })?;
+        let ending = Ending(status);
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        if code.is_some_and(|code| self.accept.contains(&code)) || ending.by_closed_output() {
+            return Ok(());
+        }
+        let mut message = format!("`{shown}` {ending}");
+        let tail = self.group.stderr_tail();
+        for line in tail.lines() {
+            message.push_str("\n  stderr: ");
+            message.push_str(line);
+        }
+        let failure = Failure::new(ErrorKind::Command, message).at_step(self.step);
+        Err(Stop::Failed(match code {
+            Some(127) => failure.hint(MISSING),
+            Some(126) => failure.hint(NO_PROGRAM),
+            Some(code @ 0..=1) if tail.is_empty() => failure.hint(self.no_failure(code)),
+            _ if ending.by_kill() => failure.hint(
+                "who has killed it? the system does so when memory runs out, and says so in its \
+                 log (`dmesg`)",
+            ),
+            _ => failure,
+        }))
+    }
+
+    fn no_failure(&self, code: u8) -> String {
+        let grep = "grep exits with 1 when no line matches; where that is fine";
+        let reason = match code {
+            0 => "a command that succeeds exits with 0; where that is fine, too",
+            _ if is_grep(&self.shown) => grep,
+            _ => "where that is no failure",
+        };
+        let mut codes = self.accept.clone();
+        codes.push(code);
+        codes.sort_unstable();
+        format!("{reason}: `Shell::new(…).accept({codes:?})`")
+    }
+
+    fn is_late(&self) -> Failure {
+        let (_, timeout) = self.late.expect("what has no end to meet is not late");
+        let message = format!("`{}` has taken longer than {timeout:?}", self.shown);
+        Failure::new(ErrorKind::Timeout, message)
+            .at_step(self.step)
+            .hint("`timeout` of its `Shell` says how long it may take")
+    }
+}
+
+/// Whether a command's exit code is that of grep, or of one that goes by its rules.
+fn is_grep(line: &str) -> bool {
+    let mut quote = None;
+    let last = line.trim().rsplit(|c| {
+        // From behind, a quote begins where it ends.
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            _ => {}
+        }
+        quote.is_none() && matches!(c, '|' | ';' | '&' | '\n')
+    });
+    let mut words = last.take(1).flat_map(str::split_ascii_whitespace);
+    // Variables may be set before the command: `LC_ALL=C grep foo`.
+    let program = words.find(|word| !word.contains('=')).unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    matches!(program, "grep" | "egrep" | "fgrep" | "zgrep" | "rg")
+        || program == "git" && words.next() == Some("grep")
+}
