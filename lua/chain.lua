@@ -1,6 +1,7 @@
 --- chain: builds the loops of a VM's segments once, and starts each task.
 -- In: from Rust, the segments: a head, steps and a tail with their compiled chunks. Out:
--- begin(high, low), push(i), finish(i), each true or false with `state.failure` set.
+-- begin(high, low), push(i), finish(i), each true or false with `state.failure` set; outcome(), what
+-- guarded steps have seen and left out in the task, and what was counted.
 -- Loops live as long as the VM, so that their traces do; the user's functions are made again for
 -- each task and set into them.
 
@@ -10,6 +11,7 @@ local failure = require("gleamflow.failure")
 local build = require("gleamflow.segment").build
 local patterns = require("gleamflow.patterns")
 local random = require("gleamflow.random")
+local hooks = require("gleamflow.hooks")
 local jit_util = require("jit.util")
 
 local type, ipairs, xpcall, pcall, rawget = type, ipairs, xpcall, pcall, rawget
@@ -22,6 +24,7 @@ local M = {}
 -- order; and what lets go of a task's rows.
 local shared, chunks, clears = {}, {}, {}
 local pushes, finishes = {}, {}
+local guarded_steps = {}
 
 -- What Rust passed with the push or finish that is open for each segment.
 local flushes = {}
@@ -48,6 +51,9 @@ local function build_segment(index, segment, template)
 	local of_segment, to_clear
 	pushes[index], finishes[index], of_segment, to_clear = build(segment, flusher(index), template)
 	append(chunks, of_segment)
+	for _, step in ipairs(segment.steps) do
+		guarded_steps[#guarded_steps + 1] = step.outcome and step
+	end
 	append(clears, to_clear)
 end
 
@@ -109,12 +115,15 @@ local function begin(high, low)
 	local progress = state.progress
 	prelude.restore()
 	random.begin(high, low)
+	hooks.begin()
 	for _, code in ipairs(shared) do
 		progress.step = code.id
+		hooks.opens(code.id)
 		code.chunk()
 	end
 	for _, code in ipairs(chunks) do
 		progress.step = code.id
+		hooks.opens(not code.behind or code.id)
 		failure.hints[code.id] = not code.check and A_FUNCTION or nil
 		local f = code.chunk()
 		local wrong = (code.check or check)(f)
@@ -124,6 +133,7 @@ local function begin(high, low)
 		failure.hints[code.id] = nil
 		code.set(f)
 	end
+	hooks.opens(false)
 end
 
 local NOT_AGAIN = "the function failed, but not when it was called again with the same row"
@@ -153,12 +163,16 @@ function M.release()
 	for _, code in ipairs(chunks) do
 		code.set(nil)
 	end
+	for _, step in ipairs(guarded_steps) do
+		step.outcome()
+	end
+	hooks.begin()
 	patterns.clear()
 	prelude.restore()
 end
 
 function M.begin(high, low)
-	state.failure, state.doubtful = nil, false
+	state.failure, state.doubtful, state.bad = nil, false, nil
 	state.to, state.again = false, false
 	return guarded(begin, high, low)
 end
@@ -172,6 +186,24 @@ end
 function M.finish(i, flush)
 	flushes[i] = flush
 	return guarded(finishes[i])
+end
+
+-- What shared code has asked for comes last.
+local function finish_shared()
+	for _, code in ipairs(shared) do
+		hooks.finish(code)
+	end
+end
+
+function M.outcome()
+	if not guarded(finish_shared) then
+		return nil
+	end
+	local steps = {}
+	for i, step in ipairs(guarded_steps) do
+		steps[i] = step.outcome()
+	end
+	return steps, hooks.counts()
 end
 
 --- Takes the failure, so that segments behind the failed one can still be pushed to.

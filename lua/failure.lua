@@ -91,16 +91,14 @@ function M.refuse(text)
 	error(state.FAILED, 0)
 end
 
---- The handler: remembers the first failure of the task and gives back the error.
-function M.record(err)
-	if state.failure or err == state.FAILED or err == state.AGAIN then
-		return err
-	end
+-- Remembers under a name of `state` what is wrong, and gives back the error. Called in the place of
+-- the handler: who threw is three levels up.
+local function remember(err, known)
 	local step = state.progress.step
 	local failure = { step = step, row = state.progress.row }
 	local text = text_of(err)
 	local misnamed = is_misnamed(text)
-	state[misnamed and "doubtful" or "failure"] = failure
+	state[misnamed and "doubtful" or known] = failure
 	failure.memory = text == "not enough memory"
 	local place, line, message = match(text, "^gleamflow:(%d+):(%d+): (.*)$")
 	if place == nil then
@@ -115,6 +113,22 @@ function M.record(err)
 	end
 	with_hint(failure, of_method(text))
 	return misnamed and state.AGAIN or err
+end
+
+--- The handler: remembers the first failure of the task and gives back the error.
+function M.record(err)
+	if state.failure or err == state.FAILED or err == state.AGAIN then
+		return err
+	end
+	return remember(err, "failure")
+end
+
+--- The handler where a failure is the row's and not the task's.
+function M.catch(err)
+	if state.failure or err == state.AGAIN then
+		return err
+	end
+	return remember(err, "bad")
 end
 
 --- Ends the task for a failure that Rust knows already, at this row.

@@ -11,6 +11,7 @@ local failure = require("gleamflow.failure")
 local patterns = require("gleamflow.patterns")
 local random = require("gleamflow.random")
 local addresses = require("gleamflow.addresses")
+local hooks = require("gleamflow.hooks")
 local ffi = require("ffi")
 
 local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
@@ -94,7 +95,15 @@ local G = _G
 rawset(G, "raw_pairs", G.pairs)
 for name, v in
 	next,
-	{ emit = emit, pairs = pairs, str = str, require = require, tostring = tostring }
+	{
+		emit = emit,
+		pairs = pairs,
+		str = str,
+		require = require,
+		tostring = tostring,
+		at_end = hooks.at_end,
+		count = hooks.count,
+	}
 do
 	rawset(G, name, v)
 end

@@ -15,6 +15,8 @@
 --   inline        What a loop that is written out does, with the call of the step's function for
 --                 `%s`: `pass` gives results on, and a step that keeps its line leaves a block open.
 --   open          In the place of `new` for a lazy line: leaves open what its function gives.
+--   may_emit      Its function may `emit`, and so may what its code has given to `at_end`.
+-- One with a `guard` has another part in the place of its own: `lua/guard.lua`.
 -- A tail, `lua/tails/`, and a head, `lua/heads/`, that take something else than one function have
 -- check(v): why v is not what they take, or nothing.
 -- A head:
@@ -31,6 +33,8 @@
 local native = require("gleamflow.native")
 local watch = require("gleamflow.addresses").watch
 local state = require("gleamflow.state")
+local linked = require("gleamflow.linked")
+local hooks = require("gleamflow.hooks")
 
 local ipairs, next = ipairs, next
 
@@ -78,7 +82,7 @@ function M.build(segment, send, template)
 	local head, steps, tail = segment.head, segment.steps, segment.tail
 	head.of = template("heads/" .. head.kind)
 	for _, step in ipairs(steps) do
-		step.of = template("steps/" .. step.kind)
+		linked.load(step, template)
 	end
 	segment.keeps_lines = keeps_lines(segment)
 	-- Whom a damaged row is charged to.
@@ -91,8 +95,7 @@ function M.build(segment, send, template)
 	segment.frames = frames
 	local leading = head.of.leads and head.of.leads(steps) or 0
 	for i = #steps, leading + 1, -1 do
-		local step = steps[i]
-		run, step.set = step.of.new(step.id, run, step.arguments)
+		run, steps[i].set = linked.link(steps[i], run)
 	end
 	local loop = head.of.new(port, run, segment, template)
 	head.set, head.check = loop.set, loop.check
@@ -130,6 +133,9 @@ function M.build(segment, send, template)
 		state.to, state.again = false, false
 		if finish_head then
 			finish_head()
+		end
+		for _, step in ipairs(steps) do
+			hooks.finish(step)
 		end
 		if finish_tail then
 			finish_tail()

@@ -150,7 +150,7 @@ function M.remade(f, list, sites, counted)
 	for nth, helper in ipairs(helpers) do
 		setupvalue(made, nth, helper)
 	end
-	state.remade[made] = true
+	state.remade[made] = f
 	return setfenv(made, getfenv(f))
 end
 

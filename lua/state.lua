@@ -12,6 +12,8 @@ local M = {
 	-- Whether `emit` sends nothing, since what it sends has been sent already.
 	muted = false,
 	failure = nil,
+	-- What is wrong with the row that a guarded step has just been given: see `lua/guard.lua`.
+	bad = nil,
 	-- The row of columns that is open: what has its columns, the bytes of its block, and whether a text
 	-- that a function of `...` returns may be a lazy one.
 	row = { columns = false, bytes = false, returns = false },
@@ -26,6 +28,10 @@ local M = {
 	plain = addresses.plain,
 	-- warn(message, hint): tells the user, once in a run for each step.
 	warn = addresses.warn,
+	-- reject(step, row, message, line, hint): a guarded step leaves a row out, which lies in `rejects`, a
+	-- port of its own, where its text is wanted.
+	reject = addresses.reject,
+	rejects = native.port(addresses.rejects),
 	-- Thrown when the failure is already known, so that it is not reported as another one.
 	FAILED = setmetatable({}, {
 		__tostring = function()
@@ -35,7 +41,7 @@ local M = {
 	}),
 	-- Thrown where a lazy text cannot be used as it was: what is wrong is seen when `again` is called.
 	AGAIN = {},
-	-- The functions that `lua/instead.lua` has made; and a failure in one, of which LuaJIT's names for what
+	-- By function that is made with those of `lua/instead.lua`: the user's own; and a failure in one, of which LuaJIT's names for what
 	-- failed may be wrong: it counts where `again` does not fail.
 	remade = setmetatable({}, { __mode = "k" }),
 	doubtful = false,

@@ -91,6 +91,20 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// The operator, its place in the program, and perhaps the line of its text, from 1.
+    pub(crate) fn place(&self, code_line: Option<u32>) -> String {
+        match (&self.code, code_line) {
+            (CodePlace::Made { of }, _) => format!("{self} {of}"),
+            (CodePlace::At(file, first), Some(line)) => {
+                format!("{file}:{}, {}", first + line - 1, self.operator)
+            }
+            (CodePlace::Text, Some(line)) => format!("{self}, line {line} of its function"),
+            (_, None) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}, {}", self.file, self.line, self.operator)
@@ -261,6 +275,11 @@ impl Failed {
         Failed { failure: self.failure.at_step(step), ..self }
     }
 
+    /// The same in a block of which these rows are a part, behind its first `rows`.
+    pub(crate) fn moved(self, rows: u32) -> Failed {
+        Failed { row: self.row.map(|row| rows + row), ..self }
+    }
+
     /// Names the row, unless a place closer to the cause has named one already.
     pub(crate) fn at_row(mut self, row: u32, describe: impl FnOnce() -> String) -> Failed {
         if self.row.is_none() {
@@ -269,6 +288,13 @@ impl Failed {
         }
         self
     }
+}
+
+/// A row that a step leaves out: why, and its columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Rejected {
+    pub failed: Failed,
+    pub columns: Vec<u8>,
 }
 
 impl From<Failure> for Failed {
@@ -353,17 +379,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { failure, origin } = &*self.0;
         if let Some(origin) = origin {
-            match (&origin.code, failure.code_line) {
-                (CodePlace::Made { of }, _) => write!(f, "{origin} {of}")?,
-                (CodePlace::At(file, first), Some(line)) => {
-                    write!(f, "{file}:{}, {}", first + line - 1, origin.operator)?;
-                }
-                (CodePlace::Text, Some(line)) => {
-                    write!(f, "{origin}, line {line} of its function")?
-                }
-                (_, None) => write!(f, "{origin}")?,
-            }
-            f.write_str(": ")?;
+            write!(f, "{}: ", origin.place(failure.code_line))?;
         }
         f.write_str(&failure.message)?;
         if let Some(input) = &failure.input {

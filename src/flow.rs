@@ -229,6 +229,36 @@ impl Flow {
 
     /// Lua that every task runs before its steps: functions and values that they share.
     ///
+    /// Beside the functions of Lua there are `emit`, `str`, `null`, `unpack_rows`, and two that are for
+    /// the whole task:
+    ///
+    /// - `count(name, n)` adds a number, 1 if it is not given, to a counter of the run, which its
+    ///   [`Report`](crate::Report) has. Integers add up exactly; which tasks count is the same for any
+    ///   number of workers.
+    /// - `at_end(f)` has `f` called when all rows of the task have come. In the code of a step that may
+    ///   `emit`, what it emits there goes to the steps behind it. It is called where that code makes
+    ///   the step's function, or here.
+    ///
+    /// ```
+    /// use gleamflow::Flow;
+    ///
+    /// // Rows of two numbers; an odd one is left when the task ends.
+    /// let pairs = Flow::new().range(1..4).map(
+    ///     "(function()
+    ///         local first
+    ///         at_end(function() if first then emit(first, 0) end end)
+    ///         return function(x)
+    ///             if not first then first = x return end
+    ///             local pair = first
+    ///             first = nil
+    ///             return pair, x
+    ///         end
+    ///     end)()",
+    /// );
+    /// assert_eq!(pairs.collect::<(i64, i64)>()?, [(1, 2), (3, 0)]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
     /// ```
     /// use gleamflow::Flow;
     ///

@@ -197,7 +197,9 @@ mod worker;
 pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::flow::Flow;
-pub use crate::op::{Agg, Column, Columns, Join, Ordered, Shell, Sort, Zip};
+pub use crate::op::{
+    Agg, AtMost, Column, Columns, Join, LeaveOut, OnError, Ordered, Shell, Sort, Zip,
+};
 pub use crate::plan::command::Stderr;
 pub use crate::report::Counter;
 pub use crate::script::{IntoScript, Script};

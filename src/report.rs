@@ -19,6 +19,15 @@ pub enum Counter {
 }
 
 impl Counter {
+    /// A number of Lua's.
+    pub(crate) fn of(number: f64) -> Counter {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match number.fract() == 0.0 && number.abs() <= EXACT {
+            true => Counter::Int(number as i64),
+            false => Counter::Float(number),
+        }
+    }
+
     pub(crate) fn add(&mut self, amount: Counter) {
         *self = match (*self, amount) {
             (Counter::Int(sum), Counter::Int(amount)) => match sum.checked_add(amount) {

@@ -14,6 +14,8 @@ local lazy = require("gleamflow.line")
 local uses = require("gleamflow.uses")
 local state = require("gleamflow.state")
 local frame = require("gleamflow.frame")
+local link = require("gleamflow.linked").link
+local is_pure = require("gleamflow.pure").is_pure
 local spread, decoded = frame.spread, frame.columns
 
 local ffi_string = ffi.string
@@ -259,10 +261,17 @@ function M.new(port, next_step, segment)
 
 	whole = (numeric.n > 0 or not head.whole_line) and decoded_row or cut_row
 
+	local function whole_of_open()
+		return whole(progress.row)
+	end
+
 	-- The same steps for any row; and what the last of them does, if it is no filter.
 	local run, run_last, sets = next_whole, nil, {}
 	for i = leading, 1, -1 do
-		run, sets[i] = steps[i].of.new(steps[i].id, run, steps[i].arguments)
+		if steps[i].of.guarded then
+			steps[i].whole = whole_of_open
+		end
+		run, sets[i] = link(steps[i], run)
 		run_last = run_last or run
 	end
 
@@ -289,7 +298,8 @@ function M.new(port, next_step, segment)
 	local function uses_of_columns()
 		local of_steps = {}
 		for i = 1, leading do
-			of_steps[i] = uses.of(functions[i])
+			local is_open = not steps[i].of.guarded or is_pure(functions[i])
+			of_steps[i] = is_open and uses.of(functions[i])
 			if not of_steps[i] or of_steps[i].varargs and not head.all_columns then
 				return nil
 			end

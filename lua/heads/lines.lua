@@ -8,6 +8,8 @@ local state = require("gleamflow.state")
 local receiver = require("gleamflow.receiver")
 local uses = require("gleamflow.uses")
 local lazy = require("gleamflow.line")
+local link = require("gleamflow.linked").link
+local is_pure = require("gleamflow.pure").is_pure
 
 local type, ipairs = type, ipairs
 local line, text_of_line = lazy.line, lazy.text
@@ -51,9 +53,11 @@ local function adapt(of, run, set, writes)
 		return run(x)
 	end, function(f)
 		own = f
-		fits, flows = receiver.fits(f, not of.keeps_result), 0
-		counts = receiver.counts_matches(f) and 1 or 0
-		local use = f and uses.of(f)
+		-- What fails may be called again: see `lua/guard.lua`.
+		local is_open = not of.guarded or is_pure(f)
+		fits, flows = is_open and receiver.fits(f, not of.keeps_result), 0
+		counts = fits and receiver.counts_matches(f) and 1 or 0
+		local use = f and is_open and uses.of(f)
 		if
 			use
 			and use.n == 1
@@ -133,6 +137,11 @@ local function flat(port, open, take, next_step, id, again)
 	end
 end
 
+-- The line that is open, for who has got no more of it than its code looks at.
+local function whole()
+	return text_of_line(line)
+end
+
 --- `push_from(row)` where the loop may begin at a line, and the continuation `behind` the first step.
 function M.new(port, next_step, segment)
 	local steps = segment.steps
@@ -148,10 +157,14 @@ function M.new(port, next_step, segment)
 		local step = steps[i]
 		local set, run_one
 		behind = run
+		if step.of.guarded then
+			step.whole = whole
+		end
 		if step.of.open then
+			step.behind = run
 			run, set, take = step.of.open(step.id, run)
 		else
-			run, set, run_one = step.of.new(step.id, run, step.arguments)
+			run, set, run_one = link(step, run)
 		end
 		local writes = step.of.keeps_line
 			or i == #steps and step.of.keeps_result and not segment.tail

@@ -20,7 +20,7 @@ local null = state.null
 -- A longer list of ours is not kept.
 local MOST_KEPT = 1024
 
-local M = { replaces_row = true, takes_line = true }
+local M = { replaces_row = true, takes_line = true, may_emit = true }
 
 --- Gives a function that passes on what a call of the user's function has returned.
 function M.spreader(id, next_step)

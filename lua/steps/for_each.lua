@@ -3,7 +3,7 @@
 
 local state = require("gleamflow.state")
 
-local M = {}
+local M = { may_emit = true }
 
 function M.new(id, next_step)
 	local progress = state.progress

@@ -10,6 +10,7 @@ local M = {
 	replaces_row = true,
 	takes_line = true,
 	keeps_result = true,
+	may_emit = true,
 	inline = "state.to = next_step pass(%s)",
 }
 

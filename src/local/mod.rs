@@ -12,6 +12,7 @@ mod buffers;
 mod command;
 mod edge;
 mod exchange;
+pub(crate) mod letters;
 mod limits;
 mod link;
 mod outgoing;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::local::block::Block;
 use crate::local::buffers::Buffers;
+use crate::local::letters::Letters;
 use crate::local::link::Task;
 use crate::local::pool::Lease;
 use crate::local::runtime::{on_a_thread, runtime};
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     pub meter: Arc<Meter>,
     pub warnings: Arc<Warnings>,
     pub tally: Arc<Tally>,
+    /// Rows that steps have left out.
+    pub letters: Arc<Letters>,
     pub buffers: Buffers,
     pub cancel: CancellationToken,
     pub messages: mpsc::Sender<Message>,
@@ -80,6 +83,7 @@ impl Session {
         let block_bytes = settings.limits.block_bytes;
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
+        let letters = Arc::new(Letters::new(&plan));
         let has_commands = plan.stages.iter().any(|stage| matches!(stage.work, Work::Commands(_)));
         // Beside what the run does first.
         let guarding = runtime().ok().filter(|_| has_commands);
@@ -90,6 +94,7 @@ impl Session {
             meter: Arc::new(meter),
             warnings,
             tally: Arc::default(),
+            letters,
             buffers: Buffers::default(),
             cancel: CancellationToken::new(),
             messages,

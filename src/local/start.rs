@@ -15,6 +15,7 @@ use crate::flow::Flow;
 use crate::local::command::Site;
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
+use crate::local::letters::Letters;
 use crate::local::per_row::PerRow;
 use crate::local::runtime::runtime;
 use crate::local::session::{Message, Session, check_temp_dir};
@@ -41,9 +42,15 @@ pub(crate) struct Running {
     closed: Vec<CancellationToken>,
     cancel: CancellationToken,
     finished: CancellationToken,
+    letters: Arc<Letters>,
 }
 
 impl Running {
+    /// The rows that steps leave out, for the files that want them.
+    pub(crate) fn letters(&self) -> Arc<Letters> {
+        self.letters.clone()
+    }
+
     /// The next message; `None` after all has been said.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         self.messages.recv().await
@@ -77,7 +84,8 @@ impl Running {
     pub(crate) fn gone() -> Running {
         let (_, messages) = mpsc::channel(1);
         let (cancel, finished) = (CancellationToken::new(), CancellationToken::new());
-        Running { messages, closed: Vec::new(), cancel, finished }
+        let letters = Arc::new(Letters::new(&Plan::default()));
+        Running { messages, closed: Vec::new(), cancel, finished, letters }
     }
 }
 
@@ -125,6 +133,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         closed: closed.clone(),
         cancel: session.cancel.clone(),
         finished: finished.clone(),
+        letters: session.letters.clone(),
     };
     runtime.spawn(async move {
         let cancel = session.cancel.clone();
@@ -141,6 +150,9 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         tokio::select! {
             () = all => {}
             () = cancel.cancelled() => {}
+        }
+        for warning in session.letters.warnings(&session.tally.counts()) {
+            session.warnings.add(warning);
         }
         session.cancel.cancel();
         drivers.rows.shutdown().await;
@@ -388,7 +400,11 @@ async fn forward(session: &Session, sink: usize, mut reader: Reader) {
     loop {
         let message = match reader.next().await {
             Ok(Some(block)) => Message::Block(sink, block),
-            Ok(None) => Message::End(sink),
+            // What has been left out by all that this sink has taken.
+            Ok(None) => match session.letters.check(&session.tally.counts()) {
+                Ok(()) => Message::End(sink),
+                Err(failure) => Message::Failed(session.error(failure)),
+            },
             Err(failure) => Message::Failed(session.error(failure)),
         };
         let last = !matches!(message, Message::Block(..));

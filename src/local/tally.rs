@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::error::StepId;
+use crate::local::letters::{Letters, TaskLetters};
 use crate::worker::task::Counts;
 
 /// The counts of one run.
@@ -45,6 +46,11 @@ impl Tally {
         self.told().counts.add(counts);
     }
 
+    /// What tasks have counted so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.told().counts.clone()
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().expect("no code panics while it holds the tally")
     }
@@ -54,19 +60,39 @@ impl Tally {
 pub(crate) struct Counted {
     tally: Arc<Tally>,
     counts: Counts,
+    /// The rows that it has left out.
+    letters: Mutex<Option<(Arc<Letters>, TaskLetters)>>,
     /// By the first of several readers.
     is_added: AtomicBool,
 }
 
 impl Counted {
+    #[cfg(test)]
     pub(crate) fn new(tally: &Arc<Tally>, counts: Counts) -> Arc<Counted> {
-        Arc::new(Counted { tally: tally.clone(), counts, is_added: AtomicBool::new(false) })
+        let (tally, letters) = (tally.clone(), Mutex::default());
+        Arc::new(Counted { tally, counts, letters, is_added: AtomicBool::new(false) })
+    }
+
+    /// The same with the rows that the task has left out.
+    pub(crate) fn with_letters(
+        tally: &Arc<Tally>,
+        counts: Counts,
+        letters: &Arc<Letters>,
+        of_task: TaskLetters,
+    ) -> Arc<Counted> {
+        let letters = Mutex::new(Some((letters.clone(), of_task)));
+        let (tally, is_added) = (tally.clone(), AtomicBool::new(false));
+        Arc::new(Counted { tally, counts, letters, is_added })
     }
 
     /// The rows have been taken.
     pub(crate) fn add(&self) {
         if !self.is_added.swap(true, Ordering::AcqRel) {
             self.tally.add(&self.counts);
+            let letters = self.letters.lock().expect("no code panics while it holds this").take();
+            if let Some((letters, of_task)) = letters {
+                letters.keep(of_task);
+            }
         }
     }
 }

@@ -3,22 +3,25 @@
 //! A newcomer's trap: a task's rows are passed on only when all tasks before it have ended. What
 //! it writes until then waits in its own queue; that is bounded by not feeding it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::error::Failure;
+use crate::error::{Failure, StepId};
 use crate::local::block::{Block, Item};
 use crate::local::edge::{Gone, Reader, Stop, Taken, Writer};
+use crate::local::letters::{TaskLetters, TaskPlace};
 use crate::local::link::Task;
 use crate::local::session::Session;
 use crate::local::spool::Spool;
 use crate::local::tally::Counted;
 use crate::plan::seed;
 use crate::plan::stage::StageId;
+use crate::row::block::LETTERS;
 use crate::row::layout::{Layout, Rows};
-use crate::worker::task::{TaskInput, TaskResult, TaskSpec};
+use crate::worker::task::{Counts, TaskInput, TaskResult, TaskSpec};
 
 /// Where the tasks of a stage get their rows.
 pub(crate) enum TaskSource {
@@ -91,6 +94,8 @@ async fn run_tasks_ahead(
         drop(started);
         while feeders.join_next().await.is_some() {}
     };
+    let mut left_out = LeftOut::default();
+    let mut gathered = 0;
     let gather = async {
         while let Some(started) = in_order.recv().await {
             let (task, _permit) = match started {
@@ -101,7 +106,9 @@ async fn run_tasks_ahead(
                 }
                 Started::Failed(failure) => return Err(Stop::Failed(failure)),
             };
-            gather_task(session, &task, take).await?;
+            let place = TaskPlace { stage, partition, task: gathered };
+            gathered += 1;
+            gather_task(session, place, &task, take, &mut left_out).await?;
         }
         Ok(())
     };
@@ -113,20 +120,59 @@ async fn run_tasks_ahead(
     }
 }
 
+/// Rows that the tasks of a stage, or of one of its partitions, have left out so far.
+#[derive(Default)]
+struct LeftOut {
+    rows: BTreeMap<StepId, u64>,
+    firsts: BTreeMap<StepId, Failure>,
+}
+
+impl LeftOut {
+    /// Adds those of a task whose turn has come. More than there may be are a failure with a place in
+    /// the order, unless partitions have none among themselves.
+    fn add(
+        &mut self,
+        session: &Session,
+        place: TaskPlace,
+        counts: &Counts,
+        letters: &TaskLetters,
+    ) -> Result<(), Failure> {
+        if counts.skipped.is_empty() || session.plan.stages[place.stage].partitions > 1 {
+            return Ok(());
+        }
+        for (step, rows) in &counts.skipped {
+            *self.rows.entry(*step).or_default() += rows;
+        }
+        for (step, first) in letters.firsts() {
+            self.firsts.entry(*step).or_insert_with(|| first.clone());
+        }
+        session.letters.check_rows(&self.rows, &self.firsts)
+    }
+}
+
 async fn gather_task(
     session: &Session,
+    place: TaskPlace,
     task: &Task,
     take: &mut impl TakeInOrder,
+    left_out: &mut LeftOut,
 ) -> Result<(), Stop> {
+    let mut letters = TaskLetters::new(place);
     loop {
         match task.inbox.spool.pop().await {
             Item::Failed(failure) => return Err(Stop::Failed(failure)),
+            Item::Block(block) if block.partition == LETTERS => {
+                let taken = session.letters.take(&mut letters, &block.bytes, &session.meter);
+                taken.map_err(Stop::Failed)?;
+            }
             Item::Block(block) => take.block(block).await?,
             Item::Done(mut result) => {
                 let counts = std::mem::take(&mut result.counts);
                 take.done(result).await?;
+                left_out.add(session, place, &counts, &letters).map_err(Stop::Failed)?;
                 if !counts.is_empty() {
-                    take.counted(Counted::new(&session.tally, counts));
+                    let (tally, all) = (&session.tally, &session.letters);
+                    take.counted(Counted::with_letters(tally, counts, all, letters));
                 }
                 return Ok(());
             }

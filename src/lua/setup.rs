@@ -17,6 +17,7 @@ use super::failure::internal;
 use super::formats::Formats;
 use super::native::{Key, Ports, Shared, declarations, natives_address, progress_address};
 use super::natives::NAMES;
+use super::rejects::Rejects;
 use super::scripts;
 use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
@@ -30,6 +31,13 @@ use crate::row::layout::Layout;
 
 /// What the user is to be told, until it is taken.
 pub(super) type Warnings = Rc<RefCell<Vec<Warning>>>;
+
+/// Where our files tell what they have to say besides rows.
+pub(super) struct Told<'a> {
+    pub progress: &'a Arc<Progress>,
+    pub warnings: &'a Warnings,
+    pub rejects: &'a Rejects,
+}
 
 /// Our own Lua files, loaded into a state.
 pub(super) struct Modules {
@@ -46,8 +54,7 @@ impl Modules {
         words: &Shared<Words>,
         tally: &Shared<Tally>,
         formats: &Shared<Formats>,
-        progress: &Arc<Progress>,
-        warnings: &Warnings,
+        told: Told<'_>,
     ) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let package: Table = globals.get("package")?;
@@ -62,7 +69,7 @@ impl Modules {
         let native = load(lua, "native", &environment)?.call::<Table>(native_parts(lua)?)?;
         loaded.set("gleamflow.native", native)?;
         let addresses = lua.create_table()?;
-        addresses.set("progress", progress_address(progress))?;
+        addresses.set("progress", progress_address(told.progress))?;
         addresses.set("key", key.address())?;
         addresses.set("words", words.address())?;
         addresses.set("tally", tally.address())?;
@@ -70,7 +77,9 @@ impl Modules {
         addresses.set("null", Value::NULL)?;
         let plain = std::env::var_os("GLEAMFLOW_PLAIN").is_some_and(|text| !text.is_empty());
         addresses.set("plain", plain)?;
-        addresses.set("warn", warn(lua, progress, warnings)?)?;
+        addresses.set("warn", warn(lua, told.progress, told.warnings)?)?;
+        addresses.set("reject", told.rejects.function(lua)?)?;
+        addresses.set("rejects", told.rejects.port.address())?;
         let state = load(lua, "state", &environment)?.call::<Table>(addresses)?;
         loaded.set("gleamflow.state", state)?;
         let modules = Modules { environment };
@@ -233,6 +242,9 @@ fn segment_table(lua: &Lua, segment: &LuaSegment) -> Result<Table, Failure> {
         let table = step(lua, &of_segment.code)?;
         table.set("kind", &*of_segment.template).map_err(internal)?;
         table.set("arguments", of_segment.arguments.as_slice()).map_err(internal)?;
+        let guard = of_segment.guard.as_ref();
+        let guard = guard.map(|guard| if guard.dead_letters().is_some() { "all" } else { "first" });
+        table.set("guard", guard).map_err(internal)?;
         steps.push(table).map_err(internal)?;
     }
     let table = lua.create_table().map_err(internal)?;

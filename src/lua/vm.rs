@@ -17,12 +17,13 @@ use super::heap::State;
 use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
 use super::port::Port;
-use super::setup::{Modules, Warnings, halves, setup};
+use super::rejects::{Outcome, Rejects, read_outcome};
+use super::setup::{Modules, Told, Warnings, halves, setup};
 use super::slabs::TIGHT_BYTES;
 use super::tally::Tally;
 use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
-use crate::error::{Failed, Failure, Warning};
+use crate::error::{Failed, Failure, Rejected, Warning};
 use crate::plan::chain::{Code, Head};
 use crate::plan::view::{Columns, TAB};
 use crate::row::layout::{Layout, Rows};
@@ -40,6 +41,7 @@ pub(crate) struct Vm {
     push: Function,
     finish: Function,
     failure: Function,
+    outcome: Function,
     #[cfg(any(test, feature = "fuzz-internals"))]
     environment: Table,
     // Dropped after all that is made of it, and before what it points into.
@@ -54,6 +56,7 @@ pub(crate) struct Vm {
     _formats: Shared<Formats>,
     memory_limit: usize,
     warnings: Warnings,
+    rejects: Rejects,
     /// There was a task since the last rest.
     awake: Cell<bool>,
     /// Why the open task has failed, if it has.
@@ -85,9 +88,10 @@ impl Vm {
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
         let formats = Shared::new(Formats::new());
-        let warnings = Warnings::default();
-        let modules = Modules::load(&lua, &key, &words, &tally, &formats, &progress, &warnings)
-            .map_err(internal)?;
+        let (warnings, rejects) = (Warnings::default(), Rejects::new(max_row, &progress));
+        let told = Told { progress: &progress, warnings: &warnings, rejects: &rejects };
+        let modules =
+            Modules::load(&lua, &key, &words, &tally, &formats, told).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports, &columns)?;
         #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
@@ -101,6 +105,7 @@ impl Vm {
         let part = |name: &str| chain.get::<Function>(name).map_err(internal);
         let (begin, release) = (part("begin")?, part("release")?);
         let (push, finish, failure) = (part("push")?, part("finish")?, part("failure")?);
+        let outcome = part("outcome")?;
         Ok(Vm {
             lua,
             release,
@@ -108,6 +113,7 @@ impl Vm {
             push,
             finish,
             failure,
+            outcome,
             ports,
             _columns: columns,
             segments,
@@ -118,6 +124,7 @@ impl Vm {
             _formats: formats,
             memory_limit,
             warnings,
+            rejects,
             awake: Cell::new(false),
             #[cfg(any(test, feature = "fuzz-internals"))]
             environment,
@@ -129,6 +136,7 @@ impl Vm {
     pub fn begin_task(&self, seed: u64) -> Result<(), Failure> {
         self.awake.set(true);
         self.failed.replace(None);
+        self.rejects.take();
         for port in &self.ports {
             port.with(Port::reset);
         }
@@ -143,6 +151,24 @@ impl Vm {
     /// What the user is to be told of what has run so far.
     pub fn take_warnings(&self) -> Vec<Warning> {
         self.warnings.take()
+    }
+
+    /// The rows that guarded steps have left out since it was last asked; the number of each is its
+    /// place in the block that was pushed.
+    pub fn take_rejected(&self) -> Vec<Rejected> {
+        self.rejects.take()
+    }
+
+    /// What the task has done besides its rows, all segments of which are finished.
+    pub fn outcome(&self) -> Result<Outcome, Failed> {
+        let _busy = self.progress.enter();
+        match self.outcome.call::<(Option<Table>, Option<Table>)>(()) {
+            Ok((Some(steps), Some(counts))) => {
+                read_outcome(&steps, &counts).map_err(|error| Failed::from(internal(error)))
+            }
+            Ok(_) => Err(self.settle(Ok(false), None, None).expect_err("the task has failed")),
+            Err(error) => Err(self.settle(Err(error), None, None).expect_err("it is one")),
+        }
     }
 
     /// The task is over. Where the state's part of the memory is small, others need what it does not

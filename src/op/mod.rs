@@ -24,6 +24,8 @@ mod split_pattern;
 
 mod named;
 
+mod on_error;
+
 mod reduce;
 
 mod count_by;
@@ -77,6 +79,7 @@ mod shell;
 pub use agg::Agg;
 pub use columns::{Column, Columns};
 pub use join::Join;
+pub use on_error::{AtMost, LeaveOut, OnError};
 pub use ordered::Ordered;
 pub use shell::Shell;
 pub use sort::Sort;

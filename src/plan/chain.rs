@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
 use crate::plan::exchange::{Combine, Group, Keep};
+use crate::plan::guard::Guard;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
 use crate::plan::view::{Columns, TAB, View};
@@ -135,6 +136,8 @@ pub(crate) struct LuaStep {
     /// What else the loop is told.
     pub arguments: Vec<String>,
     pub code: Code,
+    /// What becomes of rows that fail in it; else they end the run.
+    pub guard: Option<Guard>,
 }
 
 impl Step {
@@ -145,7 +148,7 @@ impl Step {
 
     /// The same where the loop is told more.
     pub(crate) fn lua_told(template: &str, arguments: Vec<String>, code: Code) -> Step {
-        Step::Lua(LuaStep { template: template.to_owned(), arguments, code })
+        Step::Lua(LuaStep { template: template.to_owned(), arguments, code, guard: None })
     }
 
     /// A step of the registry of native code.

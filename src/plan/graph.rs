@@ -58,6 +58,13 @@ impl Operation {
         }))
     }
 
+    /// An operator that takes whatever inputs it is given.
+    pub(crate) fn of_any(
+        lower: impl Fn(&mut Lower, StepId, Vec<Open>) -> Result<Open, Failure> + Send + Sync + 'static,
+    ) -> Operation {
+        Operation(Arc::new(lower))
+    }
+
     pub(crate) fn lower(
         &self,
         plan: &mut Lower,

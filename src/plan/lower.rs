@@ -9,6 +9,7 @@ use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
 use crate::plan::command::{Command, Form};
 use crate::plan::exchange::{Exchange, Group, Side};
+use crate::plan::guard::Guard;
 use crate::plan::names::Names;
 use crate::plan::native::Native;
 use crate::plan::seed;
@@ -226,6 +227,22 @@ impl Lower {
         };
         let partitions = self.stages[stage].partitions;
         self.engine_stage(step, vec![stage], Work::Commands(vec![command]), output, partitions)
+    }
+
+    /// Leaves out the rows that fail in a step, which is the last of the chain; false where its rows
+    /// do not fail one by one.
+    pub(crate) fn guard(&mut self, rows: &mut Open, step: StepId, guard: &Guard) -> bool {
+        match rows.steps.last_mut() {
+            Some(Step::Lua(last)) if last.code.step == step => {
+                last.guard = Some(guard.clone());
+                true
+            }
+            Some(Step::Native(last)) if last.step == step => {
+                last.guarded(guard.clone());
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Ends a chain where its rows are wanted as they are, by whoever [reopens](Lower::reopen) the

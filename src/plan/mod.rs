@@ -9,6 +9,7 @@ pub(crate) mod cut;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod guard;
 pub(crate) mod lower;
 pub(crate) mod named;
 pub(crate) mod names;

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
+use crate::plan::guard::Guard;
 use crate::plan::named::{Arguments, Name};
 use crate::plan::view::View;
 
@@ -18,11 +19,21 @@ pub(crate) struct Native {
     pub view: Option<View>,
     /// A step's code makes one row of each row.
     pub keeps_rows: bool,
+    /// What becomes of rows that fail in a step's code; else they end the run.
+    pub guard: Option<Guard>,
 }
 
 impl Native {
     pub(crate) fn new<A: Arguments>(step: StepId, arguments: &A) -> Native {
-        Native { step, code: Name::new(arguments), view: None, keeps_rows: true }
+        Native { step, code: Name::new(arguments), view: None, keeps_rows: true, guard: None }
+    }
+
+    /// The same code, which leaves out the rows that fail in it.
+    pub(crate) fn guarded(&mut self, guard: Guard) {
+        self.guard = Some(guard);
+        self.keeps_rows = false;
+        // Who looks at lines through a view has no way to leave one out.
+        self.view = None;
     }
 }
 

@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Failure, Origin, StepId};
-use crate::plan::chain::{Chain, Code, Head, KeyColumn, Tail};
+use crate::plan::chain::{Chain, Code, Head, KeyColumn, Step, Tail};
 use crate::plan::command::Command;
 use crate::plan::exchange::{Cuts, Keep};
+use crate::plan::guard::Guard;
 use crate::plan::source::Source;
 use crate::row::layout::Layout;
 
@@ -173,6 +174,15 @@ impl Plan {
     pub(crate) fn error(&self, failure: Failure) -> Error {
         let origin = failure.step.and_then(|step| self.origins.get(step as usize)).cloned();
         Error::new(failure, origin)
+    }
+
+    /// The steps that leave bad rows out.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = (StepId, &Guard)> {
+        let chains = self.stages.iter().filter_map(|stage| Some(stage.work.chain()?.0));
+        chains.flat_map(|chain| &chain.steps).filter_map(|step| match step {
+            Step::Lua(step) => Some((step.code.step, step.guard.as_ref()?)),
+            Step::Native(step) | Step::Spread(step) => Some((step.step, step.guard.as_ref()?)),
+        })
     }
 
     /// How many stages and sinks read each stage.

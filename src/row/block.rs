@@ -16,6 +16,9 @@ const CHECKED_BYTES: usize = HEADER_BYTES - 4;
 /// Rows of this many bytes make a block; a single larger row makes a larger one.
 pub(crate) const BLOCK_BYTES: usize = 256 << 10;
 
+/// In the place of a partition: the block holds what has become of rows that a task left out.
+pub(crate) const LETTERS: u32 = u32::MAX;
+
 /// What a block's payload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {

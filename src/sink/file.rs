@@ -312,16 +312,16 @@ impl Target for PathTarget {
 }
 
 impl Output for AtomicFile {
-    fn file(&self) -> Option<&AtomicFile> {
-        Some(self)
-    }
-
     fn into_file(self: Box<Self>) -> Option<AtomicFile> {
         Some(*self)
     }
 }
 
 impl Consume for AtomicFile {
+    fn file(&self) -> Option<&AtomicFile> {
+        Some(self)
+    }
+
     fn block(&mut self, block: &Block) -> Result<ControlFlow<()>, Failure> {
         match with_file_size_as_error(|| self.write_all(&block.bytes)) {
             Ok(()) => Ok(ControlFlow::Continue(())),

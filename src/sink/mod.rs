@@ -14,6 +14,7 @@ mod stream;
 mod explain;
 
 mod file;
+mod letters;
 pub(crate) mod registry;
 mod run;
 mod save;

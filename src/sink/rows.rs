@@ -96,7 +96,7 @@ impl Dataset {
     pub fn count(&self) -> Result<u64> {
         let node = self.sink("count", Location::caller(), SinkRows::Count);
         let mut counted = Counted(0);
-        run(&self.flow, &[node], &mut [&mut counted])?;
+        run(&self.flow, &[node], &mut [&mut counted])?.commit()?;
         Ok(counted.0)
     }
 }
@@ -205,7 +205,7 @@ impl Dataset {
         let flow = self.flow.clone();
         async move {
             let mut counted = Counted(0);
-            run_async(&flow, &[node], &mut [&mut counted]).await?;
+            run_async(&flow, &[node], &mut [&mut counted]).await?.commit()?;
             Ok(counted.0)
         }
     }
@@ -220,7 +220,7 @@ impl Dataset {
         function: impl FnMut(T),
     ) -> Result<()> {
         let node = self.sink(operator, caller, rows);
-        run(&self.flow, &[node], &mut [&mut Decoded::new(function)])
+        run(&self.flow, &[node], &mut [&mut Decoded::new(function)])?.commit()
     }
 
     async fn each_row_async<T: DeserializeOwned + Send>(
@@ -231,7 +231,7 @@ impl Dataset {
         function: impl FnMut(T) + Send,
     ) -> Result<()> {
         let node = self.sink(operator, caller, rows);
-        run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await
+        run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await?.commit()
     }
 }
 

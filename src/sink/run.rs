@@ -46,8 +46,8 @@ impl Flow {
         for sink in &mut sinks {
             consumers.push(&mut **sink);
         }
-        run(self, &nodes, &mut consumers)?;
-        commit(nodes.iter().zip(sinks))
+        let letters = run(self, &nodes, &mut consumers)?;
+        commit(nodes.iter().zip(sinks), letters)
     }
 
     /// [`Flow::run`] for async code.
@@ -82,8 +82,8 @@ impl Flow {
         for sink in &mut sinks {
             consumers.push(&mut **sink);
         }
-        run_async(self, &nodes, &mut consumers).await?;
-        commit(nodes.iter().zip(sinks))
+        let letters = run_async(self, &nodes, &mut consumers).await?;
+        commit(nodes.iter().zip(sinks), letters)
     }
 
     fn take_attached(&self) -> Result<(Vec<SinkNode>, Vec<AttachedOutput>)> {

@@ -24,11 +24,6 @@ pub(super) trait Target {
 
 /// A target that takes text.
 pub(super) trait Output: Consume {
-    /// The file that appears when all is written, if it is one.
-    fn file(&self) -> Option<&AtomicFile> {
-        None
-    }
-
     /// All is written.
     fn into_file(self: Box<Self>) -> Option<AtomicFile> {
         None
@@ -66,8 +61,8 @@ impl Dataset {
     ) -> Result<()> {
         let node = self.sink(operator, caller, SinkRows::Written(format));
         let mut output = target.open().map_err(|failure| node.error(failure))?;
-        run(&self.flow, std::slice::from_ref(&node), &mut [&mut output])?;
-        commit([(&node, Box::new(output) as Box<dyn Output + '_>)])
+        let letters = run(&self.flow, std::slice::from_ref(&node), &mut [&mut output])?;
+        commit([(&node, Box::new(output) as Box<dyn Output + '_>)], letters)
     }
 
     pub(super) fn save_async<T: Target<Output: Send> + Send>(
@@ -81,8 +76,9 @@ impl Dataset {
         let flow = self.flow.clone();
         async move {
             let mut output = target.open().map_err(|failure| node.error(failure))?;
-            run_async(&flow, std::slice::from_ref(&node), &mut [&mut output]).await?;
-            commit([(&node, Box::new(output) as Box<dyn Output + '_>)])
+            let nodes = std::slice::from_ref(&node);
+            let letters = run_async(&flow, nodes, &mut [&mut output]).await?;
+            commit([(&node, Box::new(output) as Box<dyn Output + '_>)], letters)
         }
     }
 

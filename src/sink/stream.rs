@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
+use super::letters::LetterFiles;
 use super::rows::decode;
 use super::terminal::NO_END;
 use crate::dataset::Dataset;
@@ -36,7 +37,9 @@ impl Dataset {
         let node = self.sink("stream", Location::caller(), SinkRows::Any);
         let running = local::start(&self.flow, std::slice::from_ref(&node))
             .map_err(|error| error.at(&node.origin))?;
-        Ok(RowStream { node, running: Some(running), rows: VecDeque::new(), failure: None })
+        let letters = Some(LetterFiles::open(&running, None)?);
+        let rows = VecDeque::new();
+        Ok(RowStream { node, running: Some(running), letters, rows, failure: None })
     }
 }
 
@@ -59,6 +62,8 @@ impl Dataset {
 pub struct RowStream<T> {
     node: SinkNode,
     running: Option<Running>,
+    /// Until the run has succeeded.
+    letters: Option<LetterFiles>,
     rows: VecDeque<T>,
     failure: Option<Failure>,
 }
@@ -112,7 +117,14 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                     this.running = None;
                     return Poll::Ready(Some(Err(error.at(&this.node.origin))));
                 }
-                Some(Message::End(_)) => this.running = None,
+                Some(Message::End(_)) => {
+                    this.running = None;
+                    if let Some(mut letters) = this.letters.take()
+                        && let Err(error) = letters.write().and_then(|()| letters.commit())
+                    {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
                 None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),
             }
         }

@@ -15,7 +15,8 @@ use crate::local::block::Block;
 use crate::local::{self, Message, Running};
 use crate::plan::compile::{SinkNode, SinkRows};
 use crate::process::with_file_size_as_error;
-use crate::sink::stdout_is_closed;
+use crate::sink::letters::LetterFiles;
+use crate::sink::{AtomicFile, stdout_is_closed};
 
 /// What a run that goes without a word is an error with: it may have had more rows.
 pub(crate) const NO_END: &str = "the run ended without its end";
@@ -27,14 +28,20 @@ pub(crate) trait Consume {
 
     /// All rows have come.
     fn end(&mut self) -> Result<(), Failure>;
+
+    /// The file that appears when all is written, if it is one.
+    fn file(&self) -> Option<&AtomicFile> {
+        None
+    }
 }
 
-/// Runs a flow for these sinks and returns when all of them have their rows.
+/// Runs a flow for these sinks and returns when all of them have their rows. What steps have left out
+/// is still to be committed.
 pub(crate) fn run(
     flow: &Flow,
     sinks: &[SinkNode],
     consumers: &mut [&mut dyn Consume],
-) -> Result<()> {
+) -> Result<LetterFiles> {
     let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
     block_on(drive(running, sinks, consumers)).map_err(|error| at_terminal(error, sinks))
 }
@@ -44,7 +51,7 @@ pub(crate) async fn run_async(
     flow: &Flow,
     sinks: &[SinkNode],
     consumers: &mut [&mut (dyn Consume + Send)],
-) -> Result<()> {
+) -> Result<LetterFiles> {
     let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
     drive(running, sinks, consumers).await.map_err(|error| at_terminal(error, sinks))
 }
@@ -61,7 +68,15 @@ async fn drive<C: Consume + ?Sized>(
     mut running: Running,
     sinks: &[SinkNode],
     consumers: &mut [&mut C],
-) -> Result<()> {
+) -> Result<LetterFiles> {
+    let letters = LetterFiles::open(&running, consumers.iter().filter_map(|one| one.file()));
+    let mut letters = match letters {
+        Ok(letters) => letters,
+        Err(error) => {
+            running.finish().await;
+            return Err(error);
+        }
+    };
     let mut open = vec![true; sinks.len()];
     let mut result = Ok(());
     while open.contains(&true) {
@@ -94,7 +109,9 @@ async fn drive<C: Consume + ?Sized>(
         }
     }
     running.finish().await;
-    result
+    result?;
+    letters.write()?;
+    Ok(letters)
 }
 
 impl Dataset {

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::file::{AtomicFile, directory_of};
+use super::letters::LetterFiles;
 use super::save::Output;
 use crate::error::{Failure, Result};
 use crate::plan::compile::SinkNode;
@@ -42,16 +43,22 @@ pub(crate) fn find_same(files: &[&AtomicFile]) -> Option<(usize, usize)> {
 /// Puts the files of sinks that have all their rows in their places.
 pub(super) fn commit<'a, O: Output + ?Sized>(
     sinks: impl IntoIterator<Item = (&'a SinkNode, Box<O>)>,
+    letters: LetterFiles,
 ) -> Result<()> {
-    let (mut nodes, mut files) = (Vec::new(), Vec::new());
+    let LetterFiles { letters, mut files, steps } = letters;
+    let mut nodes = Vec::new();
     for (node, sink) in sinks {
         if let Some(file) = sink.into_file() {
             nodes.push(node);
             files.push(file);
         }
     }
-    with_file_size_as_error(|| commit_all(files))
-        .map_err(|(index, failure)| nodes[index].error(failure))
+    with_file_size_as_error(|| commit_all(files)).map_err(|(index, failure)| {
+        match index.checked_sub(steps.len()) {
+            Some(sink) => nodes[sink].error(failure),
+            None => letters.error(steps[index], failure),
+        }
+    })
 }
 
 /// Puts all files in their places. A failure comes with the number of the file it is about.

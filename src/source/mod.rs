@@ -21,6 +21,7 @@ mod range;
 mod reader;
 pub(crate) mod registry;
 mod rows;
+mod rows_file;
 mod split;
 mod stdin;
 mod stream;

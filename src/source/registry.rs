@@ -9,6 +9,7 @@ registry! {
     super::open::Input,
     super::range::Range,
     super::rows::Given,
+    super::rows_file::RowFiles,
 }
 
 registry! {

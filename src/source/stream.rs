@@ -40,6 +40,11 @@ impl Stream {
         Stream { name, reader, is_text: true }
     }
 
+    /// What it reads, for who looks for something else than lines.
+    pub(crate) fn into_reader(self) -> Box<dyn Read + Send> {
+        self.reader
+    }
+
     /// A reader of the program's own, which may give whatever it likes.
     pub(crate) fn reader(reader: Box<dyn Read + Send>) -> Stream {
         Stream { name: "reader".to_owned(), reader, is_text: false }

@@ -6,18 +6,17 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::error::{Failed, Failure, Warning};
+use crate::error::{Failed, Failure, Rejected, Warning};
 use crate::lua::{LuaSegment, LuaTail, Progress, Vm};
-use crate::op::group::{Each, Emit, GroupStep, GroupTask};
-use crate::op::native::{self, BlockStep};
+use crate::op::group::{Each, Emit, GroupTask};
 use crate::plan;
-use crate::plan::chain::{Chain, Head, Step, Tail};
-use crate::plan::exchange::{Combine, Group};
+use crate::plan::chain::{Chain, Head, Tail};
 use crate::plan::native::Native;
 use crate::row::frame::FrameError;
 use crate::row::layout::{Layout, Mark, Rows};
 use crate::worker::alone::{Stretch, stretches};
-use crate::worker::fold::{Combining, FoldedGroups};
+use crate::worker::rejected::{Rejects, columns_of};
+use crate::worker::segments::{Code, NativeCode, Segment, Segments};
 use crate::worker::tail::{TailSink, written};
 use crate::worker::task::{Counts, Limits};
 
@@ -42,64 +41,7 @@ pub(crate) struct ChainRunner {
     warnings: RefCell<Vec<Warning>>,
     /// What the task has counted for the report.
     counts: RefCell<Counts>,
-}
-
-/// What comes out of a segment.
-const FRAMES: Head = Head::Rows(Layout::Frames);
-
-enum Segment {
-    /// The number of a segment of the Lua state.
-    Lua(usize),
-    Native(Native, Box<RefCell<NativeCode>>),
-}
-
-/// Native code for one task, and room for its rows.
-struct NativeCode {
-    code: Code,
-    out: Vec<u8>,
-    /// How its rows lie.
-    layout: Layout,
-}
-
-enum Code {
-    Step(Box<dyn BlockStep>),
-    Group(Box<dyn GroupStep>),
-    Combine(Box<Combining>),
-}
-
-/// The segments of a chain under construction.
-struct Segments {
-    all: Vec<Segment>,
-    lua: Vec<LuaSegment>,
-    /// How rows reach the next segment.
-    head: Head,
-}
-
-impl Segments {
-    fn native(&mut self, native: &Native, code: Code) {
-        let layout = match &code {
-            Code::Step(step) => step.layout(self.head.layout()),
-            Code::Group(_) | Code::Combine(_) => Layout::Frames,
-        };
-        let code = Box::new(RefCell::new(NativeCode { code, out: Vec::new(), layout }));
-        self.all.push(Segment::Native(native.clone(), code));
-        self.head = Head::Rows(layout);
-    }
-
-    /// A Lua segment of its own.
-    fn begin_lua(&mut self) {
-        self.all.push(Segment::Lua(self.lua.len()));
-        let head = std::mem::replace(&mut self.head, FRAMES);
-        self.lua.push(LuaSegment { head, steps: Vec::new(), tail: LuaTail::Frames });
-    }
-
-    /// The Lua segment at the end, which begins now unless it is there.
-    fn last_lua(&mut self) -> &mut LuaSegment {
-        if !matches!(self.all.last(), Some(Segment::Lua(_))) {
-            self.begin_lua();
-        }
-        self.lua.last_mut().expect("there is one now")
-    }
+    rejects: RefCell<Rejects>,
 }
 
 impl ChainRunner {
@@ -109,66 +51,7 @@ impl ChainRunner {
         limits: &Limits,
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
-        let head = chain.head.clone();
-        let (first, steps) = match chain.columns_of_lines() {
-            Some((columns, steps)) => (Head::Columns(head.layout(), columns), steps),
-            None => {
-                let (layout, steps) = chain.viewed(head.layout());
-                (Head::Rows(layout), steps)
-            }
-        };
-        let view = first.layout();
-        let mut segments = Segments { all: Vec::new(), lua: Vec::new(), head: first };
-        // Rows that are alone under their key pass by the first segment: see `push`.
-        let mut single_apart = false;
-        match &head {
-            Head::Rows(_) | Head::Columns(..) => {}
-            Head::Groups(Group::Lua(group)) => {
-                single_apart = group.keeps_single;
-                segments.head = head.clone();
-                segments.begin_lua();
-            }
-            Head::Groups(Group::Fold { keys, fold }) => {
-                let groups = FoldedGroups::new(*keys, native::fold(&fold.code)?)?;
-                segments.native(fold, Code::Group(Box::new(groups)));
-            }
-            Head::Groups(Group::Step(step)) => {
-                segments.native(step, Code::Group(native::group_step(&step.code)?));
-            }
-        }
-        for (nth, step) in steps.iter().enumerate() {
-            match step {
-                Step::Native(step) => {
-                    segments.native(step, Code::Step(native::block_step(&step.code)?))
-                }
-                Step::Spread(step) => {
-                    segments.native(step, Code::Group(native::group_step(&step.code)?));
-                }
-                Step::Lua(step) => {
-                    if nth == 0 && single_apart {
-                        segments.begin_lua();
-                    }
-                    segments.last_lua().steps.push(step.clone());
-                }
-            }
-        }
-        match &chain.tail {
-            Tail::Runs { combine: Some(Combine::Lua { template, keys, code }), .. } => {
-                let (template, keys) = (template.clone(), keys.clone());
-                let code = code.clone();
-                segments.last_lua().tail = LuaTail::Combine { template, keys, code };
-            }
-            Tail::Runs { combine: Some(Combine::Native { keys, fold }), .. } => {
-                let view = match &segments.head {
-                    Head::Columns(_, columns) => Some(columns.clone()),
-                    _ => None,
-                };
-                let combining = Combining::new(keys, native::fold(&fold.code)?, view)?;
-                segments.native(fold, Code::Combine(Box::new(combining)));
-            }
-            _ => {}
-        }
-        let Segments { all: segments, mut lua, .. } = segments;
+        let Segments { all: segments, mut lua, view, single_apart, .. } = Segments::of(chain)?;
         let only_folds = single_apart
             && matches!(
                 lua.first(),
@@ -188,20 +71,21 @@ impl ChainRunner {
         };
         let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
         let in_group = Cell::new(false);
-        let (in_order, warnings, counts) = Default::default();
+        let (in_order, warnings, counts, rejects) = Default::default();
         Ok(ChainRunner {
             segments,
             vm,
             max_row,
             block_bytes,
             view,
-            takes_groups: matches!(head, Head::Groups(_)),
+            takes_groups: matches!(chain.head, Head::Groups(_)),
             only_folds,
             in_group,
             in_order,
             writes_text,
             warnings,
             counts,
+            rejects,
         })
     }
 
@@ -210,6 +94,7 @@ impl ChainRunner {
         self.in_group.set(false);
         self.in_order.borrow_mut().begun = false;
         self.counts.take();
+        self.rejects.take();
         for segment in &self.segments {
             if let Segment::Native(native, code) = segment {
                 code.borrow_mut().begin_task(native, task)?;
@@ -221,36 +106,44 @@ impl ChainRunner {
     /// Takes a block of a task's rows.
     pub(crate) fn push(&self, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
         if self.takes_groups && rows.marks.is_empty() {
-            return self.run(0, self.in_order.borrow_mut().mark(rows)?, tail);
+            return self.run(0, self.in_order.borrow_mut().mark(rows)?, Some(0), tail);
         }
         if !self.only_folds {
             let layout = if rows.layout == Layout::Lines { self.view } else { rows.layout };
-            return self.run(0, Rows { layout, ..rows }, tail);
+            return self.run(0, Rows { layout, ..rows }, Some(0), tail);
         }
         for Stretch { alone, rows } in stretches(rows) {
             if !alone {
                 self.in_group.set(true);
-                self.run(0, rows, tail)?;
+                self.run(0, rows, None, tail)?;
                 continue;
             }
             if self.in_group.replace(false) {
                 self.finish_segment(0, tail)?;
             }
-            self.run(1, Rows::frames(rows.bytes), tail)?;
+            self.run(1, Rows::frames(rows.bytes), None, tail)?;
         }
         Ok(())
     }
 
     /// The task's input is complete: passes on what steps have kept.
     pub(crate) fn finish(&self, tail: &mut TailSink) -> Result<(), Failed> {
-        (0..self.segments.len()).try_for_each(|at| self.finish_segment(at, tail))
+        (0..self.segments.len()).try_for_each(|at| self.finish_segment(at, tail))?;
+        let Some(vm) = &self.vm else { return Ok(()) };
+        let outcome = vm.outcome()?;
+        self.counts.borrow_mut().add_outcome(outcome);
+        Ok(())
     }
 
     fn finish_segment(&self, at: usize, tail: &mut TailSink) -> Result<(), Failed> {
         match &self.segments[at] {
             Segment::Lua(number) => {
-                let pass = &mut |_, bytes: &mut Vec<u8>, rows| self.pass(at + 1, bytes, rows, tail);
-                self.vm().finish(*number, pass)
+                let pass = &mut |_, bytes: &mut Vec<u8>, rows| {
+                    self.keep_rejected(None)?;
+                    self.pass(at + 1, bytes, rows, tail)
+                };
+                self.vm().finish(*number, pass)?;
+                Ok(self.keep_rejected(None)?)
             }
             Segment::Native(native, code) => {
                 let NativeCode { code, out, layout } = &mut *code.borrow_mut();
@@ -275,7 +168,7 @@ impl ChainRunner {
                     Code::Combine(combining) => combining.finish(out),
                 }
                 .map_err(|failure| failure.at_step(native.step))?;
-                self.run(at + 1, Rows::new(*layout, out), tail).map_err(without_row)
+                self.run(at + 1, Rows::new(*layout, out), None, tail).map_err(without_row)
             }
         }
     }
@@ -309,9 +202,20 @@ impl ChainRunner {
         }
     }
 
-    fn run(&self, at: usize, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+    /// Runs the segments from `at` on. `first`: the first row's place in the task's block, if these
+    /// rows are neighbours there.
+    fn run(
+        &self,
+        at: usize,
+        rows: Rows<'_>,
+        first: Option<u32>,
+        tail: &mut TailSink,
+    ) -> Result<(), Failed> {
         match self.segments.get(at) {
             None => tail.push(rows),
+            Some(Segment::Native(native, code)) if native.guard.is_some() => {
+                self.run_guarded(at, native, &mut code.borrow_mut(), rows, first, tail)
+            }
             Some(Segment::Native(native, code)) => {
                 let NativeCode { code, out, layout } = &mut *code.borrow_mut();
                 out.clear();
@@ -336,17 +240,84 @@ impl ChainRunner {
                 };
                 if whole > 0 {
                     let keeps_rows = matches!(code, Code::Step(_)) && native.keeps_rows;
-                    let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), tail);
+                    let first = first.filter(|_| keeps_rows);
+                    let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), first, tail);
                     passed
                         .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;
                 }
                 applied
             }
             Some(Segment::Lua(number)) => {
-                let pass = &mut |_, bytes: &mut Vec<u8>, rows| self.pass(at + 1, bytes, rows, tail);
-                self.vm().push(*number, rows, pass)
+                let pass = &mut |_, bytes: &mut Vec<u8>, rows| {
+                    self.keep_rejected(first)?;
+                    self.pass(at + 1, bytes, rows, tail)
+                };
+                self.vm().push(*number, rows, pass)?;
+                Ok(self.keep_rejected(first)?)
             }
         }
+    }
+
+    /// Runs a step that leaves bad rows out. What lies between two of them is taken in pieces, which
+    /// are small behind a bad one, so that many of them cost no more than their number.
+    fn run_guarded(
+        &self,
+        at: usize,
+        native: &Native,
+        code: &mut NativeCode,
+        rows: Rows<'_>,
+        first: Option<u32>,
+        tail: &mut TailSink,
+    ) -> Result<(), Failed> {
+        let NativeCode { code: Code::Step(step), out, layout } = code else {
+            unreachable!("only steps that take row for row have a guard")
+        };
+        let guard = native.guard.as_ref().expect("asked for by its guard");
+        let (mut rest, mut at_row, mut piece) = (rows, 0, usize::MAX);
+        *self.counts.borrow_mut().seen.entry(native.step).or_default() += u64::from(rows.count());
+        while !rest.bytes.is_empty() {
+            let (these, behind) = rest.split_at(piece);
+            out.clear();
+            let applied = step.apply(these, self.max_row, out);
+            let whole = match &applied {
+                Ok(()) => out.len(),
+                Err(_) => Rows::new(*layout, out).whole(),
+            };
+            if whole > 0 {
+                let first = first.map(|first| first + at_row);
+                let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), first, tail);
+                passed.map_err(|failed| failed.moved(at_row))?;
+            }
+            let Err(failed) = applied else {
+                at_row += if behind.bytes.is_empty() { 0 } else { these.count() };
+                (rest, piece) = (behind, piece.saturating_mul(2));
+                continue;
+            };
+            let failed = failed.at_step(native.step);
+            let Some(nth) = failed.row else { return Err(failed) };
+            let (bad, behind) = rest.split_at(nth as usize).1.split_at(1);
+            let row = first.map(|first| first + at_row + nth);
+            let rejected = Rejected { columns: columns_of(bad), failed: Failed { row, ..failed } };
+            let counts = &mut self.counts.borrow_mut();
+            self.rejects.borrow_mut().leave_out(guard, counts, rejected)?;
+            at_row += nth + 1;
+            (rest, piece) = (behind, 16);
+        }
+        Ok(())
+    }
+
+    /// Keeps what Lua steps have left out, from a block whose first row is the task's row `first`.
+    fn keep_rejected(&self, first: Option<u32>) -> Result<(), Failure> {
+        for mut rejected in self.vm().take_rejected() {
+            rejected.failed.row = rejected.failed.row.zip(first).map(|(row, first)| first + row);
+            self.rejects.borrow_mut().keep(rejected)?;
+        }
+        Ok(())
+    }
+
+    /// The rows that steps have left out since it was last asked.
+    pub(crate) fn take_rejected(&self) -> Vec<Rejected> {
+        self.rejects.borrow_mut().take()
     }
 
     fn emit<'a>(&self, out: &'a mut Vec<u8>, pass: &'a mut Each<'a>) -> Emit<'a> {
@@ -355,7 +326,7 @@ impl ChainRunner {
 
     /// Passes rows of a group on to the segment `at`.
     fn pass_on(&self, at: usize, rows: &[u8], tail: &mut TailSink) -> Result<(), Failed> {
-        self.run(at, Rows::frames(rows), tail).map_err(without_row)
+        self.run(at, Rows::frames(rows), None, tail).map_err(without_row)
     }
 
     /// Passes what a Lua segment has put out to the segment `at`.
@@ -364,7 +335,7 @@ impl ChainRunner {
             return tail.push_written(bytes, rows);
         }
         // The row is one of another block than the task's.
-        self.run(at, Rows::frames(bytes), tail).map_err(|failed| failed.failure)
+        self.run(at, Rows::frames(bytes), None, tail).map_err(|failed| failed.failure)
     }
 }
 
@@ -394,18 +365,4 @@ impl InOrder {
 /// The row is one of another block than the task's.
 fn without_row(failed: Failed) -> Failed {
     Failed::from(failed.failure)
-}
-
-impl NativeCode {
-    /// Forgets what an earlier task left behind.
-    fn begin_task(&mut self, native: &Native, task: &GroupTask<'_>) -> Result<(), Failure> {
-        match &mut self.code {
-            Code::Step(step) => *step = native::block_step(&native.code)?,
-            Code::Group(group) => {
-                group.begin(task).map_err(|failure| failure.at_step(native.step))?;
-            }
-            Code::Combine(combining) => combining.clear(),
-        }
-        Ok(())
-    }
 }

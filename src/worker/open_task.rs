@@ -6,11 +6,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::error::{Failed, Failure, InputPlace};
+use crate::error::{Failed, Failure, InputPlace, Rejected};
 use crate::plan::stage::StageId;
+use crate::row::block::BLOCK_BYTES;
+use crate::row::describe::describe;
 use crate::row::layout::{Mark, Rows};
 use crate::worker::chain::ChainRunner;
 use crate::worker::held::HeldSides;
+use crate::worker::rejected::put_letter;
 use crate::worker::runs::RunStore;
 use crate::worker::source::{RunFiles, TaskSource};
 use crate::worker::tail::TailSink;
@@ -64,6 +67,18 @@ impl OpenTask {
         run: &ServedRun,
         files: &RunFiles,
     ) -> Result<Worked, Failed> {
+        self.do_work(work, run, files).and_then(|done| {
+            self.send_rejected()?;
+            Ok(done)
+        })
+    }
+
+    fn do_work(
+        &mut self,
+        work: Work<'_>,
+        run: &ServedRun,
+        files: &RunFiles,
+    ) -> Result<Worked, Failed> {
         match work {
             Work::Rows(rows) => self.chain.push(rows, &mut self.tail)?,
             Work::Read => {
@@ -85,6 +100,24 @@ impl OpenTask {
         self.chain.finish(&mut self.tail)?;
         let counts = self.chain.take_counts();
         Ok(Worked::Done(TaskResult { counts, ..self.tail.finish()? }))
+    }
+
+    /// Sends the rows that steps have left out, behind those that they have not.
+    fn send_rejected(&mut self) -> Result<(), Failure> {
+        let (mut letters, mut rows) = (Vec::new(), 0);
+        for Rejected { failed, columns } in self.chain.take_rejected() {
+            let failed = Failed { failure: failed.failure.row(describe(&columns)), ..failed };
+            put_letter(&mut letters, &self.with_place(failed), &columns);
+            rows += 1;
+            if letters.len() >= BLOCK_BYTES {
+                self.tail.send_letters(std::mem::take(&mut rows), &letters)?;
+                letters.clear();
+            }
+        }
+        match rows {
+            0 => Ok(()),
+            _ => self.tail.send_letters(rows, &letters),
+        }
     }
 
     /// Adds file and line to a failure whose row is known.

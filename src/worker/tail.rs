@@ -8,7 +8,7 @@ use std::io;
 use crate::error::{Failed, Failure, StepId};
 use crate::plan::chain::{Chain, KeyColumn, Tail};
 use crate::plan::writing::Writing;
-use crate::row::block::Content;
+use crate::row::block::{Content, LETTERS};
 use crate::row::describe::describe;
 use crate::row::key;
 use crate::row::layout::{Layout, Rows};
@@ -190,6 +190,11 @@ impl TailSink {
             self.sending.send(layout, 0, rows, text)?;
         }
         Ok(())
+    }
+
+    /// Sends rows that the task has left out, which are none of its own.
+    pub(crate) fn send_letters(&self, rows: u32, letters: &[u8]) -> Result<(), Failure> {
+        self.sending.send(Layout::Frames, LETTERS, rows, letters)
     }
 
     fn write(&mut self, rows: Rows<'_>) -> Result<(), Failed> {

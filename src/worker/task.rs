@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepId;
+use crate::lua::Outcome;
 use crate::plan::chain::{Chain, Code};
 use crate::plan::cut::Cut;
 use crate::plan::exchange::{Facts, Keep};
+use crate::plan::guard::Guarded;
 use crate::plan::named::Name;
 use crate::plan::stage::StageId;
 use crate::report::Counter;
@@ -112,11 +114,24 @@ pub(crate) struct Counts {
     pub counters: BTreeMap<String, Counter>,
     /// Rows that steps have left out because they failed.
     pub skipped: BTreeMap<StepId, u64>,
+    /// Rows that those steps have been given.
+    pub seen: BTreeMap<StepId, u64>,
 }
 
 impl Counts {
     pub(crate) fn is_empty(&self) -> bool {
-        self.counters.is_empty() && self.skipped.is_empty()
+        self.counters.is_empty() && self.skipped.is_empty() && self.seen.is_empty()
+    }
+
+    /// Adds what the Lua of a task has counted.
+    pub(crate) fn add_outcome(&mut self, outcome: Outcome) {
+        let counters = outcome.counts.into_iter().map(|(name, amount)| (name, Counter::of(amount)));
+        let mut counts = Counts { counters: counters.collect(), ..Counts::default() };
+        for Guarded { step, rows, rejected } in outcome.guarded {
+            counts.seen.insert(step, rows);
+            counts.skipped.extend((rejected > 0).then_some((step, rejected)));
+        }
+        self.add(&counts);
     }
 
     /// Adds what came later.
@@ -129,6 +144,9 @@ impl Counts {
         }
         for (step, rows) in &later.skipped {
             *self.skipped.entry(*step).or_default() += rows;
+        }
+        for (step, rows) in &later.seen {
+            *self.seen.entry(*step).or_default() += rows;
         }
     }
 }

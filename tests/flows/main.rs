@@ -5,12 +5,14 @@
 
 mod accumulate;
 mod aggregates;
+mod bad_rows;
 mod branch;
 mod determinism;
 mod embedding;
 mod graphs;
 mod groups;
 mod harness;
+mod hooks;
 mod joins;
 mod keyed;
 mod names;

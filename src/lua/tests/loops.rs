@@ -186,7 +186,7 @@ fn loops_of_steps_that_put_a_column_in_front_are_compiled() {
     for (template, arguments) in [("branch", &[][..]), ("sort_by", &["1"]), ("sort_by", &["2"])] {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let code = code(1, "function(k, n) return n % 3, k end");
-        let step = LuaStep { template: template.to_owned(), arguments, code };
+        let step = LuaStep { template: template.to_owned(), arguments, code, guard: None };
         assert_compiled(segment(Head::Rows(Layout::Frames), vec![step]), Rows::frames(&frames));
     }
 }

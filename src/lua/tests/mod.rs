@@ -33,7 +33,7 @@ fn code(step: u32, text: &str) -> Code {
 }
 
 fn lua_step(template: &str, code: Code) -> LuaStep {
-    LuaStep { template: template.to_owned(), arguments: Vec::new(), code }
+    LuaStep { template: template.to_owned(), arguments: Vec::new(), code, guard: None }
 }
 
 fn map(step: u32, text: &str) -> LuaStep {
