@@ -53,6 +53,8 @@ pub(super) struct Port {
     /// What `find_line` has looked for last.
     finder: Option<Finder<'static>>,
     found: Vec<u32>,
+    /// Rows that have come since somebody asked.
+    pub seen: u64,
 }
 
 in_c!(
@@ -87,6 +89,7 @@ impl Port {
             frame: Vec::new(),
             finder: None,
             found: Vec::new(),
+            seen: 0,
         }
     }
 
@@ -198,6 +201,7 @@ impl Port {
         self.size = u32::try_from(rows.bytes.len()).map_err(|_| "a block of 4 GiB or more")?;
         self.found.clear();
         self.rows = rows.append_ends(self.separator, &mut self.found)?;
+        self.seen += u64::from(self.rows);
         self.bytes = rows.bytes.as_ptr();
         self.ends = self.found.as_ptr();
         self.marks = rows.marks.as_ptr();

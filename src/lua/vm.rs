@@ -208,6 +208,11 @@ impl Vm {
         result
     }
 
+    /// Rows that a segment has been given since this was last asked.
+    pub fn take_seen(&self, segment: usize) -> u64 {
+        self.ports[segment].with(|port| std::mem::take(&mut port.seen))
+    }
+
     /// Ends a segment's input: the last group of a reduce, and what a combine holds.
     pub fn finish(&self, segment: usize, out: &mut Out<'_>) -> Result<(), Failed> {
         self.run(&self.finish, segment, None, out)

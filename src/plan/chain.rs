@@ -159,6 +159,14 @@ impl Step {
     pub(crate) fn is_lua(&self) -> bool {
         matches!(self, Step::Lua(_))
     }
+
+    /// The step of the plan.
+    pub(crate) fn id(&self) -> StepId {
+        match self {
+            Step::Lua(step) => step.code.step,
+            Step::Native(native) | Step::Spread(native) => native.step,
+        }
+    }
 }
 
 /// Where the rows of a task go.

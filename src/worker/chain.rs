@@ -12,13 +12,15 @@ use crate::op::group::{Each, Emit, GroupTask};
 use crate::plan;
 use crate::plan::chain::{Chain, Head, Tail};
 use crate::plan::native::Native;
-use crate::row::frame::FrameError;
-use crate::row::layout::{Layout, Mark, Rows};
+use crate::row::layout::{Layout, Rows};
 use crate::worker::alone::{Stretch, stretches};
+use crate::worker::in_order::InOrder;
+use crate::worker::native_code::{Code, NativeCode};
 use crate::worker::rejected::{Rejects, columns_of};
-use crate::worker::segments::{Code, NativeCode, Segment, Segments};
+use crate::worker::seen::Seen;
+use crate::worker::segments::{Segment, Segments};
 use crate::worker::tail::{TailSink, written};
-use crate::worker::task::{Counts, Limits};
+use crate::worker::task::{Counts, Limits, TaskWork};
 
 /// The compiled steps of a chain; serves one task at a time.
 pub(crate) struct ChainRunner {
@@ -42,6 +44,7 @@ pub(crate) struct ChainRunner {
     /// What the task has counted for the report.
     counts: RefCell<Counts>,
     rejects: RefCell<Rejects>,
+    seen: Seen,
 }
 
 impl ChainRunner {
@@ -51,7 +54,10 @@ impl ChainRunner {
         limits: &Limits,
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
-        let Segments { all: segments, mut lua, view, single_apart, .. } = Segments::of(chain)?;
+        let Segments { all: segments, mut lua, view, views, single_apart, .. } =
+            Segments::of(chain)?;
+        let ends = segments.iter().map(|segment| segment.ends(&lua)).collect();
+        let seen = Seen::new(chain, views, ends);
         let only_folds = single_apart
             && matches!(
                 lua.first(),
@@ -86,6 +92,7 @@ impl ChainRunner {
             warnings,
             counts,
             rejects,
+            seen,
         })
     }
 
@@ -95,6 +102,8 @@ impl ChainRunner {
         self.in_order.borrow_mut().begun = false;
         self.counts.take();
         self.rejects.take();
+        self.seen.clear();
+        self.take_seen();
         for segment in &self.segments {
             if let Segment::Native(native, code) = segment {
                 code.borrow_mut().begin_task(native, task)?;
@@ -103,8 +112,20 @@ impl ChainRunner {
         self.vm.as_ref().map_or(Ok(()), |vm| vm.begin_task(seed))
     }
 
-    /// Takes a block of a task's rows.
-    pub(crate) fn push(&self, rows: Rows<'_>, tail: &mut TailSink) -> Result<(), Failed> {
+    /// Takes a block of a task's rows, and how many they are, if that is known.
+    pub(crate) fn push(
+        &self,
+        rows: Rows<'_>,
+        count: Option<u32>,
+        tail: &mut TailSink,
+    ) -> Result<(), Failed> {
+        let count = match count {
+            Some(count) => count,
+            None if !rows.marks.is_empty() => rows.marks.len() as u32,
+            None if self.counts_lines(rows.layout) => 0,
+            None => rows.count(),
+        };
+        self.seen.give(count.into(), rows.bytes.len());
         if self.takes_groups && rows.marks.is_empty() {
             return self.run(0, self.in_order.borrow_mut().mark(rows)?, Some(0), tail);
         }
@@ -121,9 +142,23 @@ impl ChainRunner {
             if self.in_group.replace(false) {
                 self.finish_segment(0, tail)?;
             }
+            self.seen.pass(0, rows.marks.len() as u32, rows.bytes.len());
             self.run(1, Rows::frames(rows.bytes), None, tail)?;
         }
         Ok(())
+    }
+
+    /// Rows that the first loop in Lua has been given, if the chain begins with one.
+    fn take_seen(&self) -> u64 {
+        match self.segments.first() {
+            Some(Segment::Lua(number)) => self.vm().take_seen(*number),
+            _ => 0,
+        }
+    }
+
+    /// Whether a loop in Lua finds out how many rows a block of the task's own has.
+    fn counts_lines(&self, layout: Layout) -> bool {
+        layout.is_lines() && matches!(self.segments.first(), Some(Segment::Lua(_)))
     }
 
     /// The task's input is complete: passes on what steps have kept.
@@ -168,6 +203,7 @@ impl ChainRunner {
                     Code::Combine(combining) => combining.finish(out),
                 }
                 .map_err(|failure| failure.at_step(native.step))?;
+                self.seen.pass(at, 0, out.len());
                 self.run(at + 1, Rows::new(*layout, out), None, tail).map_err(without_row)
             }
         }
@@ -182,6 +218,15 @@ impl ChainRunner {
         let mut warnings = self.warnings.take();
         warnings.extend(self.vm.iter().flat_map(Vm::take_warnings));
         warnings
+    }
+
+    /// What the task has been given, and its steps have made of it. `reads`: all of it by itself.
+    pub(crate) fn take_work(&self, reads: bool) -> TaskWork {
+        let lines = self.take_seen();
+        if reads && self.counts_lines(self.view) {
+            self.seen.give(lines, 0);
+        }
+        self.seen.take()
     }
 
     /// What the task has counted.
@@ -240,8 +285,10 @@ impl ChainRunner {
                 };
                 if whole > 0 {
                     let keeps_rows = matches!(code, Code::Step(_)) && native.keeps_rows;
+                    let made = Rows::new(*layout, &out[..whole]);
+                    self.seen.pass_rows(at, made);
                     let first = first.filter(|_| keeps_rows);
-                    let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), first, tail);
+                    let passed = self.run(at + 1, made, first, tail);
                     passed
                         .map_err(|failed| if keeps_rows { failed } else { without_row(failed) })?;
                 }
@@ -284,8 +331,10 @@ impl ChainRunner {
                 Err(_) => Rows::new(*layout, out).whole(),
             };
             if whole > 0 {
+                let made = Rows::new(*layout, &out[..whole]);
+                self.seen.pass_rows(at, made);
                 let first = first.map(|first| first + at_row);
-                let passed = self.run(at + 1, Rows::new(*layout, &out[..whole]), first, tail);
+                let passed = self.run(at + 1, made, first, tail);
                 passed.map_err(|failed| failed.moved(at_row))?;
             }
             let Err(failed) = applied else {
@@ -326,39 +375,19 @@ impl ChainRunner {
 
     /// Passes rows of a group on to the segment `at`.
     fn pass_on(&self, at: usize, rows: &[u8], tail: &mut TailSink) -> Result<(), Failed> {
-        self.run(at, Rows::frames(rows), None, tail).map_err(without_row)
+        let rows = Rows::frames(rows);
+        self.seen.pass_rows(at - 1, rows);
+        self.run(at, rows, None, tail).map_err(without_row)
     }
 
     /// Passes what a Lua segment has put out to the segment `at`.
     fn pass(&self, at: usize, bytes: &[u8], rows: u32, tail: &mut TailSink) -> Result<(), Failure> {
+        self.seen.pass(at - 1, rows, bytes.len());
         if self.writes_text && at == self.segments.len() {
             return tail.push_written(bytes, rows);
         }
         // The row is one of another block than the task's.
         self.run(at, Rows::frames(bytes), None, tail).map_err(|failed| failed.failure)
-    }
-}
-
-/// The rows of a task as one group.
-#[derive(Default)]
-struct InOrder {
-    frames: Vec<u8>,
-    marks: Vec<Mark>,
-    begun: bool,
-}
-
-impl InOrder {
-    /// The next rows, as frames and with the marks that an exchange would give them.
-    fn mark<'a>(&'a mut self, rows: Rows<'a>) -> Result<Rows<'a>, FrameError> {
-        self.frames.clear();
-        let frames = Rows::frames(rows.as_frames(&mut self.frames)?);
-        self.marks.clear();
-        self.marks.resize(frames.count() as usize, Mark::new(false, 0));
-        if let Some(first) = self.marks.first_mut().filter(|_| !self.begun) {
-            *first = Mark::new(true, 0);
-            self.begun = true;
-        }
-        Ok(Rows { marks: &self.marks, ..frames })
     }
 }
 

@@ -40,12 +40,14 @@ pub(super) struct OpenTask {
     pub marks: Vec<Mark>,
     /// The number of the next block for it.
     pub next: u32,
+    /// Time of the processor that it has taken, in nanoseconds.
+    pub cpu: u64,
 }
 
 /// What a task is to do.
 pub(super) enum Work<'a> {
-    /// Take a block.
-    Rows(Rows<'a>),
+    /// Take a block of so many rows.
+    Rows(Rows<'a>, u32),
     /// Read the next block of its own source, or finish where there is none.
     Read,
     /// Finish: the engine has no more rows.
@@ -80,11 +82,11 @@ impl OpenTask {
         files: &RunFiles,
     ) -> Result<Worked, Failed> {
         match work {
-            Work::Rows(rows) => self.chain.push(rows, &mut self.tail)?,
+            Work::Rows(rows, count) => self.chain.push(rows, Some(count), &mut self.tail)?,
             Work::Read => {
                 let limits = &run.setup.limits;
                 match self.source.next(&mut self.block, &mut self.marks, limits)? {
-                    Some(rows) => self.chain.push(rows, &mut self.tail)?,
+                    Some(rows) => self.chain.push(rows, None, &mut self.tail)?,
                     None => return self.end(run, files),
                 }
             }
@@ -98,8 +100,10 @@ impl OpenTask {
             return Ok(Worked::Done(result));
         }
         self.chain.finish(&mut self.tail)?;
+        let result = self.tail.finish()?;
         let counts = self.chain.take_counts();
-        Ok(Worked::Done(TaskResult { counts, ..self.tail.finish()? }))
+        let work = self.chain.take_work(self.source.is_own());
+        Ok(Worked::Done(TaskResult { counts, work, ..result }))
     }
 
     /// Sends the rows that steps have left out, behind those that they have not.

@@ -7,13 +7,14 @@ use std::cell::RefCell;
 
 use crate::error::Failure;
 use crate::lua::{LuaSegment, LuaTail};
-use crate::op::group::{GroupStep, GroupTask};
-use crate::op::native::{self, BlockStep};
+use crate::op::native;
 use crate::plan::chain::{Chain, Head, Step, Tail};
 use crate::plan::exchange::{Combine, Group};
 use crate::plan::native::Native;
 use crate::row::layout::Layout;
 use crate::worker::fold::{Combining, FoldedGroups};
+use crate::worker::native_code::{Code, NativeCode};
+use crate::worker::seen::Ends;
 
 /// What comes out of a segment.
 const FRAMES: Head = Head::Rows(Layout::Frames);
@@ -24,18 +25,19 @@ pub(super) enum Segment {
     Native(Native, Box<RefCell<NativeCode>>),
 }
 
-/// Native code for one task, and room for its rows.
-pub(super) struct NativeCode {
-    pub code: Code,
-    pub out: Vec<u8>,
-    /// How its rows lie.
-    pub layout: Layout,
-}
-
-pub(super) enum Code {
-    Step(Box<dyn BlockStep>),
-    Group(Box<dyn GroupStep>),
-    Combine(Box<Combining>),
+impl Segment {
+    /// The steps at its ends.
+    pub(super) fn ends(&self, lua: &[LuaSegment]) -> Ends {
+        match self {
+            Segment::Lua(number) => Ends::of_lua(&lua[*number]),
+            Segment::Native(native, code) => {
+                let code = &code.borrow().code;
+                let keeps_rows = matches!(code, Code::Step(_)) && native.keeps_rows;
+                let last = (!matches!(code, Code::Combine(_))).then_some(native.step);
+                Ends { first: native.step, last, keeps_rows }
+            }
+        }
+    }
 }
 
 /// The segments of a chain under construction.
@@ -46,6 +48,8 @@ pub(super) struct Segments {
     head: Head,
     /// What rows that come as lines are taken for.
     pub view: Layout,
+    /// So many steps at the beginning are but another view of lines.
+    pub views: usize,
     /// Rows that are alone under their key pass by the first segment.
     pub single_apart: bool,
 }
@@ -62,8 +66,9 @@ impl Segments {
             }
         };
         let view = first.layout();
+        let views = chain.steps.len() - steps.len();
         let (all, lua) = (Vec::new(), Vec::new());
-        let mut segments = Segments { all, lua, head: first, view, single_apart: false };
+        let mut segments = Segments { all, lua, head: first, view, views, single_apart: false };
         match &head {
             Head::Rows(_) | Head::Columns(..) => {}
             Head::Groups(Group::Lua(group)) => {
@@ -137,23 +142,5 @@ impl Segments {
             self.begin_lua();
         }
         self.lua.last_mut().expect("there is one now")
-    }
-}
-
-impl NativeCode {
-    /// Forgets what an earlier task left behind.
-    pub(super) fn begin_task(
-        &mut self,
-        native: &Native,
-        task: &GroupTask<'_>,
-    ) -> Result<(), Failure> {
-        match &mut self.code {
-            Code::Step(step) => *step = native::block_step(&native.code)?,
-            Code::Group(group) => {
-                group.begin(task).map_err(|failure| failure.at_step(native.step))?;
-            }
-            Code::Combine(combining) => combining.clear(),
-        }
-        Ok(())
     }
 }

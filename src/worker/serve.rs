@@ -4,7 +4,7 @@
 //! out rows lets others work in between, from inside its own loop: with one worker, a row that
 //! makes rows without end would otherwise keep all that read them waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,6 +12,8 @@ use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{ErrorKind, Failure};
 use crate::lua::Progress;
@@ -62,6 +64,7 @@ pub(crate) fn serve(input: OwnedFd, output: OwnedFd, home: Home) {
         files: RunFiles::default(),
         tasks: RefCell::default(),
         running: RefCell::default(),
+        others_cpu: Cell::default(),
         watched: Arc::new(Watched {
             progress: Arc::new(Progress::default()),
             task: AtomicU32::new(0),
@@ -97,6 +100,8 @@ struct Worker {
     tasks: RefCell<HashMap<u32, OpenTask>>,
     /// Tasks at work, each inside the one before it.
     running: RefCell<Vec<RunningTask>>,
+    /// Time of the processor that tasks have taken which worked inside the one at work.
+    others_cpu: Cell<u64>,
     watched: Arc<Watched>,
     watchdog: RefCell<Option<mpsc::Sender<Watch>>>,
 }
@@ -177,7 +182,7 @@ impl Worker {
                 return Err(io::Error::other("the engine does not send text"));
             }
             Content::Rows(layout) => {
-                return self.work_on(&header, Work::Rows(Rows::new(layout, &payload)));
+                return self.work_on(&header, Work::Rows(Rows::new(layout, &payload), header.rows));
             }
             Content::Control(control) => control,
         };
@@ -203,8 +208,10 @@ impl Worker {
             }
             Control::Open => {
                 let spec = rmp_serde::from_slice(&payload).map_err(io::Error::other)?;
+                let before = cpu_time();
                 match self.open(number, spec) {
-                    Ok(task) => {
+                    Ok(mut task) => {
+                        task.cpu = cpu_time().saturating_sub(before);
                         let reads = task.source.is_own();
                         self.expect_read(reads.then_some(task.stage));
                         self.tasks.borrow_mut().insert(number, task);
@@ -283,7 +290,7 @@ impl Worker {
             Sending { task: number, output: self.output.clone(), look_up: Box::new(look_up) };
         let tail = TailSink::new(&work.chain, sending, limits, &run.store)?;
         let (block, marks) = (Vec::new(), Vec::new());
-        Ok(OpenTask { stage: spec.stage, chain, tail, source, block, marks, next: 1 })
+        Ok(OpenTask { stage: spec.stage, chain, tail, source, block, marks, next: 1, cpu: 0 })
     }
 
     /// Lets chains rest that will hardly be wanted soon: the next task is not there, or another's.
@@ -325,7 +332,12 @@ impl Worker {
         let reads = matches!(work, Work::Read);
         self.running.borrow_mut().push(RunningTask { number, closed: false });
         let run = self.run();
+        let (before, others_before) = (cpu_time(), self.others_cpu.take());
         let done = task.work(work, &run, &self.files);
+        // Tasks that have worked inside this one have told for themselves.
+        let took = cpu_time().saturating_sub(before);
+        task.cpu += took.saturating_sub(self.others_cpu.get());
+        self.others_cpu.set(others_before + took);
         let closed = self.running.borrow_mut().pop().is_some_and(|running| running.closed);
         for warning in task.chain.take_warnings() {
             self.output.warn(number, &warning)?;
@@ -339,8 +351,9 @@ impl Worker {
                 self.tasks.borrow_mut().insert(number, task);
                 self.output.tell(Control::Ack, number, &[])
             }
-            Ok(Worked::Done(result)) => {
+            Ok(Worked::Done(mut result)) => {
                 flush_user_output(self.home);
+                (result.work.cpu, result.work.spilled) = (task.cpu, run.store.take_written());
                 let payload = rmp_serde::to_vec(&result).expect("a result is plain data");
                 self.output.tell(Control::Done, number, &payload)?;
                 task.chain.end_task();
@@ -356,6 +369,12 @@ impl Worker {
         let payload = rmp_serde::to_vec(failure).expect("a failure is plain data");
         self.output.tell(Control::Failed, number, &payload)
     }
+}
+
+/// What this thread has taken of the processor, in nanoseconds.
+fn cpu_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// A task that was ended because nobody wants its rows; nobody is told.

@@ -104,6 +104,36 @@ pub(crate) struct TaskResult {
     pub runs: Option<TaskRuns>,
     pub merged: Option<Run>,
     pub counts: Counts,
+    pub work: TaskWork,
+}
+
+/// What a task has done: it counts for the report once it is done, whoever wants its rows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TaskWork {
+    /// Time of the processor, in nanoseconds.
+    pub cpu: u64,
+    /// What it has read by itself.
+    pub read: Amount,
+    /// What has gone into steps and has come out of them, where that is seen: between the segments
+    /// of its chain.
+    pub into: Vec<(StepId, Amount)>,
+    pub out_of: Vec<(StepId, Amount)>,
+    /// Bytes that the worker has written to its temporary file since its last task was done.
+    pub spilled: u64,
+}
+
+/// Rows, and the bytes in which they lay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Amount {
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    pub(crate) fn add(&mut self, rows: u64, bytes: usize) {
+        self.rows += rows;
+        self.bytes += bytes as u64;
+    }
 }
 
 /// What a task has counted for the report. It counts when the task's turn comes, so that the

@@ -38,6 +38,8 @@ pub(crate) struct Stored {
 struct State {
     get: Get,
     open: Option<OpenFile>,
+    /// Bytes written since somebody asked.
+    written: u64,
 }
 
 struct OpenFile {
@@ -49,7 +51,7 @@ struct OpenFile {
 impl RunStore {
     /// `get` is called once, when the first run is written.
     pub(crate) fn new(get: Get) -> RunStore {
-        let state = Arc::new(Mutex::new(State { get, open: None }));
+        let state = Arc::new(Mutex::new(State { get, open: None, written: 0 }));
         RunStore { state, arenas: Arc::default() }
     }
 
@@ -75,6 +77,7 @@ impl RunStore {
         open.file.write_all_at(bytes, open.end).map_err(|error| cannot_write(&error))?;
         let stored = Stored { offset: open.end, len: bytes.len(), checksum: chunk_checksum(bytes) };
         open.end += bytes.len() as u64;
+        state.written += bytes.len() as u64;
         Ok(stored)
     }
 
@@ -94,6 +97,11 @@ impl RunStore {
         if let Some(open) = &self.lock().open {
             let _ = fallocate(&open.file, hole, stored.offset, stored.len as u64);
         }
+    }
+
+    /// How much has been written since this was last asked.
+    pub(crate) fn take_written(&self) -> u64 {
+        std::mem::take(&mut self.lock().written)
     }
 
     fn arenas(&self) -> MutexGuard<'_, Vec<Arena>> {
@@ -206,6 +214,7 @@ impl<'a> RunOutput<'a> {
         let buffer = std::mem::take(&mut self.buffer);
         let open = self.locked().open()?;
         open.file.write_all_at(&buffer, open.end + at).map_err(|error| cannot_write(&error))?;
+        self.locked().written += buffer.len() as u64;
         self.written += buffer.len() as u64;
         self.buffer = buffer;
         self.buffer.clear();
