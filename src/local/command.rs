@@ -8,19 +8,26 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{self, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::error::{ErrorKind, Failure, StepId};
+use crate::error::{ErrorKind, Failure, StepId, Warning};
 use crate::local::edge::Stop;
 use crate::local::session::Session;
 use crate::plan::command::{Command, Program, Stderr};
+use crate::plan::pipe_line::{Pipes, pipes};
 use crate::plan::stage::StageId;
 use crate::process::{Ending, Group, To};
 
 const PIPE_BYTES: usize = 1 << 20;
+
+/// Found also by a command whose PATH is another.
+static SHELL: LazyLock<&str> = LazyLock::new(|| match Path::new("/bin/sh").exists() {
+    true => "/bin/sh",
+    false => "sh",
+});
 
 /// How often a command is looked at that may have been stopped.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,6 +46,8 @@ pub(crate) struct Started {
     step: StepId,
     /// What a person calls it.
     shown: String,
+    /// Its text for a shell, if it has one.
+    line: String,
     accept: Vec<u8>,
     /// When it must have ended, and how much time that was.
     late: Option<(Instant, Duration)>,
@@ -67,50 +76,74 @@ impl Site {
         stdout: OwnedFd,
         started: &mut Vec<Started>,
     ) -> Result<(), Failure> {
-        let shown = command.program.to_string();
-        let failed = |error: &std::io::Error| cannot_start(command, &shown, error);
-        let setup = &command.setup;
-        let mut process = self.process(&command.program, arguments);
-        for (name, value) in &setup.env {
-            process.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
-        }
-        if let Some(dir) = &setup.dir {
-            process.current_dir(OsStr::from_bytes(dir));
-        }
-        let to = match setup.stderr {
-            Stderr::Pass => To::Program,
-            Stderr::Quiet => To::Quiet,
-            Stderr::Merge => To::Output(stdout.try_clone().map_err(|error| failed(&error))?),
+        let words = match &command.program {
+            Program::Words(words) => words.iter().map(|word| OsStr::from_bytes(word)).collect(),
+            Program::Line(line) => {
+                let parts = match pipes(line) {
+                    Pipes::Parts(parts) => parts,
+                    _ => vec![line.as_str()],
+                };
+                return self.start_parts(command, &parts, arguments, stdin, stdout, started);
+            }
         };
-        process.stdin(stdin).stdout(stdout);
-        let group = Group::spawn(&shown, process, to).map_err(|error| failed(&error))?;
-        started.push(Started {
-            group,
-            step: command.step,
-            accept: setup.accept.clone(),
-            late: setup.timeout.map(|timeout| (Instant::now() + timeout, timeout)),
-            shown,
-        });
+        let shown = command.program.to_string();
+        let mut process = self.process(command, words, arguments);
+        process.stdin(stdin);
+        let line = shown.clone();
+        started.push(start_one(command, shown, line, process, stdout, None)?);
         Ok(())
     }
 
-    /// A process that is ready but for its three streams and what the user says of it.
-    fn process(&self, program: &Program, arguments: &[Vec<u8>]) -> process::Command {
+    /// Starts the parts of a line, each one's output the next one's input.
+    fn start_parts(
+        &self,
+        command: &Command,
+        parts: &[&str],
+        arguments: &[Vec<u8>],
+        stdin: Stdio,
+        stdout: OwnedFd,
+        started: &mut Vec<Started>,
+    ) -> Result<(), Failure> {
+        let (mut input, mut output) = (Some(stdin), Some(stdout));
+        for (index, part) in parts.iter().enumerate() {
+            let shown = match parts {
+                [_] => part.to_string(),
+                _ => format!("{}` of `{}", part, command.program),
+            };
+            let no_pipe = |error| cannot_start(command, &shown, &error);
+            let (stdin, mut stderr) = (input.take().unwrap_or_else(Stdio::null), None);
+            let stdout = if index + 1 < parts.len() {
+                let (next, stdout) = wide_pipe().map_err(no_pipe)?;
+                input = Some(Stdio::from(next));
+                // What it says does not go into the next one, but where the line's output goes.
+                if command.setup.stderr == Stderr::Merge {
+                    let output = output.as_ref().map(OwnedFd::try_clone);
+                    stderr = output.transpose().map_err(no_pipe)?;
+                }
+                stdout
+            } else {
+                output.take().expect("the last part takes it")
+            };
+            let words = [*SHELL, "-c", part, "sh"].map(OsStr::new).to_vec();
+            let mut process = self.process(command, words, arguments);
+            process.stdin(stdin);
+            let line = part.to_string();
+            started.push(start_one(command, shown, line, process, stdout, stderr)?);
+        }
+        Ok(())
+    }
+
+    /// A process that is ready but for its streams.
+    fn process(
+        &self,
+        command: &Command,
+        words: Vec<&OsStr>,
+        arguments: &[Vec<u8>],
+    ) -> process::Command {
         let arguments = arguments.iter().map(|text| OsStr::from_bytes(text));
-        let mut process = match program {
-            Program::Line(line) => {
-                let mut shell = process::Command::new("sh");
-                shell.arg("-c").arg(line).arg("sh").args(arguments);
-                shell
-            }
-            Program::Words(words) => {
-                let mut words = words.iter().map(|word| OsStr::from_bytes(word));
-                let program = words.next().expect("the plan has refused a command of no words");
-                let mut process = process::Command::new(program);
-                process.args(words).args(arguments);
-                process
-            }
-        };
+        let (program, words) = words.split_first().expect("the plan has refused no words");
+        let mut process = process::Command::new(program);
+        process.args(words).args(arguments);
         let partitions = self.session.plan.stages[self.stage].partitions;
         process
             .env("GLEAMFLOW_PARTITION", self.partition.to_string())
@@ -118,8 +151,44 @@ impl Site {
         if let Some(folder) = self.session.command_folder() {
             process.env("TMPDIR", folder);
         }
+        for (name, value) in &command.setup.env {
+            process.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
+        }
+        if let Some(dir) = &command.setup.dir {
+            process.current_dir(OsStr::from_bytes(dir));
+        }
         process
     }
+}
+
+/// Starts a process of a command, whose stdin is set. `merged` is where its stderr goes, if that goes with the output and
+/// not with its own.
+fn start_one(
+    command: &Command,
+    shown: String,
+    line: String,
+    mut process: process::Command,
+    stdout: OwnedFd,
+    merged: Option<OwnedFd>,
+) -> Result<Started, Failure> {
+    let setup = &command.setup;
+    let failed = |error: &std::io::Error| cannot_start(command, &shown, error);
+    let to = match (setup.stderr, merged) {
+        (Stderr::Pass, _) => To::Program,
+        (Stderr::Quiet, _) => To::Quiet,
+        (Stderr::Merge, Some(output)) => To::Output(output),
+        (Stderr::Merge, None) => To::Output(stdout.try_clone().map_err(|error| failed(&error))?),
+    };
+    process.stdout(stdout);
+    let group = Group::spawn(&shown, process, to).map_err(|error| failed(&error))?;
+    Ok(Started {
+        group,
+        step: command.step,
+        accept: setup.accept.clone(),
+        late: setup.timeout.map(|timeout| (Instant::now() + timeout, timeout)),
+        shown,
+        line,
+    })
 }
 
 fn cannot_start(command: &Command, shown: &str, error: &std::io::Error) -> Failure {
@@ -179,6 +248,22 @@ async fn until_late(started: &[Started]) -> Stop {
     std::future::pending().await
 }
 
+/// Says of which pipes only the last command's exit code counts.
+pub(crate) fn warn_of_pipes(session: &Session, commands: &[Command]) {
+    for command in commands {
+        if let Program::Line(line) = &command.program
+            && pipes(line) == Pipes::Within
+        {
+            let message = format!("of a pipe in `{line}` only the last command's exit code counts");
+            session.warnings.add(
+                Warning::new(message)
+                    .at_step(command.step)
+                    .hint("in a line that is one pipe and nothing else, each command's does"),
+            );
+        }
+    }
+}
+
 /// Ends processes, all at once: each is asked to, and killed if it does not.
 pub(crate) async fn end_all(started: &mut [Started]) {
     for command in &mut *started {
@@ -231,7 +316,7 @@ impl Started {
         let grep = "grep exits with 1 when no line matches; where that is fine";
         let reason = match code {
             0 => "a command that succeeds exits with 0; where that is fine, too",
-            _ if is_grep(&self.shown) => grep,
+            _ if is_grep(&self.line) => grep,
             _ => "where that is no failure",
         };
         let mut codes = self.accept.clone();

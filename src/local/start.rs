@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure, Warning};
 use crate::flow::Flow;
-use crate::local::command::Site;
+use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
 use crate::local::letters::Letters;
@@ -314,6 +314,7 @@ fn start_drivers(
                 });
             }
             Work::Commands(commands) => {
+                warn_of_pipes(&session, &commands);
                 for (partition, reader, out) in partitions() {
                     let site = Site { session: session.clone(), stage: id, partition };
                     let mut commands = commands.clone();

@@ -18,6 +18,12 @@ impl Dataset {
     /// once for each partition, which it finds in `GLEAMFLOW_PARTITION` of
     /// `GLEAMFLOW_PARTITIONS`. Neighbouring commands pass bytes straight on.
     ///
+    /// A line that is one pipe, `a | b`, fails where any of its commands does, and the error names that
+    /// one; only a command that dies because the next one reads no more, as in `yes | head -n 1`, has
+    /// not failed. In a line of several commands (`cd x; a | b`, `a | b && c`), and within groups,
+    /// loops and `$(…)`, the shell's own rules hold: there the last one's exit code counts alone, and
+    /// a warning by `tracing` says so.
+    ///
     /// What it writes to stderr goes on to this program's stderr, in whole lines, while it runs.
     /// `TMPDIR` is a folder of the run's own in [`Flow::temp_dir`](crate::Flow::temp_dir), which is
     /// removed with the run. When the command has ended and its output is closed, what it has left

@@ -65,7 +65,8 @@ impl Shell {
         Shell { program: Program::Words(words), setup: Setup::default() }
     }
 
-    /// Exit codes that are no failure, in place of 0 alone.
+    /// Exit codes that are no failure, in place of 0 alone; of a line that is one pipe, `a | b`, those
+    /// of each of its commands.
     ///
     /// ```
     /// use gleamflow::{Flow, Shell};

@@ -14,6 +14,7 @@ pub(crate) mod lower;
 pub(crate) mod named;
 pub(crate) mod names;
 pub(crate) mod native;
+pub(crate) mod pipe_line;
 mod rewrite;
 pub(crate) mod seed;
 pub(crate) mod source;

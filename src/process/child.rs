@@ -21,7 +21,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 
 use crate::process::own::PerProcess;
-use crate::process::signals::Waitable;
+use crate::process::signals::{Waitable, with_write_signals};
 
 /// How often a process is looked at where the system gives no descriptor for it.
 const LOOK: Duration = Duration::from_millis(2);
@@ -44,7 +44,7 @@ impl Child {
     pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
         reap_left();
         let waitable = Waitable::new();
-        let mut started = command.process_group(0).spawn()?;
+        let mut started = with_write_signals(|| command.process_group(0).spawn())?;
         let pid = number_of(&started);
         // From here on the process is ended if something fails.
         let mut child = Child { pid, end: None, waitable: Some(waitable), stderr: None };

@@ -107,6 +107,29 @@ pub(crate) fn block_write_signals() {
     }
 }
 
+/// Starts a process from a thread that has blocked these signals: what is started inherits what the
+/// thread blocks, and a command must be able to die of a pipe that nobody reads.
+pub(super) fn with_write_signals<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are initialised before they are used; only the calling thread's mask is
+    // changed, and it is put back. What is taken are signals of this thread's own failed writes,
+    // which would be delivered otherwise as soon as they are not blocked.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGXFSZ);
+        libc::sigaddset(&mut set, libc::SIGPIPE);
+        // From here on they are blocked, also where they were not.
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+        let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        while libc::sigtimedwait(&set, std::ptr::null_mut(), &at_once) > 0 {}
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+        let started = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        started
+    }
+}
+
 /// In a worker process: Ctrl-C is the engine's to act on, and a broken pipe or a full disk is an
 /// error of the write.
 pub(crate) fn ignore_signals_in_worker() {

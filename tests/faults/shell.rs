@@ -179,3 +179,48 @@ fn what_killed_a_command_is_named_also_if_a_shell_says_so() {
     );
     assert!(outcome.stderr.contains("hint: who has killed it?"), "{}", outcome.stderr);
 }
+
+#[test]
+fn of_a_line_that_is_one_pipe_the_command_that_failed_is_named() {
+    let place = Place::with_input("a\n");
+    place.program(["pipe", &place.input(), "grep x | wc -l"]).run().fails(
+        "HERE, pipe: `grep x` of `grep x | wc -l` exited with code 1\n\n\
+         hint: grep exits with 1 when no line matches; where that is fine: \
+         `Shell::new(…).accept([0, 1])`",
+    );
+    place.program(["pipe", &place.input(), "cat | no-such-command | cat"]).run().fails_after(
+        "sh: 1: no-such-command: not found\n",
+        "HERE, pipe: `no-such-command` of `cat | no-such-command | cat` exited with code 127\n  \
+         stderr: sh: 1: no-such-command: not found\n\n\
+         hint: is the command installed, and in PATH?",
+    );
+    place.program(["pipe_as_args", &place.input(), "false | cat"]).run().fails(
+        "HERE, pipe_as_args: `false` of `false | cat` exited with code 1\n  on \"a\"\n\n\
+         hint: where that is no failure: `Shell::new(…).accept([0, 1])`",
+    );
+    place
+        .program(["shell", "pipe", &place.input(), "accept=0,1", "grep x | wc -l"])
+        .run()
+        .prints("0\n");
+}
+
+#[test]
+fn a_command_whose_reader_has_gone_dies_of_that_in_silence() {
+    let place = Place::with_input(lines(300_000));
+    for line in ["yes | head -n 1", "exec yes | head -n 1", "yes | head -n 1; true"] {
+        place.program(["pipe", &place.input(), line]).run().prints("y\n");
+    }
+    place.program(["pipe", &place.input(), "cat | head -n 1"]).run().prints("line 1\n");
+    place.program(["pipes", &place.input(), "exec yes", "head -n 1"]).run().prints("y\n");
+}
+
+#[test]
+fn a_pipe_in_a_line_is_ended_as_a_whole() {
+    let place = Place::with_input("a\n");
+    let hint = "\n\nhint: `timeout` of its `Shell` says how long it may take";
+    let line = "sleep 1000 | sleep 1000 | sleep 1000";
+    place
+        .program(["shell", "pipe", &place.input(), "timeout_ms=300", line])
+        .run()
+        .fails(&format!("HERE, pipe: `sleep 1000` of `{line}` has taken longer than 300ms{hint}"));
+}

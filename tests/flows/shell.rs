@@ -274,3 +274,55 @@ fn what_a_command_cannot_have_is_refused_before_anything_runs() {
     assert_says(&error(Shell::new("cat").accept([])), &["no exit code", "accept([0])"]);
     assert_says(&error(Shell::new("cat").timeout(Duration::ZERO)), &["no time"]);
 }
+
+#[test]
+fn each_command_of_a_line_that_is_one_pipe_counts() {
+    let message = same_error(|flow| lines(&flow.lines(["a"]).pipe("false | cat")));
+    assert_says(&message, &["shell.rs:", "pipe: `false` of `false | cat` exited with code 1"]);
+    let message = same_error(|flow| lines(&flow.lines(["a"]).pipe("grep x | wc -l")));
+    assert_says(&message, &["`grep x` of `grep x | wc -l` exited with code 1", "accept([0, 1])"]);
+    let found = Shell::new("grep x | wc -l").accept([0, 1]);
+    assert_eq!(same(|flow| lines(&flow.lines(["a"]).pipe(&found))), "0\n");
+    let message = same_error(|flow| lines(&flow.lines(["a"]).pipe_as_args("false | echo $1")));
+    assert_says(&message, &["pipe_as_args: `false` of `false | echo $1` exited with code 1"]);
+    let message =
+        same_error(|flow| lines(&flow.range(0..9).pipe_rows("cat | { cat; exit 4; } | cat")));
+    assert_says(
+        &message,
+        &["`{ cat; exit 4; }` of `cat | { cat; exit 4; } | cat` exited with code 4"],
+    );
+}
+
+#[test]
+fn a_command_that_meets_the_end_of_the_next_one_has_not_failed() {
+    assert_eq!(same(|flow| lines(&flow.range(0..0).pipe("yes | head -n 1"))), "y\n");
+    assert_eq!(same(|flow| lines(&flow.range(0..200_000).pipe("cat | head -n 1"))), "0\n");
+    let of_rows = same(|flow| lines(&flow.range(0..3).pipe_as_args("yes $1 | head -n 1")));
+    assert_eq!(of_rows, "0\n1\n2\n");
+}
+
+#[test]
+fn a_pipe_within_a_line_sees_what_the_line_has() {
+    let text = same(|flow| {
+        let rows = flow.rows([("a b", 1), ("c", 2)]);
+        lines(&rows.pipe_as_args(
+            "printf '%s|%s\\n' \"$1\" \"$2\" | while IFS='|' read x y; do echo \"$y $x $# $0\"; done",
+        ))
+    });
+    assert_eq!(text, "1 a b 2 sh\n2 c 2 sh\n");
+    let shell = Shell::new("cat | (cat; echo $K; pwd) | cat").env("K", "v").dir("/usr");
+    assert_eq!(same(|flow| lines(&flow.lines(["a"]).pipe(&shell))), "a\nv\n/usr\n");
+    let merged = Shell::new("{ cat; echo one >&2; } | tr a-z A-Z").stderr(Stderr::Merge);
+    let text = same(|flow| lines(&flow.lines(["a"]).pipe(&merged).sort(1)));
+    assert_eq!(text, "A\none\n");
+}
+
+#[test]
+fn in_a_line_of_several_commands_the_shell_s_own_rules_hold() {
+    for line in ["true; false | cat", "cat >/dev/null; false | cat && true", "(false | cat)"] {
+        assert_eq!(same(|flow| lines(&flow.lines(["a"]).pipe(line))), "", "{line}");
+    }
+    // What looks into a pipe's exit code sees what it always has.
+    let line = "if yes | grep -q y; then echo found; fi; cat";
+    assert_eq!(same(|flow| lines(&flow.lines(["a"]).pipe(line))), "found\na\n");
+}

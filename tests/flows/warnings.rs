@@ -121,3 +121,16 @@ fn an_outer_join_of_a_side_without_rows_says_that_its_width_is_not_known() {
     assert_eq!(run(Join::left(1)), [format!("{place}{message}")]);
     assert_eq!(run(Join::left(1).right_width(2)), <[String; 0]>::default());
 }
+
+#[test]
+fn a_pipe_whose_first_command_may_fail_unseen_is_a_warning() {
+    let run = |line: &'static str| move || drop(Flow::new().lines(["a"]).pipe(line).count());
+    let said = warnings("only the last command's", run("true; false | cat"));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("warnings.rs:"), "{said:?}");
+    assert!(said[0].contains("of a pipe in `true; false | cat`"), "{said:?}");
+    assert!(said[0].contains("\n\nhint: in a line that is one pipe"), "{said:?}");
+    for line in ["cat | cat", "grep 'a|b' || true", "true; cat"] {
+        assert_eq!(warnings(line, run(line)), [""; 0]);
+    }
+}
