@@ -9,7 +9,7 @@ mod everyday;
 use std::io::stdout;
 use std::time::Instant;
 
-use gleamflow::{Agg, Flow, Join, Result};
+use gleamflow::{Agg, Flow, Join, OnError, Result};
 
 /// Runs a flow on an input and, if the flow takes one, an output.
 type Run = fn(&str, &str) -> Result<()>;
@@ -21,6 +21,7 @@ const FLOWS: &[(&str, Run)] = &[
     ("find", find),
     ("change", change),
     ("chain", chain),
+    ("chain_letters", chain_letters),
     ("sort", sort),
     ("distinct_keys", distinct_keys),
     ("distinct_keys_called", distinct_keys_called),
@@ -93,6 +94,21 @@ fn chain(input: &str, _: &str) -> Result<()> {
         .map("function(line) return #line % 80, line end")
         .map("function(size, line) return size, line:sub(1, 20) end")
         .filter("function(size) return size > 20 end")
+        .save_text_to(stdout(), "%d %s")
+}
+
+/// `chain`, whose steps would put bad rows into a file. There are none.
+fn chain_letters(input: &str, _: &str) -> Result<()> {
+    let letters = std::env::temp_dir().join(format!("letters-{}", std::process::id()));
+    let bad = || OnError::dead_letter(&letters);
+    Flow::new()
+        .text_file(input)
+        .map("function(line) return #line % 80, line end")
+        .on_error(bad())
+        .map("function(size, line) return size, line:sub(1, 20) end")
+        .on_error(bad())
+        .filter("function(size) return size > 20 end")
+        .on_error(bad())
         .save_text_to(stdout(), "%d %s")
 }
 
