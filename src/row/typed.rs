@@ -7,13 +7,14 @@
 //! A newcomer's trap: `Vec<String>` is a row of any number of columns, not one column that holds a
 //! list; for that ask for `(Vec<String>,)`.
 
+mod column;
+mod quick;
 mod read;
-mod wide;
 mod write;
 
 use std::fmt;
 
-pub(crate) use read::from_payload;
+pub(crate) use quick::from_payload;
 pub(crate) use write::to_payload;
 
 use super::msgpack::Malformed;
@@ -53,7 +54,7 @@ impl TypedError {
             TypedError::TextForNumber { .. } => {
                 Some("columns of text lines are text; `numbers(cols)` reads them as numbers")
             }
-            TypedError::Other(message) if message == wide::TOO_WIDE => {
+            TypedError::Other(message) if message == column::TOO_WIDE => {
                 Some("as text it can be of any length: `number.to_string()`")
             }
             TypedError::BytesForText { .. } => Some(

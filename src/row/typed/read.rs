@@ -1,7 +1,8 @@
 //! A row into a type: the columns for tuples and structs, one column for all else.
 //!
 //! A newcomer's trap: there are two deserializers. [`Row`] decides what takes the columns;
-//! [`Column`] decodes one of them, and knows its number when something is wrong.
+//! [`Column`] decodes one of them, and knows its number when something is wrong. Rows that are right
+//! rarely come here: see [`super::quick`].
 
 use serde::de::{self, Deserialize, DeserializeSeed, SeqAccess, Visitor};
 
@@ -196,6 +197,7 @@ macro_rules! by_rmp {
         ) -> Result<V::Value, TypedError> {
             $(self.$check()?;)?
             rmp_serde::Deserializer::from_read_ref(self.bytes)
+                .with_human_readable()
                 .$method($($argument,)* visitor)
                 .map_err(|error| Self::at_column(self.number, error))
         }

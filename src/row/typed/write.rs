@@ -1,62 +1,54 @@
 //! A type into a row: one column per element of tuples, sequences and structs, one for all else.
 //!
 //! A newcomer's trap: `()` is what a nil looks like to serde (`rmpv::Value::Nil` is the same), so
-//! it is a row of one nil; a row without columns (`[T; 0]`, an empty list) is an error.
+//! it is a row of one nil; a row without columns (`[T; 0]`, an empty list) is an error. Columns are
+//! written where the row is to lie, and by nothing in between: rows are made by the million.
 
 use serde::ser::{self, Serialize, Serializer};
 
 use super::TypedError;
-use super::wide::Narrow;
+use super::column::{Column, Nested};
 use crate::row::msgpack;
 
 /// Appends the columns of a value. Nothing is appended on an error.
+#[inline]
 pub(crate) fn to_payload<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), TypedError> {
     let start = out.len();
-    let written = value.serialize(Row { out: &mut *out }).and_then(|()| {
-        // What serde wrote may be nested too deep for the readers.
-        match msgpack::validate(&out[start..]) {
-            Err(msgpack::Malformed::Empty) => Err(TypedError::Empty),
-            checked => Ok(checked.map(drop)?),
-        }
-    });
+    let mut written = value.serialize(Row { out: &mut *out });
+    if written.is_ok() && out.len() == start {
+        written = Err(TypedError::Empty);
+    }
     if written.is_err() {
         out.truncate(start);
     }
     written
 }
 
+/// The columns of a row.
 struct Row<'a> {
     out: &'a mut Vec<u8>,
 }
 
 impl<'a> Row<'a> {
-    /// Appends one column.
+    fn only(self) -> Column<'a> {
+        Column::of_row(self.out)
+    }
+
+    #[inline]
     fn column<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
-        let mut column = rmp_serde::Serializer::new(&mut *self.out).with_struct_map();
-        Narrow(value).serialize(&mut column).map_err(|error| TypedError::Other(error.to_string()))
+        value.serialize(Column::of_row(self.out))
     }
 }
 
 /// Methods that make a row of one column.
-macro_rules! one_column {
-    ($($method:ident($type:ty))*) => {$(
-        fn $method(mut self, value: $type) -> Result<(), TypedError> {
-            self.column(&value)
-        }
-    )*};
-}
-
-/// Methods for which `rmp_serde` writes the only column.
-macro_rules! by_rmp {
-    ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
-        fn $method(self, $($argument: $type),*) -> Result<(), TypedError> {
-            rmp_serde::Serializer::new(self.out)
-                .with_struct_map()
-                .$method($($argument),*)
-                .map_err(|error| TypedError::Other(error.to_string()))
+macro_rules! only_column {
+    ($($method:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        #[inline]
+        fn $method(self, $($argument: $type),*) -> Result<$result, TypedError> {
+            self.only().$method($($argument),*)
         }
     )*};
 }
@@ -67,38 +59,52 @@ impl<'a> Serializer for Row<'a> {
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = OnlyColumn<'a>;
-    type SerializeMap = OnlyColumn<'a>;
+    type SerializeTupleVariant = Nested<'a>;
+    type SerializeMap = Nested<'a>;
     type SerializeStruct = Self;
-    type SerializeStructVariant = OnlyColumn<'a>;
+    type SerializeStructVariant = Nested<'a>;
 
-    one_column! {
-        serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32)
-        serialize_i64(i64) serialize_i128(i128) serialize_u8(u8) serialize_u16(u16)
-        serialize_u32(u32) serialize_u64(u64) serialize_u128(u128) serialize_f32(f32)
-        serialize_f64(f64) serialize_char(char) serialize_str(&str)
-    }
-
-    by_rmp! {
-        serialize_bytes(bytes: &[u8])
-        serialize_none()
-        serialize_unit()
-        serialize_unit_struct(name: &'static str)
-        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str)
+    only_column! {
+        serialize_bool(value: bool) -> ();
+        serialize_i8(value: i8) -> ();
+        serialize_i16(value: i16) -> ();
+        serialize_i32(value: i32) -> ();
+        serialize_i64(value: i64) -> ();
+        serialize_i128(value: i128) -> ();
+        serialize_u8(value: u8) -> ();
+        serialize_u16(value: u16) -> ();
+        serialize_u32(value: u32) -> ();
+        serialize_u64(value: u64) -> ();
+        serialize_u128(value: u128) -> ();
+        serialize_f32(value: f32) -> ();
+        serialize_f64(value: f64) -> ();
+        serialize_char(value: char) -> ();
+        serialize_str(value: &str) -> ();
+        serialize_bytes(value: &[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit() -> ();
+        serialize_unit_struct(name: &'static str) -> ();
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> ();
+        serialize_map(len: Option<usize>) -> Nested<'a>;
+        serialize_tuple_variant(
+            name: &'static str, index: u32, variant: &'static str, len: usize
+        ) -> Nested<'a>;
+        serialize_struct_variant(
+            name: &'static str, index: u32, variant: &'static str, len: usize
+        ) -> Nested<'a>;
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        mut self,
-        _: &'static str,
-        _: u32,
+        self,
+        name: &'static str,
+        index: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<(), TypedError> {
-        msgpack::put_map_len(self.out, 1);
-        self.column(variant)?;
-        self.column(value)
+        self.only().serialize_newtype_variant(name, index, variant, value)
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), TypedError> {
         self.column(value)
     }
@@ -108,13 +114,10 @@ impl<'a> Serializer for Row<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<(), TypedError> {
-        if name != rmp_serde::MSGPACK_EXT_STRUCT_NAME {
-            return value.serialize(self);
+        match name {
+            rmp_serde::MSGPACK_EXT_STRUCT_NAME => self.only().serialize_newtype_struct(name, value),
+            _ => value.serialize(self),
         }
-        let mut column = rmp_serde::Serializer::new(&mut *self.out);
-        column
-            .serialize_newtype_struct(name, value)
-            .map_err(|error| TypedError::Other(error.to_string()))
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Self, TypedError> {
@@ -132,66 +135,16 @@ impl<'a> Serializer for Row<'a> {
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, TypedError> {
         Ok(self)
     }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<OnlyColumn<'a>, TypedError> {
-        Ok(OnlyColumn::new(self.out, msgpack::put_map_len))
-    }
-
-    fn serialize_tuple_variant(
-        mut self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<OnlyColumn<'a>, TypedError> {
-        msgpack::put_map_len(self.out, 1);
-        self.column(variant)?;
-        Ok(OnlyColumn::new(self.out, msgpack::put_array_len))
-    }
-
-    fn serialize_struct_variant(
-        mut self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Result<OnlyColumn<'a>, TypedError> {
-        msgpack::put_map_len(self.out, 1);
-        self.column(variant)?;
-        Ok(OnlyColumn::new(self.out, msgpack::put_map_len))
-    }
-}
-
-/// An array or map that is the row's only column; its length is known at its end.
-struct OnlyColumn<'a> {
-    out: &'a mut Vec<u8>,
-    put_len: fn(&mut Vec<u8>, u32),
-    elements: Vec<u8>,
-    count: u32,
-}
-
-impl<'a> OnlyColumn<'a> {
-    fn new(out: &'a mut Vec<u8>, put_len: fn(&mut Vec<u8>, u32)) -> OnlyColumn<'a> {
-        OnlyColumn { out, put_len, elements: Vec::new(), count: 0 }
-    }
-
-    fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
-        Row { out: &mut self.elements }.column(value)
-    }
-
-    fn finish(self) {
-        (self.put_len)(self.out, self.count);
-        self.out.extend_from_slice(&self.elements);
-    }
 }
 
 /// Elements that are columns of the row.
-macro_rules! elements {
+macro_rules! columns {
     ($($trait:ident::$method:ident)*) => {$(
         impl ser::$trait for Row<'_> {
             type Ok = ();
             type Error = TypedError;
 
+            #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
                 self.column(value)
             }
@@ -203,7 +156,7 @@ macro_rules! elements {
     )*};
 }
 
-elements! {
+columns! {
     SerializeSeq::serialize_element
     SerializeTuple::serialize_element
     SerializeTupleStruct::serialize_field
@@ -213,6 +166,7 @@ impl ser::SerializeStruct for Row<'_> {
     type Ok = ();
     type Error = TypedError;
 
+    #[inline]
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         _: &'static str,
@@ -228,60 +182,6 @@ impl ser::SerializeStruct for Row<'_> {
     }
 
     fn end(self) -> Result<(), TypedError> {
-        Ok(())
-    }
-}
-
-impl ser::SerializeMap for OnlyColumn<'_> {
-    type Ok = ();
-    type Error = TypedError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), TypedError> {
-        self.count += 1;
-        self.put(key)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), TypedError> {
-        self.finish();
-        Ok(())
-    }
-}
-
-impl ser::SerializeTupleVariant for OnlyColumn<'_> {
-    type Ok = ();
-    type Error = TypedError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TypedError> {
-        self.count += 1;
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), TypedError> {
-        self.finish();
-        Ok(())
-    }
-}
-
-impl ser::SerializeStructVariant for OnlyColumn<'_> {
-    type Ok = ();
-    type Error = TypedError;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), TypedError> {
-        self.count += 1;
-        self.put(name)?;
-        self.put(value)
-    }
-
-    fn end(self) -> Result<(), TypedError> {
-        self.finish();
         Ok(())
     }
 }
