@@ -3,6 +3,7 @@
 //! A newcomer's trap: `Failure` knows a step only by its number; the engine, which has the plan,
 //! turns it into an `Error` that names the user's own file and line.
 
+use std::any::Any;
 use std::fmt;
 
 use rustix::io::Errno;
@@ -40,6 +41,8 @@ pub enum ErrorKind {
     Input,
     /// The user's Lua threw, or gave back what cannot be a row.
     Lua,
+    /// A closure of the program gave an error, or panicked.
+    Closure,
     /// A shell command failed.
     Command,
     /// A row does not fit what the next step or the sink asks for.
@@ -182,6 +185,14 @@ impl Failure {
     pub(crate) fn row(mut self, row: String) -> Failure {
         self.input.get_or_insert_default().row.get_or_insert(row);
         self
+    }
+
+    /// The program's own code panicked; where it did, the panic itself has said.
+    pub(crate) fn panic(what: &str, panic: &(dyn Any + Send)) -> Failure {
+        let said = panic.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let said = said.map_or(String::new(), |said| format!(": {said}"));
+        Failure::new(ErrorKind::Closure, format!("{what} panicked{said}"))
     }
 
     /// A temporary file failed.

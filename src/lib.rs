@@ -23,10 +23,13 @@
 //! # What there is
 //!
 //! - **Sources**, which give a dataset: [`text_file`](Flow::text_file) (a path, a pattern, several),
-//!   [`lines`](Flow::lines), [`rows`](Flow::rows), [`range`](Flow::range), [`reader`](Flow::reader).
+//!   [`lines`](Flow::lines), [`rows`](Flow::rows), [`range`](Flow::range), [`reader`](Flow::reader);
+//!   [`source`](Flow::source), an iterator of the program.
 //! - **Lua steps**: [`map`](Dataset::map), [`flat_map`](Dataset::flat_map),
 //!   [`filter`](Dataset::filter), [`for_each`](Dataset::for_each); [`lua`](Flow::lua) and
 //!   [`lua_file`](Flow::lua_file) for what they share; [`lua!`] for errors that name the line.
+//! - **Rust steps**: [`map_rows`](Dataset::map_rows), [`filter_rows`](Dataset::filter_rows),
+//!   [`flat_map_rows`](Dataset::flat_map_rows), closures over rows of the program's own types.
 //! - **Columns**: [`split`](Dataset::split), [`split_pattern`](Dataset::split_pattern) and
 //!   [`fields`](Dataset::fields) make them from text, [`numbers`](Dataset::numbers) makes numbers of
 //!   them, [`select`](Dataset::select) and [`pad`](Dataset::pad) choose and add.
@@ -54,7 +57,7 @@
 //!   [`save_lines_to`](Dataset::save_lines_to) a writer, [`save_text`](Dataset::save_text) and
 //!   [`save_lines`](Dataset::save_lines) to a file; [`collect`](Dataset::collect),
 //!   [`first`](Dataset::first), [`count`](Dataset::count),
-//!   [`for_each_row`](Dataset::for_each_row) into the program's own types; in async code
+//!   [`for_each_row`](Dataset::for_each_row), [`sink`](Dataset::sink) into the program's own types; in async code
 //!   [`stream`](Dataset::stream), and the others with `_async` at the end. For several results of
 //!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
 //!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan.

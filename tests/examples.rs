@@ -163,6 +163,24 @@ least pears    12.50
 }
 
 #[test]
+fn a_closure_beside_lua_names_networks_and_the_line_that_is_no_address() {
+    let of_log = run(&mut Command::new(example("closure_beside_lua")));
+    let expected = "192.0 /shop: 2\n192.0 /: 1\n2001:db8 /: 1\n2001:db8 /shop: 1\n";
+    assert_eq!(of_log, expected);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    std::fs::write(&path, "192.0.2.7 /\n192.0.2.700 /\n").unwrap();
+    let output = Command::new(example("closure_beside_lua")).arg(path).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let cause = "map_rows: column 1: invalid IP address syntax\n  on \"192.0.2.700\", \"/\"";
+    assert!(
+        stderr.contains("examples/closure_beside_lua.rs:3") && stderr.contains(cause),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn command_per_row_runs_no_argument_as_a_command() {
     let with =
         |days: &[&str]| run(Command::new(example("command_per_row")).args(days).env("LC_ALL", "C"));

@@ -110,6 +110,15 @@ pub(crate) fn held(meter: &Arc<Meter>, step: StepId) -> (Writer, Reader) {
 impl Writer {
     /// Passes a block on and waits while all readers have plenty, unless it is [`held`] back.
     pub(crate) async fn push(&self, block: Block) -> Result<(), Gone> {
+        self.put(block)?;
+        match self.waits {
+            true => self.room().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Passes a block on without waiting, and says whether there is room for more.
+    pub(crate) fn put(&self, block: Block) -> Result<bool, Gone> {
         let readers = &self.queues[(block.partition - self.first) as usize];
         for queue in readers {
             if let Err(failure) = queue.push(Item::Block(block.clone())) {
@@ -117,10 +126,7 @@ impl Writer {
                 return Err(Gone);
             }
         }
-        match self.waits {
-            true => self.room().await,
-            false => Ok(()),
-        }
+        Ok(self.room.is_hungry())
     }
 
     /// Passes on what the tasks of the rows so far have counted, for whoever takes them first.
@@ -128,7 +134,8 @@ impl Writer {
         self.tell(|| Item::Counted(counted.clone()));
     }
 
-    async fn room(&self) -> Result<(), Gone> {
+    /// Waits while all readers have plenty.
+    pub(crate) async fn room(&self) -> Result<(), Gone> {
         loop {
             let taken = self.room.taken();
             match (self.room.is_gone(), self.room.is_hungry()) {
@@ -137,6 +144,11 @@ impl Writer {
                 _ => taken.await,
             }
         }
+    }
+
+    /// Whether no reader is left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.room.is_gone()
     }
 
     /// Resolves when no reader is left.

@@ -9,6 +9,7 @@ mod again;
 pub(crate) mod block;
 mod budget;
 mod buffers;
+mod closures;
 mod command;
 mod edge;
 mod exchange;
@@ -28,6 +29,8 @@ mod start;
 mod steps;
 mod tally;
 mod tasks;
+mod threads;
+mod turns;
 mod warnings;
 mod zip;
 

@@ -26,6 +26,7 @@ use crate::local::runtime::{on_a_thread, runtime};
 use crate::local::settings::Resolved;
 use crate::local::spool::Meter;
 use crate::local::tally::Tally;
+use crate::local::threads::Threads;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::{Plan, StageId, Work};
 use crate::process::{Folder, prepare_guard};
@@ -55,6 +56,8 @@ pub(crate) struct Session {
     /// Rows that steps have left out.
     pub letters: Arc<Letters>,
     pub buffers: Buffers,
+    /// Where closures of the program are called.
+    pub threads: Threads,
     pub cancel: CancellationToken,
     pub messages: mpsc::Sender<Message>,
     team: tokio::sync::Mutex<Vec<Member>>,
@@ -81,6 +84,7 @@ impl Session {
         messages: mpsc::Sender<Message>,
     ) -> Arc<Session> {
         let block_bytes = settings.limits.block_bytes;
+        let threads = Threads::new(settings.workers);
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
         let letters = Arc::new(Letters::new(&plan));
@@ -96,6 +100,7 @@ impl Session {
             tally: Arc::default(),
             letters,
             buffers: Buffers::default(),
+            threads,
             cancel: CancellationToken::new(),
             messages,
             team: tokio::sync::Mutex::default(),
@@ -249,6 +254,9 @@ impl Session {
 
     /// Gives the workers back, ends those that are still at work, and waits for their end.
     pub(crate) async fn dismiss(&self) {
+        if !self.threads.end().await {
+            tracing::warn!("a closure is still at its row: it is left behind");
+        }
         let mut team = self.team.lock().await;
         for member in team.iter_mut() {
             // A worker that only has to drop what a `limit` has left over is worth keeping.

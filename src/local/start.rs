@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Failure, Warning};
 use crate::flow::Flow;
+use crate::local::closures::{self, ClosureStage, Codes};
 use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
@@ -121,6 +122,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
     let session = Session::new(plan, settings, sender);
     let sources = open_sources(flow, &session)?;
+    let closures = find_closures(flow, &session)?;
     tracing::debug!(
         stages = session.plan.stages.len(),
         workers = session.settings.workers,
@@ -138,7 +140,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     runtime.spawn(async move {
         let cancel = session.cancel.clone();
         let mut drivers = Drivers::default();
-        start_drivers(&session, sources, closed, &mut drivers);
+        start_drivers(&session, sources, closures, closed, &mut drivers);
         let all = async {
             while let Some(ended) = drivers.rows.join_next().await {
                 report_panic(&session, ended).await;
@@ -209,9 +211,21 @@ fn open_sources(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Opene
     Ok(sources)
 }
 
+/// Finds what the plan names of the program's own code.
+fn find_closures(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Codes>, Error> {
+    let held = flow.state().held.clone();
+    let stages = session.plan.stages.iter().enumerate();
+    let of_stages = stages.filter_map(|(id, stage)| match &stage.work {
+        Work::Closures(closures) => Some(closures::find(&held, closures).map(|codes| (id, codes))),
+        _ => None,
+    });
+    of_stages.collect::<Result<_, Failure>>().map_err(|failure| session.error(failure))
+}
+
 fn start_drivers(
     session: &Arc<Session>,
     mut sources: HashMap<StageId, Opened>,
+    closures: HashMap<StageId, Codes>,
     closed: Vec<CancellationToken>,
     drivers: &mut Drivers,
 ) {
@@ -324,6 +338,13 @@ fn start_drivers(
                     } else {
                         drivers.shell.spawn(ShellStage { site, commands }.run(reader, out));
                     }
+                }
+            }
+            Work::Closures(_) => {
+                for (partition, reader, out) in partitions() {
+                    let (session, closures) = (session.clone(), closures[&id].clone());
+                    let stage = ClosureStage { session, stage: id, closures, partition };
+                    drivers.rows.spawn(stage.run(reader, out));
                 }
             }
             Work::Slice(slice) => {

@@ -13,6 +13,11 @@ mod filter;
 mod flat_map;
 mod for_each;
 
+mod map_rows;
+
+mod filter_rows;
+mod flat_map_rows;
+
 mod select;
 
 mod drop;
@@ -72,6 +77,7 @@ mod pipe;
 mod partition;
 
 mod agg;
+mod closures;
 pub(crate) mod group;
 pub(crate) mod native;
 mod shell;

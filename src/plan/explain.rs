@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::error::StepId;
+use crate::error::{Failure, StepId};
 use crate::plan::chain::{Chain, Head, KeyColumn, Step, Tail, WHOLE_ROW};
 use crate::plan::exchange::{Group, Keep};
 use crate::plan::stage::{Input, Plan, Slice, Stage, Work};
@@ -28,6 +28,10 @@ impl Plan {
         for (step, names) in &self.names {
             let origin = &self.origins[*step as usize];
             writeln!(text, "{origin}: columns {names}").expect("writing to a String");
+        }
+        if let Err(Failure { step: Some(step), message, .. }) = self.travels() {
+            let origin = &self.origins[step as usize];
+            writeln!(text, "{origin}: {message}").expect("writing to a String");
         }
         for (step, globals) in kept {
             let names = globals.join(", ");
@@ -75,6 +79,11 @@ impl Plan {
                         self.operator(command.step),
                         command.program.to_string()
                     )?;
+                }
+            }
+            Work::Closures(closures) => {
+                for closure in closures {
+                    write!(f, " → {}", self.operator(closure.step))?;
                 }
             }
             Work::Slice(_) => write!(f, " → {}", self.slice_text(stage))?,

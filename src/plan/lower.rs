@@ -1,5 +1,5 @@
 //! The primitives in which operators say what they are: fuse, exchange, concat, slice, deal,
-//! command, share.
+//! command, closure, share.
 //!
 //! A newcomer's trap: [`Open`] is an unfinished chain. It becomes a stage only when something ends
 //! it: an exchange, a command, a second reader or a sink. Nothing here knows an operator's name,
@@ -7,6 +7,7 @@
 
 use crate::error::StepId;
 use crate::plan::chain::{Chain, Code, Head, Step, Tail};
+use crate::plan::closure::Closure;
 use crate::plan::command::{Command, Form};
 use crate::plan::exchange::{Exchange, Group, Side};
 use crate::plan::guard::Guard;
@@ -243,6 +244,14 @@ impl Lower {
             }
             _ => false,
         }
+    }
+
+    /// Has a closure of the program go through the rows, apart for each partition.
+    pub(crate) fn closure(&mut self, rows: Open, closure: Closure) -> Open {
+        let (step, stage) = (closure.step, self.share(rows));
+        let Stage { output, partitions, .. } = self.stages[stage];
+        let output = closure.output(output.layout());
+        self.engine_stage(step, vec![stage], Work::Closures(vec![closure]), output, partitions)
     }
 
     /// Ends a chain where its rows are wanted as they are, by whoever [reopens](Lower::reopen) the

@@ -3,6 +3,7 @@
 //! Invariant: a plan needs nothing from the program that made it.
 
 pub(crate) mod chain;
+pub(crate) mod closure;
 pub(crate) mod command;
 pub(crate) mod compile;
 pub(crate) mod cut;
@@ -19,5 +20,6 @@ mod rewrite;
 pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod stage;
+mod travels;
 pub(crate) mod view;
 pub(crate) mod writing;

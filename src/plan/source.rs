@@ -14,10 +14,17 @@ pub(crate) struct Source {
     pub code: Name,
     /// How its rows lie.
     pub layout: Layout,
+    /// Its rows are where only the program has them: in what the flow holds.
+    pub is_held: bool,
 }
 
 impl Source {
     pub(crate) fn new(source: &impl Arguments, layout: Layout) -> Source {
-        Source { code: Name::new(source), layout }
+        Source { code: Name::new(source), layout, is_held: false }
+    }
+
+    /// The same of what the flow holds.
+    pub(crate) fn held(self) -> Source {
+        Source { is_held: true, ..self }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Failure, Origin, StepId};
 use crate::plan::chain::{Chain, Code, Head, KeyColumn, Step, Tail};
+use crate::plan::closure::Closure;
 use crate::plan::command::Command;
 use crate::plan::exchange::{Cuts, Keep};
 use crate::plan::guard::Guard;
@@ -90,6 +91,8 @@ pub(crate) enum Work {
     Merge { chain: Chain, merge: Merge },
     /// Commands, each one's stdout the next one's stdin.
     Commands(Vec<Command>),
+    /// Closures of the program, one after another.
+    Closures(Vec<Closure>),
     /// Some neighbouring rows only.
     Slice(Slice),
     /// Each row of the first input beside that of the second which stands at the same place.
@@ -159,7 +162,7 @@ impl Stage {
     pub(crate) fn keeps_partitions(&self) -> bool {
         match &self.work {
             Work::Chain(chain) => chain.tail.keeps_partitions(),
-            Work::Commands(_) => true,
+            Work::Commands(_) | Work::Closures(_) => true,
             Work::Forward
             | Work::Merge { .. }
             | Work::Slice(_)

@@ -351,7 +351,7 @@ impl<'a> Rows<'a> {
 
     /// Where the first row ends, if it is whole.
     #[inline]
-    fn first_end(self) -> Option<usize> {
+    pub(crate) fn first_end(self) -> Option<usize> {
         if self.layout.is_lines() {
             return memchr(b'\n', self.bytes).map(|at| at + 1);
         }

@@ -24,7 +24,7 @@ impl Dataset {
     /// What is wrong with the flow itself, as a run would find it before it starts.
     #[track_caller]
     pub fn explain(&self) -> Result<String> {
-        let node = self.sink("explain", Location::caller(), SinkRows::Any);
+        let node = self.sink_node("explain", Location::caller(), SinkRows::Any);
         local::explain(&self.flow, &node)
     }
 }

@@ -9,6 +9,8 @@ mod lines;
 
 mod rows;
 
+mod closure;
+
 mod stream;
 
 mod explain;

@@ -94,7 +94,7 @@ impl Dataset {
     /// Whatever fails in the flow.
     #[track_caller]
     pub fn count(&self) -> Result<u64> {
-        let node = self.sink("count", Location::caller(), SinkRows::Count);
+        let node = self.sink_node("count", Location::caller(), SinkRows::Count);
         let mut counted = Counted(0);
         run(&self.flow, &[node], &mut [&mut counted])?.commit()?;
         Ok(counted.0)
@@ -201,7 +201,7 @@ impl Dataset {
     /// As for `count`.
     #[track_caller]
     pub fn count_async(&self) -> impl Future<Output = Result<u64>> + Send + use<> {
-        let node = self.sink("count", Location::caller(), SinkRows::Count);
+        let node = self.sink_node("count", Location::caller(), SinkRows::Count);
         let flow = self.flow.clone();
         async move {
             let mut counted = Counted(0);
@@ -219,7 +219,7 @@ impl Dataset {
         rows: SinkRows,
         function: impl FnMut(T),
     ) -> Result<()> {
-        let node = self.sink(operator, caller, rows);
+        let node = self.sink_node(operator, caller, rows);
         run(&self.flow, &[node], &mut [&mut Decoded::new(function)])?.commit()
     }
 
@@ -230,7 +230,7 @@ impl Dataset {
         rows: SinkRows,
         function: impl FnMut(T) + Send,
     ) -> Result<()> {
-        let node = self.sink(operator, caller, rows);
+        let node = self.sink_node(operator, caller, rows);
         run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await?.commit()
     }
 }
@@ -275,11 +275,22 @@ pub(super) fn decode<T: DeserializeOwned>(
     block: &Block,
     mut take: impl FnMut(T),
 ) -> Result<(), Failure> {
-    let mut typed_row = |payload: &[u8]| -> Result<(), Failure> {
-        let row = typed::from_payload(payload)
-            .map_err(|error| error.failure(ErrorKind::Row).row(describe(payload)))?;
+    try_decode(block, |row| {
         take(row);
         Ok(())
+    })
+}
+
+/// The same for who may refuse a row.
+pub(super) fn try_decode<T: DeserializeOwned>(
+    block: &Block,
+    mut take: impl FnMut(T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut typed_row = |payload: &[u8]| -> Result<(), Failure> {
+        typed::from_payload(payload)
+            .map_err(|error| error.failure(ErrorKind::Row))
+            .and_then(&mut take)
+            .map_err(|failure| failure.row(describe(payload)))
     };
     if block.layout == Layout::Frames {
         return block.as_rows().try_each(typed_row);

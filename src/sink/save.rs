@@ -59,7 +59,7 @@ impl Dataset {
         format: TextFormat,
         target: T,
     ) -> Result<()> {
-        let node = self.sink(operator, caller, SinkRows::Written(format));
+        let node = self.sink_node(operator, caller, SinkRows::Written(format));
         let mut output = target.open().map_err(|failure| node.error(failure))?;
         let letters = run(&self.flow, std::slice::from_ref(&node), &mut [&mut output])?;
         commit([(&node, Box::new(output) as Box<dyn Output + '_>)], letters)
@@ -72,7 +72,7 @@ impl Dataset {
         format: TextFormat,
         target: T,
     ) -> impl Future<Output = Result<()>> + Send + use<T> {
-        let node = self.sink(operator, caller, SinkRows::Written(format));
+        let node = self.sink_node(operator, caller, SinkRows::Written(format));
         let flow = self.flow.clone();
         async move {
             let mut output = target.open().map_err(|failure| node.error(failure))?;
@@ -90,7 +90,7 @@ impl Dataset {
         format: TextFormat,
         target: T,
     ) -> &Dataset {
-        let node = self.sink(operator, caller, SinkRows::Written(format));
+        let node = self.sink_node(operator, caller, SinkRows::Written(format));
         let open = Box::new(|| Ok(Box::new(target.open()?) as Box<dyn Output + Send>));
         self.flow.state().attached.push(Attached { node, open });
         self

@@ -34,7 +34,7 @@ impl Dataset {
     /// What can be known before a row has moved; all else comes as an item, and is the last.
     #[track_caller]
     pub fn stream<T: DeserializeOwned>(&self) -> Result<RowStream<T>> {
-        let node = self.sink("stream", Location::caller(), SinkRows::Any);
+        let node = self.sink_node("stream", Location::caller(), SinkRows::Any);
         let running = local::start(&self.flow, std::slice::from_ref(&node))
             .map_err(|error| error.at(&node.origin))?;
         let letters = Some(LetterFiles::open(&running, None)?);

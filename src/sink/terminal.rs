@@ -116,7 +116,7 @@ async fn drive<C: Consume + ?Sized>(
 
 impl Dataset {
     /// A sink on these rows.
-    pub(crate) fn sink(
+    pub(crate) fn sink_node(
         &self,
         operator: &str,
         caller: &std::panic::Location<'_>,

@@ -8,6 +8,7 @@
 mod text_file;
 
 mod compressed;
+mod generator;
 pub(crate) mod held;
 mod identity;
 mod kept;

@@ -35,7 +35,7 @@ impl Flow {
     pub fn reader(&self, reader: impl Read + Send + 'static) -> Dataset {
         let held: Untaken = Mutex::new(Some(Box::new(reader)));
         let place = Reader { number: self.state().held.put(held) };
-        let source = Input::of("reader", &place, &Lines {}, Layout::Lines);
+        let source = Input::of("reader", &place, &Lines {}, Layout::Lines).held();
         self.add_source("reader", Location::caller(), Ok(source))
     }
 }

@@ -6,6 +6,7 @@ use crate::plan::named::registry;
 registry! {
     /// A source's code.
     source, Source:
+    super::generator::Generator,
     super::open::Input,
     super::range::Range,
     super::rows::Given,

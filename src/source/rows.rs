@@ -99,11 +99,11 @@ impl Flow {
         });
         let rows = keeper.rows;
         let source = kept.and_then(|()| keeper.finish()).map(|kept| {
-            let place = match kept {
-                Kept::Memory(bytes) => GivenPlace::Memory(bytes),
-                Kept::File(file) => GivenPlace::File(self.state().held.put(file)),
+            let (place, is_held) = match kept {
+                Kept::Memory(bytes) => (GivenPlace::Memory(bytes), false),
+                Kept::File(file) => (GivenPlace::File(self.state().held.put(file)), true),
             };
-            PlannedSource::new(&Given { place, layout, rows }, layout)
+            PlannedSource { is_held, ..PlannedSource::new(&Given { place, layout, rows }, layout) }
         });
         self.add_source(operator, caller, source)
     }

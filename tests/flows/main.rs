@@ -7,6 +7,7 @@ mod accumulate;
 mod aggregates;
 mod bad_rows;
 mod branch;
+mod closures;
 mod determinism;
 mod embedding;
 mod graphs;

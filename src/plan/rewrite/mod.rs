@@ -4,6 +4,7 @@
 //! makes a stage needless says whose rows its readers read instead, and the stages are numbered
 //! again when the pass is done.
 
+mod join_closures;
 mod join_commands;
 mod raw_lines;
 mod top_of_sort;
@@ -12,7 +13,7 @@ use crate::plan::stage::{Input, Plan, StageId};
 
 /// All passes, in order: raw lines first, since commands are neighbours only then.
 const PASSES: &[fn(&mut Plan, &mut Needless)] =
-    &[raw_lines::rewrite, join_commands::rewrite, top_of_sort::rewrite];
+    &[raw_lines::rewrite, join_commands::rewrite, join_closures::rewrite, top_of_sort::rewrite];
 
 /// Applies all passes.
 pub(super) fn all(plan: &mut Plan) {

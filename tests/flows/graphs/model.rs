@@ -13,14 +13,18 @@ impl Op {
         };
         let all = || parts.concat();
         match self {
-            Op::Swap | Op::Select => each(&|(k, v)| vec![(v.clone(), k.clone())]),
+            Op::Swap | Op::SwapRows | Op::Select => each(&|(k, v)| vec![(v.clone(), k.clone())]),
             Op::Shorten => each(&|(k, v)| vec![(k[..k.len().min(2)].to_string(), v.clone())]),
             Op::Lengths => each(&|(k, v)| vec![(k.clone(), v.len().to_string())]),
             Op::Rejoin | Op::Fields | Op::SplitPattern | Op::Cat | Op::CatRows => parts.clone(),
             Op::Pad => each(&|(k, v)| vec![(k.clone(), format!("{v}nil"))]),
             Op::SelectTwice => each(&|(_, v)| vec![(v.clone(), v.clone())]),
-            Op::Double => each(&|(k, v)| vec![(k.clone(), v.clone()), (v.clone(), k.clone())]),
-            Op::Keep => each(&|row| if row.0.len() % 2 == 1 { vec![row.clone()] } else { vec![] }),
+            Op::Double | Op::DoubleRows => {
+                each(&|(k, v)| vec![(k.clone(), v.clone()), (v.clone(), k.clone())])
+            }
+            Op::Keep | Op::KeepRows => {
+                each(&|row| if row.0.len() % 2 == 1 { vec![row.clone()] } else { vec![] })
+            }
             Op::EmitSwapped => each(&|(k, v)| {
                 let mut rows = vec![(k.clone(), v.clone())];
                 if k.as_str() < "c" {

@@ -17,6 +17,9 @@ pub enum Op {
     Double,
     Keep,
     EmitSwapped,
+    SwapRows,
+    KeepRows,
+    DoubleRows,
     Fields,
     SplitPattern,
     Pad,
@@ -75,6 +78,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::Double),
         Just(Op::Keep),
         Just(Op::EmitSwapped),
+        Just(Op::SwapRows),
+        Just(Op::KeepRows),
+        Just(Op::DoubleRows),
         Just(Op::Fields),
         Just(Op::SplitPattern),
         Just(Op::Pad),
@@ -170,6 +176,11 @@ impl Op {
             ),
             Op::Keep => rows.filter("function(k, v) return #k % 2 == 1 end"),
             Op::EmitSwapped => rows.for_each("function(k, v) if k < 'c' then emit(v, k) end end"),
+            Op::SwapRows => rows.map_rows(|(k, v): (String, String)| (v, k)),
+            Op::KeepRows => rows.filter_rows(|(k, _): &(String, String)| k.len() % 2 == 1),
+            Op::DoubleRows => rows.flat_map_rows(|(k, v): (String, String)| {
+                [(k.clone(), v.clone()), (v, k)]
+            }),
             Op::Fields => rows.map("function(k, v) return ' ' .. k .. '\t ' .. v end").fields(),
             Op::SplitPattern => {
                 rows.map("function(k, v) return k .. ' :: ' .. v end").split_pattern(" *:+ *")
