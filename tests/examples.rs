@@ -130,6 +130,17 @@ fn access_log_adds_up_by_status() {
 }
 
 #[test]
+fn dead_letters_are_mended_in_a_second_run() {
+    let expected = "\
+first run: [(\"pear\", 1.2), (\"lime\", 0.45)]
+second run: [(\"plum\", 0.8), (\"kiwi\", 1.05)]
+still bad:
+fig: no price
+";
+    assert_eq!(run(&mut Command::new(example("dead_letters"))), expected);
+}
+
+#[test]
 fn several_files_come_of_one_run_or_none() {
     let directory = tempfile::tempdir().unwrap();
     let read = |name| std::fs::read_to_string(directory.path().join(name));

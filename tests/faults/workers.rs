@@ -48,6 +48,31 @@ fn a_worker_killed_before_an_exchange_is_an_error_at_once() {
 }
 
 #[test]
+fn a_worker_killed_amid_bad_rows_leaves_the_dead_letters_of_the_run_before() {
+    let place = Place::with_input(lines(1000));
+    let letters = place.path("bad");
+    std::fs::write(&letters, "of the run before").unwrap();
+    let slow = "function(x)
+        if x == 'line 100' then os.execute('sleep 1000') end
+        if x:find('7') then error('a seven') end
+        return x
+    end";
+    let running =
+        place.program(["dead_letters", &place.input(), slow, &letters]).workers(2).split(1000);
+    let running = running.start();
+    running.until("sleep", |running| {
+        running.processes().iter().any(|p| p.arguments.contains(&"1000".into())).then_some(())
+    });
+    running.workers().iter().for_each(|worker| crate::program::send_signal(worker.pid, 9));
+    running.wait().fails(
+        "HERE, save_lines_to: a worker was killed by signal 9 (SIGKILL)\n\n\
+         hint: the system kills processes when memory is short: see `memory`",
+    );
+    assert_eq!(std::fs::read_to_string(&letters).unwrap(), "of the run before");
+    assert_eq!(place.names(), ["bad", "in.txt"]);
+}
+
+#[test]
 fn a_stopped_worker_goes_on_when_it_is_continued() {
     let place = Place::with_input(lines(300_000));
     let running =

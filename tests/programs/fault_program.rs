@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Write, stdout};
 use std::time::Duration;
 
-use gleamflow::{Flow, Result, Shell, Sort, Stderr};
+use gleamflow::{Flow, OnError, Result, Shell, Sort, Stderr};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +44,7 @@ fn main() -> Result<()> {
         ["sort_pipe", path, command] => sort_pipe(path, command),
         ["distinct", path] => distinct(path),
         ["fork", path, to] => fork(path, to),
+        ["dead_letters", path, lua, letters] => dead_letters(path, lua, letters),
         ["save", path, to] => save(path, to),
         ["save_mapped", path, lua, to] => save_mapped(path, lua, to),
         ["write_file", path, to] => write_file(path, to),
@@ -269,6 +270,11 @@ fn fork(path: &str, to: &str) -> Result<()> {
 
 fn save(path: &str, to: &str) -> Result<()> {
     flow().text_file(path).save_text(to, "%s")
+}
+
+fn dead_letters(path: &str, lua: &str, letters: &str) -> Result<()> {
+    let rows = Flow::new().text_file(path).map(lua).on_error(OnError::dead_letter(letters));
+    rows.save_lines_to(stdout())
 }
 
 fn save_mapped(path: &str, lua: &str, to: &str) -> Result<()> {
