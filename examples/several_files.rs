@@ -22,5 +22,6 @@ fn main() -> gleamflow::Result<()> {
         .distinct()
         .to_text_file(folder.join("errors.txt"), "%s");
     log.count_by([1]).to_text_file(folder.join("levels.txt"), "%-8s%d");
-    flow.run()
+    flow.run()?;
+    Ok(())
 }

@@ -3,6 +3,8 @@
 //! A newcomer's trap: a `Flow` is a handle. Its clones, and the datasets made from it, all speak of
 //! the same graph; nothing runs before a terminal or [`Flow::run`].
 
+mod watched;
+
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,6 +14,7 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
 use crate::plan::graph::{Graph, Node, Operation, Shared};
 use crate::plan::source::Source;
+use crate::report::{Progress, Report};
 use crate::script::{IntoScript, Script};
 use crate::sink::Attached;
 use crate::source::held::Held;
@@ -44,7 +47,13 @@ pub(crate) struct State {
     /// What plans of this flow name by number.
     pub held: Held,
     pub attached: Vec<Attached>,
+    pub on_progress: Option<OnProgress>,
+    /// Of the last run.
+    pub report: Option<Report>,
 }
+
+/// What a run calls to say how far it is.
+pub(crate) type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 /// The knobs of a run. `None` leaves the choice to the environment, then to the default.
 #[derive(Clone, Debug, Default)]

@@ -60,7 +60,7 @@
 //!   [`for_each_row`](Dataset::for_each_row), [`sink`](Dataset::sink) into the program's own types; in async code
 //!   [`stream`](Dataset::stream), and the others with `_async` at the end. For several results of
 //!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
-//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan.
+//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, a [`Report`] what was done.
 //!
 //! # The language
 //!
@@ -204,7 +204,7 @@ pub use crate::op::{
     Agg, AtMost, Column, Columns, Join, LeaveOut, OnError, Ordered, Shell, Sort, Zip,
 };
 pub use crate::plan::command::Stderr;
-pub use crate::report::Counter;
+pub use crate::report::{Counter, Progress, Report, StageReport, StepReport};
 pub use crate::script::{IntoScript, Script};
 pub use crate::sink::RowStream;
 pub use crate::source::Paths;

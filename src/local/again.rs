@@ -40,6 +40,7 @@ impl<'a> Attempts<'a> {
             return Err(Stop::Failed(self.last(failure)));
         }
         self.again += 1;
+        self.site.session.tally.retry(self.command.step);
         let message = match failure.message.split_once('\n') {
             Some((first, _)) => first,
             None => &failure.message,

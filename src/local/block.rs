@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::error::Failure;
 use crate::local::tally::Counted;
 use crate::row::layout::{Layout, Rows};
-use crate::worker::task::TaskResult;
+use crate::worker::task::{Amount, TaskResult};
 
 /// Many rows on their way, in order.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn as_rows(&self) -> Rows<'_> {
         Rows::new(self.layout, &self.bytes)
+    }
+
+    pub(crate) fn amount(&self) -> Amount {
+        Amount { rows: self.rows.into(), bytes: self.bytes.len() as u64 }
     }
 }
 

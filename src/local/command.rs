@@ -265,12 +265,13 @@ pub(crate) fn warn_of_pipes(session: &Session, commands: &[Command]) {
 }
 
 /// Ends processes, all at once: each is asked to, and killed if it does not.
-pub(crate) async fn end_all(started: &mut [Started]) {
+pub(crate) async fn end_all(started: &mut [Started], site: &Site) {
     for command in &mut *started {
         command.group.ask_to_end().await;
     }
     for command in started {
         command.group.end().await;
+        site.session.tally.command_ended(command.step, command.group.cpu());
     }
 }
 

@@ -8,13 +8,18 @@ use std::sync::Arc;
 use crate::error::{Failure, StepId};
 use crate::local::block::{Block, Item};
 use crate::local::spool::{Meter, Room, Spool};
-use crate::local::tally::Counted;
+use crate::local::tally::{Counted, Tally};
 
 /// The queues of a stage's output: one for each partition and reader.
 pub(crate) struct Edge {
     partitions: Vec<Partition>,
     step: StepId,
+    counts: Option<Counts>,
 }
+
+/// Where rows that go by are counted: as those of this step.
+#[derive(Clone)]
+struct Counts(Arc<Tally>, StepId);
 
 struct Partition {
     /// By reader.
@@ -37,21 +42,33 @@ impl Edge {
             let queue = |_| Spool::new(meter.clone(), room.clone());
             Partition { queues: (0..readers).map(queue).collect(), room: room.clone() }
         };
-        Edge { partitions: (0..partitions).map(partition).collect(), step }
+        Edge { partitions: (0..partitions).map(partition).collect(), step, counts: None }
+    }
+
+    /// Counts what is written as what comes out of a step.
+    pub(crate) fn counted(self, tally: &Arc<Tally>, step: Option<StepId>) -> Edge {
+        Edge { counts: step.map(|step| Counts(tally.clone(), step)), ..self }
     }
 
     /// The writing end of all partitions, if they are not apart.
     pub(crate) fn writer(&self) -> Writer {
         let queues = self.partitions.iter().map(|partition| partition.queues.clone()).collect();
         let room = self.partitions[0].room.clone();
-        Writer { queues, room, first: 0, step: self.step, waits: true }
+        Writer { queues, room, first: 0, step: self.step, waits: true, counts: self.counts.clone() }
     }
 
     /// The writing end of one partition, if they are apart.
     pub(crate) fn partition_writer(&self, partition: u32) -> Writer {
         let Partition { queues, room } = &self.partitions[partition as usize];
         let (queues, room) = (vec![queues.clone()], room.clone());
-        Writer { queues, room, first: partition, step: self.step, waits: true }
+        Writer {
+            queues,
+            room,
+            first: partition,
+            step: self.step,
+            waits: true,
+            counts: self.counts.clone(),
+        }
     }
 
     /// The reading end of one partition.
@@ -97,6 +114,7 @@ pub(crate) struct Writer {
     step: StepId,
     /// Whether a push waits for its readers.
     waits: bool,
+    counts: Option<Counts>,
 }
 
 /// A queue for what is held back, as partition 0: its writer never waits.
@@ -104,7 +122,7 @@ pub(crate) fn held(meter: &Arc<Meter>, step: StepId) -> (Writer, Reader) {
     let room = Arc::new(Room::default());
     let queue = Spool::new(meter.clone(), room.clone());
     let queues = vec![vec![queue.clone()]];
-    (Writer { queues, room, first: 0, step, waits: false }, Reader::new(vec![queue]))
+    (Writer { queues, room, first: 0, step, waits: false, counts: None }, Reader::new(vec![queue]))
 }
 
 impl Writer {
@@ -119,6 +137,9 @@ impl Writer {
 
     /// Passes a block on without waiting, and says whether there is room for more.
     pub(crate) fn put(&self, block: Block) -> Result<bool, Gone> {
+        if let Some(Counts(tally, step)) = &self.counts {
+            tally.add_out(*step, block.amount());
+        }
         let readers = &self.queues[(block.partition - self.first) as usize];
         for queue in readers {
             if let Err(failure) = queue.push(Item::Block(block.clone())) {
@@ -193,17 +214,24 @@ pub(crate) enum Taken {
 pub(crate) struct Reader {
     queues: Vec<Arc<Spool>>,
     current: usize,
+    counts: Option<Counts>,
 }
 
 impl Reader {
     fn new(queues: Vec<Arc<Spool>>) -> Reader {
-        Reader { queues, current: 0 }
+        Reader { queues, current: 0, counts: None }
     }
 
     /// What several readers would have read, one after another.
     pub(crate) fn one_after_another(readers: impl IntoIterator<Item = Reader>) -> Reader {
         let queues = readers.into_iter().flat_map(|mut reader| std::mem::take(&mut reader.queues));
         Reader::new(queues.collect())
+    }
+
+    /// Counts what is read as what goes into a step.
+    pub(crate) fn counted(mut self, tally: &Arc<Tally>, step: Option<StepId>) -> Reader {
+        self.counts = step.map(|step| Counts(tally.clone(), step));
+        self
     }
 
     /// The next block, `None` at the end. Rows that have been taken so count.
@@ -222,7 +250,12 @@ impl Reader {
     pub(crate) async fn take(&mut self) -> Result<Option<Taken>, Failure> {
         while let Some(queue) = self.queues.get(self.current) {
             match queue.pop().await {
-                Item::Block(block) => return Ok(Some(Taken::Block(block))),
+                Item::Block(block) => {
+                    if let Some(Counts(tally, step)) = &self.counts {
+                        tally.add_in(*step, block.amount());
+                    }
+                    return Ok(Some(Taken::Block(block)));
+                }
                 Item::Counted(counted) => return Ok(Some(Taken::Counted(counted))),
                 Item::Failed(failure) => return Err(failure),
                 Item::End => self.current += 1,

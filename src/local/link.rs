@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::process::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -21,11 +22,13 @@ use crate::local::block::{Block, Item};
 use crate::local::buffers::Buffers;
 use crate::local::outgoing::{Message, send_all};
 use crate::local::spool::{Meter, Spool};
+use crate::local::tally::Tally;
 use crate::local::warnings::Warnings;
+use crate::plan::stage::StageId;
 use crate::process::{Ending, Guarded, WorkerProcess};
 use crate::row::block::{Content, Control, HEADER_BYTES, Header};
 use crate::worker;
-use crate::worker::task::{TaskResult, TaskSpec};
+use crate::worker::task::{TaskInput, TaskResult, TaskSpec};
 
 /// Blocks of one task that may be on their way to the worker.
 const WINDOW: usize = 3;
@@ -48,6 +51,8 @@ pub(crate) struct Link {
     gone: CancellationToken,
     /// The last open task has ended.
     idle: Notify,
+    /// The worker's process, if it is one.
+    pub process: Option<Pid>,
     /// Why the worker ended.
     ending: Mutex<Option<String>>,
     /// What the worker said about its end, before it ended.
@@ -58,6 +63,10 @@ pub(crate) struct Link {
 pub(crate) struct Inbox {
     pub spool: Arc<Spool>,
     warnings: Arc<Warnings>,
+    tally: Arc<Tally>,
+    stage: StageId,
+    /// The task reads a part of a source.
+    of_source: bool,
     /// The number of the next block.
     next: AtomicU32,
     window: Semaphore,
@@ -92,6 +101,10 @@ impl Link {
             kill: CancellationToken::new(),
             gone: CancellationToken::new(),
             idle: Notify::new(),
+            process: match &body {
+                Body::Process { process, .. } => Some(process.pid()),
+                Body::Thread => None,
+            },
             ending: Mutex::new(None),
             last_words: Mutex::new(None),
         });
@@ -165,11 +178,15 @@ impl Link {
         spec: &TaskSpec,
         meter: &Arc<Meter>,
         warnings: &Arc<Warnings>,
+        tally: &Arc<Tally>,
     ) -> Task {
         let number = self.next_task.fetch_add(1, Ordering::Relaxed);
         let inbox = Arc::new(Inbox {
             spool: Spool::new(meter.clone(), Arc::default()),
             warnings: warnings.clone(),
+            tally: tally.clone(),
+            stage: spec.stage,
+            of_source: matches!(spec.input, TaskInput::Part(_)),
             next: AtomicU32::new(0),
             window: Semaphore::new(WINDOW),
             finished: AtomicBool::new(false),
@@ -305,6 +322,7 @@ impl Link {
             Control::Done => {
                 let result: TaskResult =
                     rmp_serde::from_slice(payload).map_err(|error| error.to_string())?;
+                inbox.tally.done(inbox.stage, inbox.of_source, &result.work);
                 self.finish(number, inbox, Item::Done(result));
             }
             Control::Failed => {

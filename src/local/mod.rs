@@ -20,6 +20,8 @@ mod outgoing;
 mod pace;
 mod per_row;
 mod pool;
+mod report;
+mod running;
 mod runtime;
 mod session;
 mod settings;
@@ -34,5 +36,6 @@ mod turns;
 mod warnings;
 mod zip;
 
+pub(crate) use running::Running;
 pub(crate) use session::Message;
-pub(crate) use start::{Running, explain, start};
+pub(crate) use start::{explain, start};

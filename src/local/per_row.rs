@@ -109,7 +109,7 @@ impl PerRow {
             () = out.gone() => Err(Stop::Gone),
             () = self.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
-        end_all(&mut started).await;
+        end_all(&mut started, &self.site).await;
         let shown = || {
             let columns: Vec<String> = arguments.iter().map(|text| describe_line(text)).collect();
             columns.join(", ")
@@ -134,7 +134,7 @@ impl PerRow {
             let (hold, held) = held_at(&self.site);
             let result = self.once(arguments, &hold, started).await;
             hold.settle(Ok(()));
-            end_all(started).await;
+            end_all(started, &self.site).await;
             started.clear();
             if !attempts.next(result).await? {
                 return pass_on(held, out, 0).await;

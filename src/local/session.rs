@@ -29,7 +29,7 @@ use crate::local::tally::Tally;
 use crate::local::threads::Threads;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::{Plan, StageId, Work};
-use crate::process::{Folder, prepare_guard};
+use crate::process::{Folder, own_memory, prepare_guard};
 use crate::row::block::Control;
 use crate::worker::runs::{self, RunInput};
 use crate::worker::task::{HeldRuns, Setup, StageWork, TaskInput, TaskSpec};
@@ -88,6 +88,7 @@ impl Session {
         let meter = Meter::new(settings.engine_bytes, block_bytes, settings.temp_dir.clone());
         let warnings = Arc::new(Warnings::new(plan.origins.clone()));
         let letters = Arc::new(Letters::new(&plan));
+        let tally = Arc::new(Tally::new(&plan));
         let has_commands = plan.stages.iter().any(|stage| matches!(stage.work, Work::Commands(_)));
         // Beside what the run does first.
         let guarding = runtime().ok().filter(|_| has_commands);
@@ -97,7 +98,7 @@ impl Session {
             settings,
             meter: Arc::new(meter),
             warnings,
-            tally: Arc::default(),
+            tally,
             letters,
             buffers: Buffers::default(),
             threads,
@@ -144,7 +145,7 @@ impl Session {
         for side in &spec.held {
             self.send_run_files(member, &side.runs)?;
         }
-        Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings))
+        Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings, &self.tally))
     }
 
     fn hire(self: &Arc<Session>, team: &mut Vec<Member>) -> Result<(), Failure> {
@@ -252,12 +253,26 @@ impl Session {
         }
     }
 
+    /// Looks at how much memory the run has, unless its workers are being changed just now.
+    pub(crate) fn look_at_memory(&self) {
+        if let Ok(team) = self.team.try_lock() {
+            self.see_memory_of(&team);
+        }
+    }
+
+    fn see_memory_of(&self, team: &[Member]) {
+        let workers = team.iter().filter_map(|member| member.lease.link.process);
+        let workers: u64 = workers.filter_map(|worker| own_memory(Some(worker))).sum();
+        self.tally.see_memory(workers + own_memory(None).unwrap_or(0));
+    }
+
     /// Gives the workers back, ends those that are still at work, and waits for their end.
     pub(crate) async fn dismiss(&self) {
         if !self.threads.end().await {
             tracing::warn!("a closure is still at its row: it is left behind");
         }
         let mut team = self.team.lock().await;
+        self.see_memory_of(&team);
         for member in team.iter_mut() {
             // A worker that only has to drop what a `limit` has left over is worth keeping.
             let _ = tokio::time::timeout(PATIENCE, member.lease.link.idle()).await;

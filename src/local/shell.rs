@@ -41,7 +41,7 @@ impl ShellStage {
             () = out.gone() => Err(Stop::Gone),
             () = self.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
-        end_all(&mut started).await;
+        end_all(&mut started, &self.site).await;
         out.settle(result);
     }
 
@@ -64,7 +64,7 @@ impl ShellStage {
                 return result;
             }
             hold.settle(Ok(()));
-            end_all(started).await;
+            end_all(started, &self.site).await;
             started.clear();
             if !attempts.next(result).await? {
                 return pass_on(held, out, self.site.partition).await;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -35,13 +35,21 @@ pub(crate) struct Meter {
     limit: usize,
     joined_bytes: usize,
     temp_dir: PathBuf,
+    /// Bytes that queues have written to disk.
+    spilled: AtomicU64,
 }
 
 impl Meter {
     /// Blocks that wait are joined, but not beyond `block_bytes`.
     pub(crate) fn new(limit: usize, block_bytes: usize, temp_dir: PathBuf) -> Meter {
         let joined_bytes = block_bytes.min(JOINED_BYTES);
-        Meter { held: AtomicUsize::new(0), limit, joined_bytes, temp_dir }
+        Meter {
+            held: AtomicUsize::new(0),
+            limit,
+            joined_bytes,
+            temp_dir,
+            spilled: AtomicU64::new(0),
+        }
     }
 
     fn take(&self, bytes: usize) -> bool {
@@ -55,6 +63,11 @@ impl Meter {
 
     fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes + BLOCK_COST, Ordering::Relaxed);
+    }
+
+    /// Bytes that queues have written to disk so far.
+    pub(crate) fn spilled(&self) -> u64 {
+        self.spilled.load(Ordering::Relaxed)
     }
 
     /// A temporary file without a name.
@@ -182,6 +195,7 @@ impl Spool {
         disk.file
             .write_all_at(&bytes, disk.end)
             .map_err(|error| Failure::temporary("cannot write to a temporary file", &error))?;
+        self.meter.spilled.fetch_add(len as u64, Ordering::Relaxed);
         let offset = disk.end;
         disk.end += len as u64;
         // While a block is unread, the one behind it in the queue is so in the file too.

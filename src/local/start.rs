@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -16,13 +17,15 @@ use crate::local::closures::{self, ClosureStage, Codes};
 use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
-use crate::local::letters::Letters;
 use crate::local::per_row::PerRow;
+use crate::local::report::report;
+use crate::local::running::Running;
 use crate::local::runtime::runtime;
 use crate::local::session::{Message, Session, check_temp_dir};
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
 use crate::local::steps::{run_deal, run_slice, run_source};
+use crate::local::tally::{first_step, last_step};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::local::zip::run_zip;
 use crate::plan::command::Form;
@@ -36,65 +39,8 @@ use crate::worker::task::TaskInput;
 /// Messages that may wait for the caller.
 const WAITING_MESSAGES: usize = 8;
 
-/// A run in progress. Dropping it cancels the run.
-pub(crate) struct Running {
-    messages: mpsc::Receiver<Message>,
-    /// One for each sink: cancelled when its rows are no longer wanted.
-    closed: Vec<CancellationToken>,
-    cancel: CancellationToken,
-    finished: CancellationToken,
-    letters: Arc<Letters>,
-}
-
-impl Running {
-    /// The rows that steps leave out, for the files that want them.
-    pub(crate) fn letters(&self) -> Arc<Letters> {
-        self.letters.clone()
-    }
-
-    /// The next message; `None` after all has been said.
-    pub(crate) async fn next(&mut self) -> Option<Message> {
-        self.messages.recv().await
-    }
-
-    /// [`Running::next`], to be polled.
-    pub(crate) fn poll_next(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Message>> {
-        self.messages.poll_recv(context)
-    }
-
-    /// A sink wants no more rows.
-    pub(crate) fn close(&self, sink: usize) {
-        self.closed[sink].cancel();
-    }
-
-    /// Ends the run, whatever it is doing, and waits until nothing of it is left.
-    pub(crate) async fn finish(mut self) {
-        self.cancel.cancel();
-        self.messages.close();
-        while self.messages.recv().await.is_some() {}
-        self.finished.cancelled().await;
-    }
-}
-
-#[cfg(test)]
-impl Running {
-    /// A run whose engine has gone without a word.
-    pub(crate) fn gone() -> Running {
-        let (_, messages) = mpsc::channel(1);
-        let (cancel, finished) = (CancellationToken::new(), CancellationToken::new());
-        let letters = Arc::new(Letters::new(&Plan::default()));
-        Running { messages, closed: Vec::new(), cancel, finished, letters }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-    }
-}
+/// How often a run is looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Checks and compiles a flow for its sinks.
 fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
@@ -120,6 +66,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     }
     let runtime = runtime()?;
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
+    flow.state().report = None;
     let session = Session::new(plan, settings, sender);
     let sources = open_sources(flow, &session)?;
     let closures = find_closures(flow, &session)?;
@@ -129,18 +76,14 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         "start a run"
     );
     let closed: Vec<_> = sinks.iter().map(|_| CancellationToken::new()).collect();
-    let finished = CancellationToken::new();
-    let running = Running {
-        messages,
-        closed: closed.clone(),
-        cancel: session.cancel.clone(),
-        finished: finished.clone(),
-        letters: session.letters.clone(),
-    };
+    let (ticks, each_tick) = mpsc::channel(1);
+    let running = Running::new(messages, closed.clone(), &session, each_tick, flow.clone());
+    let (flow, outcome) = (flow.clone(), running.outcome());
     runtime.spawn(async move {
         let cancel = session.cancel.clone();
         let mut drivers = Drivers::default();
         start_drivers(&session, sources, closures, closed, &mut drivers);
+        let ticking = tokio::spawn(tick(session.clone(), ticks));
         let all = async {
             while let Some(ended) = drivers.rows.join_next().await {
                 report_panic(&session, ended).await;
@@ -161,11 +104,24 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         // These kill their commands and wait for them.
         while drivers.shell.join_next().await.is_some() {}
         session.dismiss().await;
+        ticking.abort();
         tracing::debug!("the run has ended");
+        let report = report(&session);
         drop(session);
-        finished.cancel();
+        flow.state().report = Some(report.clone());
+        outcome.finish(report);
     });
     Ok(running)
+}
+
+/// Looks at the run now and then, and has the caller told how far it is.
+async fn tick(session: Arc<Session>, ticks: mpsc::Sender<()>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        session.look_at_memory();
+        // One that has not been dealt with yet is enough.
+        let _ = ticks.try_send(());
+    }
 }
 
 /// A driver that panics has left its readers without an end: the run must not wait for it.
@@ -193,9 +149,11 @@ fn open_sources(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Opene
     let mut sources = HashMap::new();
     for (id, stage) in session.plan.stages.iter().enumerate() {
         let Input::Source(source) = &stage.input else { continue };
-        let mut opening = Opening { held: &held, max_row, split_bytes, warnings: Vec::new() };
+        let mut opening =
+            Opening { held: &held, max_row, split_bytes, warnings: Vec::new(), bytes: None };
         let opened = registry::source(&source.code).and_then(|code| code.open(&mut opening));
         let opened = opened.map_err(|failure| session.error(failure.at_step(stage.step)))?;
+        session.tally.to_read(opening.bytes);
         for warning in opening.warnings {
             session.warnings.add(Warning::new(warning).at_step(stage.step));
         }
@@ -235,6 +193,7 @@ fn start_drivers(
         .zip(session.plan.readers())
         .map(|(stage, readers)| {
             Edge::new(stage.partitions, is_apart(stage), readers, &session.meter, stage.step)
+                .counted(&session.tally, last_step(stage))
         })
         .collect();
     let mut readers_given = vec![0; stages.len()];
@@ -252,7 +211,7 @@ fn start_drivers(
             .collect();
         let whole_input = || {
             let readers = inputs.iter().map(|&(input, number)| edges[input].reader(number));
-            Reader::one_after_another(readers)
+            Reader::one_after_another(readers).counted(&session.tally, first_step(stage))
         };
         // Stages that keep partitions apart have a driver for each.
         let partitions = || -> Vec<(u32, Reader, Writer)> {
@@ -260,6 +219,9 @@ fn start_drivers(
             match inputs[..] {
                 [(input, number)] if is_apart(stage) => (0..stage.partitions)
                     .map(|one| (one, edges[input].partition_reader(number, one), out(one)))
+                    .map(|(one, reader, out)| {
+                        (one, reader.counted(&session.tally, first_step(stage)), out)
+                    })
                     .collect(),
                 _ => vec![(0, whole_input(), out(0))],
             }
@@ -353,7 +315,7 @@ fn start_drivers(
             Work::Zip(zip) => {
                 let readers = [0, 1].map(|side: usize| {
                     let (input, number) = inputs[side];
-                    edges[input].reader(number)
+                    edges[input].reader(number).counted(&session.tally, first_step(stage))
                 });
                 let limits = &session.settings.limits;
                 let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
@@ -365,7 +327,9 @@ fn start_drivers(
         }
     }
     for (sink, (&stage, closed)) in session.plan.outputs.iter().zip(closed).enumerate() {
+        let step = session.plan.sink_step(sink);
         let reader = edges[stage].reader(readers_given[stage]);
+        let reader = reader.counted(&session.tally, Some(step));
         readers_given[stage] += 1;
         let session = session.clone();
         drivers.rows.spawn(async move {
@@ -408,7 +372,9 @@ fn task_source(
     match opened {
         Some(Opened::Parts(parts)) => TaskSource::Inputs(Box::new(parts.map(TaskInput::Part))),
         Some(Opened::Stream(source)) => {
-            let edge = Edge::new(1, false, 1, &session.meter, session.plan.stages[stage].step);
+            let step = session.plan.stages[stage].step;
+            let edge = Edge::new(1, false, 1, &session.meter, step);
+            let edge = edge.counted(&session.tally, Some(step));
             let (session, out) = (session.clone(), edge.writer());
             drivers.rows.spawn(async move { run_source(&session, source, out).await });
             TaskSource::Blocks(edge.reader(0))

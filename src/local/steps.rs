@@ -24,9 +24,12 @@ pub(crate) async fn run_source(session: &Arc<Session>, source: Box<dyn BlockRead
     let block_bytes = session.settings.limits.block_bytes;
     let out = Arc::new(out);
     let (writer, buffers) = (out.clone(), session.buffers.clone());
-    let handle = Handle::current();
+    let (handle, tally) = (Handle::current(), session.tally.clone());
     let reading = on_a_thread(move || {
-        let push = |block| handle.block_on(writer.push(block)).map_err(Stop::from);
+        let push = |block: Block| {
+            tally.read(block.amount());
+            handle.block_on(writer.push(block)).map_err(Stop::from)
+        };
         read_source(source, block_bytes, &buffers, push)
     });
     let reading = match reading {

@@ -6,37 +6,168 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use crate::error::StepId;
 use crate::local::letters::{Letters, TaskLetters};
-use crate::worker::task::Counts;
+use crate::plan::chain::{Chain, Head};
+use crate::plan::stage::{Input, Plan, Stage, StageId, Work};
+use crate::report::Progress;
+use crate::worker::task::{Amount, Counts, TaskWork};
 
 /// The counts of one run.
-#[derive(Default)]
 pub(crate) struct Tally {
+    pub(super) started: Instant,
     told: Mutex<Told>,
+    into: Vec<Flow>,
+    out_of: Vec<Flow>,
+    pub(super) stages: Vec<StageTally>,
+    /// What sources have given, and of how many bytes, where that is known.
+    read: Flow,
+    to_read: AtomicU64,
+    /// Bytes that workers have written to temporary files.
+    spilled: AtomicU64,
+    /// The most memory seen.
+    memory: AtomicU64,
 }
 
-#[derive(Default)]
-struct Told {
-    counts: Counts,
+#[derive(Clone, Default)]
+pub(super) struct Told {
+    pub counts: Counts,
     /// Commands that were started again.
-    #[allow(dead_code, reason = "for the report")]
-    retries: BTreeMap<StepId, u64>,
+    pub retries: BTreeMap<StepId, u64>,
+    /// Time of the processor that commands have taken.
+    pub commands_cpu: BTreeMap<StepId, Duration>,
 }
+
+/// What has gone past some place, if it is looked at.
+#[derive(Default)]
+struct Flow {
+    is_seen: AtomicBool,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Flow {
+    fn add(&self, amount: Amount) {
+        self.rows.fetch_add(amount.rows, Ordering::Relaxed);
+        self.bytes.fetch_add(amount.bytes, Ordering::Relaxed);
+        self.is_seen.store(true, Ordering::Release);
+    }
+
+    fn get(&self) -> Option<Amount> {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let is_seen = self.is_seen.load(Ordering::Acquire);
+        is_seen.then(|| Amount { rows: load(&self.rows), bytes: load(&self.bytes) })
+    }
+}
+
+/// What is counted of the tasks of a stage.
+#[derive(Default)]
+pub(super) struct StageTally {
+    /// The step of its source.
+    source: Option<StepId>,
+    /// The step whose rows its tasks read, sorted.
+    sorted: Option<StepId>,
+    /// The step that gets all rows of a key; they were counted where they went into the exchange.
+    group: Option<StepId>,
+    /// Tasks that are known of, begun or not.
+    pub tasks: AtomicU64,
+    pub done: AtomicU64,
+    /// In nanoseconds.
+    pub cpu: AtomicU64,
+}
+
+/// Sources of unknown size: a sum with them is unknown too.
+const UNKNOWN: u64 = u64::MAX;
 
 impl Tally {
-    #[allow(dead_code, reason = "commands with retries come with `Shell`")]
+    pub(crate) fn new(plan: &Plan) -> Tally {
+        let flows = || plan.origins.iter().map(|_| Flow::default()).collect();
+        let tally = Tally {
+            started: Instant::now(),
+            told: Mutex::default(),
+            into: flows(),
+            out_of: flows(),
+            stages: plan.stages.iter().map(StageTally::new).collect(),
+            read: Flow::default(),
+            to_read: AtomicU64::new(0),
+            spilled: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+        };
+        tally.expect_rows(plan);
+        tally
+    }
+
+    /// Where the engine itself sees rows, none of them is a number too.
+    fn expect_rows(&self, plan: &Plan) {
+        let none = Amount::default();
+        for (stage, tally) in plan.stages.iter().zip(&self.stages) {
+            let outs = [tally.source, tally.sorted, last_step(stage)];
+            first_step(stage).into_iter().for_each(|step| self.add_in(step, none));
+            outs.into_iter().flatten().for_each(|step| self.add_out(step, none));
+        }
+        (0..plan.outputs.len()).for_each(|sink| self.add_in(plan.sink_step(sink), none));
+    }
+
+    /// Rows have gone into a step.
+    pub(crate) fn add_in(&self, step: StepId, amount: Amount) {
+        self.into[step as usize].add(amount);
+    }
+
+    /// Rows have come out of a step.
+    pub(crate) fn add_out(&self, step: StepId, amount: Amount) {
+        self.out_of[step as usize].add(amount);
+    }
+
+    /// Sources have given rows.
+    pub(crate) fn read(&self, amount: Amount) {
+        self.read.add(amount);
+    }
+
+    /// A source has so many bytes, if that is known.
+    pub(crate) fn to_read(&self, bytes: Option<u64>) {
+        let _ = self.to_read.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |all| {
+            Some(bytes.map_or(UNKNOWN, |bytes| all.saturating_add(bytes)))
+        });
+    }
+
+    /// A stage will have so many more tasks.
+    pub(crate) fn expect_tasks(&self, stage: StageId, tasks: u64) {
+        self.stages[stage].tasks.fetch_add(tasks, Ordering::Relaxed);
+    }
+
+    /// A task is done. `of_source`: it has read a part of its stage's source.
+    pub(crate) fn done(&self, stage: StageId, of_source: bool, work: &TaskWork) {
+        let stage = &self.stages[stage];
+        stage.done.fetch_add(1, Ordering::Relaxed);
+        stage.cpu.fetch_add(work.cpu, Ordering::Relaxed);
+        self.spilled.fetch_add(work.spilled, Ordering::Relaxed);
+        if let Some(step) = stage.source.filter(|_| of_source) {
+            self.add_out(step, work.read);
+            self.read(work.read);
+        }
+        stage.sorted.into_iter().for_each(|step| self.add_out(step, work.read));
+        let into = work.into.iter().filter(|(step, _)| Some(*step) != stage.group);
+        into.for_each(|(step, amount)| self.add_in(*step, *amount));
+        work.out_of.iter().for_each(|(step, amount)| self.add_out(*step, *amount));
+    }
+
     /// A command of this step is started once more, since it has failed.
     pub(crate) fn retry(&self, step: StepId) {
         *self.told().retries.entry(step).or_default() += 1;
     }
 
-    #[allow(dead_code, reason = "for `on_error` of a step of the engine's")]
+    /// A command of this step has ended, and has taken so much of the processor.
+    pub(crate) fn command_ended(&self, step: StepId, cpu: Duration) {
+        *self.told().commands_cpu.entry(step).or_default() += cpu;
+    }
+
     /// Rows that a step of the engine's has left out because they failed. Tasks say so in their
     /// [`Counts`].
+    #[allow(dead_code, reason = "for `on_error` of a step of the engine's")]
     pub(crate) fn skip(&self, step: StepId, rows: u64) {
         *self.told().counts.skipped.entry(step).or_default() += rows;
     }
@@ -51,8 +182,78 @@ impl Tally {
         self.told().counts.clone()
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().expect("no code panics while it holds the tally")
+    }
+
+    /// What has gone into and come out of a step, where that is seen.
+    pub(super) fn of_step(&self, step: StepId) -> [Option<Amount>; 2] {
+        [self.into[step as usize].get(), self.out_of[step as usize].get()]
+    }
+
+    pub(super) fn spilled(&self) -> u64 {
+        self.spilled.load(Ordering::Relaxed)
+    }
+
+    /// The run has so much memory now.
+    pub(crate) fn see_memory(&self, bytes: u64) {
+        self.memory.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// How far the run is.
+    pub(crate) fn progress(&self) -> Progress {
+        let read = self.read.get().unwrap_or_default();
+        let to_read = self.to_read.load(Ordering::Relaxed);
+        let sum = |of: fn(&StageTally) -> &AtomicU64| -> u64 {
+            self.stages.iter().map(|stage| of(stage).load(Ordering::Relaxed)).sum()
+        };
+        Progress {
+            elapsed: self.started.elapsed(),
+            rows_read: read.rows,
+            bytes_read: read.bytes,
+            bytes_to_read: (to_read != UNKNOWN).then_some(to_read),
+            tasks_done: sum(|stage| &stage.done),
+            tasks_known: sum(|stage| &stage.tasks),
+        }
+    }
+}
+
+impl StageTally {
+    fn new(stage: &Stage) -> StageTally {
+        let source = matches!(stage.input, Input::Source(_)).then_some(stage.step);
+        let (sorted, group) = match &stage.work {
+            Work::Merge { chain: Chain { head: Head::Groups(_), .. }, .. } => {
+                (None, Some(stage.step))
+            }
+            Work::Merge { .. } => (Some(stage.step), None),
+            _ => (None, None),
+        };
+        StageTally { source, sorted, group, ..StageTally::default() }
+    }
+}
+
+/// The step into which the rows go that a stage of the engine's takes.
+pub(super) fn first_step(stage: &Stage) -> Option<StepId> {
+    match &stage.work {
+        Work::Chain(_) | Work::Merge { .. } => None,
+        Work::Commands(commands) => commands.first().map(|command| command.step),
+        Work::Closures(closures) => closures.first().map(|closure| closure.step),
+        Work::Forward if matches!(stage.input, Input::Source(_)) => None,
+        Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Deal { .. } => Some(stage.step),
+    }
+}
+
+/// The step out of which the rows come that a stage of the engine's gives.
+pub(super) fn last_step(stage: &Stage) -> Option<StepId> {
+    match &stage.work {
+        Work::Commands(commands) => commands.last().map(|command| command.step),
+        Work::Closures(closures) => closures.last().map(|closure| closure.step),
+        Work::Forward => Some(stage.step),
+        _ => first_step(stage),
     }
 }
 
@@ -122,7 +323,7 @@ mod tests {
 
     #[test]
     fn sums_of_integers_stay_exact_and_go_on_as_doubles() {
-        let tally = Tally::default();
+        let tally = Tally::new(&Plan::default());
         let sum = |amount| {
             tally.add(&counts("x", amount));
             tally.told().counts.counters["x"]
@@ -138,7 +339,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let meter = Arc::new(Meter::new(1 << 20, 1 << 20, std::env::temp_dir()));
-            let tally = Arc::new(Tally::default());
+            let tally = Arc::new(Tally::new(&Plan::default()));
             let edge = |readers| Edge::new(1, false, readers, &meter, 0);
             let (before, behind) = (edge(1), edge(2));
             for task in ["first", "second"] {

@@ -210,7 +210,16 @@ impl Opener<'_> {
         &mut self,
         inputs: impl Iterator<Item = TaskInput>,
     ) -> Result<(), Failure> {
+        let known = match inputs.size_hint() {
+            (least, Some(most)) if least == most => Some(most as u64),
+            _ => None,
+        };
+        let tally = &self.session.tally;
+        tally.expect_tasks(self.stage, known.unwrap_or(0));
         for input in inputs {
+            if known.is_none() {
+                tally.expect_tasks(self.stage, 1);
+            }
             let task = self.open(input).await?;
             self.feeders.spawn(async move { task.read_source().await });
             while self.feeders.try_join_next().is_some() {}
@@ -266,6 +275,7 @@ impl Opener<'_> {
 
     /// Opens a task that is fed from a queue.
     async fn open_fed(&mut self) -> Result<Arc<Spool>, Failure> {
+        self.session.tally.expect_tasks(self.stage, 1);
         let task = self.open(TaskInput::Blocks).await?;
         let feed = Spool::new(self.session.meter.clone(), Arc::default());
         let queue = feed.clone();

@@ -3,7 +3,8 @@
 //! A newcomer's trap: which task warns first is chance, and rows are of that task. So a warning is
 //! told from another by its step and its message, which must name no row.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
@@ -12,7 +13,7 @@ use crate::error::{Origin, StepId, Warning};
 /// The warnings of one run.
 pub(crate) struct Warnings {
     origins: Vec<Origin>,
-    said: Mutex<HashSet<(Option<StepId>, String)>>,
+    said: Mutex<BTreeMap<(Option<StepId>, String), String>>,
 }
 
 impl Warnings {
@@ -22,15 +23,24 @@ impl Warnings {
 
     /// Passes a warning on, unless it was said before.
     pub(crate) fn add(&self, warning: Warning) {
-        let key = (warning.step, warning.message.clone());
-        if !self.said.lock().expect("no code panics while it holds the warnings").insert(key) {
-            return;
-        }
         let text = self.text(&warning);
+        {
+            let mut said = self.said.lock().expect("no code panics while it holds the warnings");
+            match said.entry((warning.step, warning.message.clone())) {
+                Entry::Occupied(_) => return,
+                Entry::Vacant(new) => drop(new.insert(text.clone())),
+            }
+        }
         tracing::warn!("{text}");
         if warning.urgent && std::io::stderr().is_terminal() {
             eprintln!("gleamflow: {}", text.replace("\n\n", "; "));
         }
+    }
+
+    /// All of them, in the order of their steps.
+    pub(crate) fn said(&self) -> Vec<String> {
+        let said = self.said.lock().expect("no code panics while it holds the warnings");
+        said.values().cloned().collect()
     }
 
     /// As an error would name it, in one line but for the hint.

@@ -79,6 +79,23 @@ impl Chain {
         reads_lines.then_some((Columns { cut, then }, steps))
     }
 
+    /// The steps that it does, or does a part of.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = StepId> {
+        let head = match &self.head {
+            Head::Rows(_) | Head::Columns(..) => None,
+            Head::Groups(Group::Lua(group)) => Some(group.code.step),
+            Head::Groups(Group::Fold { fold: native, .. } | Group::Step(native)) => {
+                Some(native.step)
+            }
+        };
+        let tail = match &self.tail {
+            Tail::Frames | Tail::Count => None,
+            Tail::Written(writing) => Some(writing.step),
+            Tail::Partition { step, .. } | Tail::Runs { step, .. } => Some(*step),
+        };
+        head.into_iter().chain(self.steps.iter().map(Step::id)).chain(tail)
+    }
+
     /// The user's functions in it.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
         let head = match &self.head {

@@ -172,6 +172,30 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// The steps whose work it does, in the order in which rows meet them.
+    pub(crate) fn steps(&self) -> Vec<StepId> {
+        let mut steps = Vec::new();
+        if let Input::Source(_) = self.input {
+            steps.push(self.step);
+        }
+        match &self.work {
+            Work::Chain(chain) => steps.extend(chain.all_steps()),
+            Work::Merge { chain, .. } => {
+                steps.push(self.step);
+                steps.extend(chain.all_steps());
+            }
+            Work::Commands(commands) => steps.extend(commands.iter().map(|command| command.step)),
+            Work::Closures(closures) => steps.extend(closures.iter().map(|closure| closure.step)),
+            Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Deal { .. } => {
+                steps.push(self.step);
+            }
+        }
+        steps.dedup();
+        steps
+    }
+}
+
 impl Plan {
     /// Names the user's own line for a failure.
     pub(crate) fn error(&self, failure: Failure) -> Error {
@@ -186,6 +210,12 @@ impl Plan {
             Step::Lua(step) => Some((step.code.step, step.guard.as_ref()?)),
             Step::Native(step) | Step::Spread(step) => Some((step.step, step.guard.as_ref()?)),
         })
+    }
+
+    /// The step of a sink: they come last.
+    pub(crate) fn sink_step(&self, sink: usize) -> StepId {
+        let step = self.origins.len() - self.outputs.len() + sink;
+        u32::try_from(step).expect("fewer than 2^32 steps")
     }
 
     /// How many stages and sinks read each stage.

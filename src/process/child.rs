@@ -36,6 +36,9 @@ pub(crate) struct Child {
     end: Option<AsyncFd<OwnedFd>>,
     /// There until the process has been reaped.
     waitable: Option<Waitable>,
+    /// What it has taken of the processor, with the children that it has waited for. Known once it
+    /// has been reaped.
+    pub cpu: Duration,
     pub stderr: Option<pipe::Receiver>,
 }
 
@@ -47,7 +50,8 @@ impl Child {
         let mut started = with_write_signals(|| command.process_group(0).spawn())?;
         let pid = number_of(&started);
         // From here on the process is ended if something fails.
-        let mut child = Child { pid, end: None, waitable: Some(waitable), stderr: None };
+        let mut child =
+            Child { pid, end: None, waitable: Some(waitable), cpu: Duration::ZERO, stderr: None };
         // Without a descriptor, for which there may be no room, the process is looked at.
         child.end = pidfd_open(pid, PidfdFlags::empty()).ok().and_then(watched);
         let ours = |stderr| pipe::Receiver::from_owned_fd(OwnedFd::from(stderr));
@@ -84,10 +88,21 @@ impl Child {
 
     /// Takes the status of a process that has ended.
     pub(super) fn reap(&mut self) -> std::io::Result<ExitStatus> {
-        let reaped = waitpid(Some(self.pid), WaitOptions::NOHANG);
+        let mut status = 0;
+        // SAFETY: a record of numbers may be all zeros, and both places are valid for the call.
+        let (reaped, usage) = unsafe {
+            let mut usage = std::mem::zeroed::<libc::rusage>();
+            let pid = self.pid.as_raw_nonzero().get();
+            (libc::wait4(pid, &mut status, libc::WNOHANG, &mut usage), usage)
+        };
+        let failed = (reaped < 0).then(std::io::Error::last_os_error);
         self.waitable = None;
-        let (_, status) = reaped?.ok_or(Errno::CHILD)?;
-        Ok(ExitStatus::from_raw(status.as_raw()))
+        match (failed, reaped) {
+            (Some(error), _) => return Err(error),
+            (None, 0) => return Err(Errno::CHILD.into()),
+            _ => self.cpu = duration(usage.ru_utime) + duration(usage.ru_stime),
+        }
+        Ok(ExitStatus::from_raw(status))
     }
 }
 
@@ -99,6 +114,10 @@ impl Drop for Child {
             reap_left();
         }
     }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
 }
 
 pub(super) fn number_of(started: &std::process::Child) -> Pid {

@@ -91,6 +91,12 @@ impl Group {
         status
     }
 
+    /// What the command has taken of the processor, with all that it has waited for. Known once it
+    /// has ended.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.child.cpu
+    }
+
     /// The end of what the command has written to stderr.
     pub(crate) fn stderr_tail(&self) -> String {
         self.messages.as_ref().map(Messages::tail).unwrap_or_default()

@@ -10,6 +10,7 @@ mod exit;
 mod folder;
 mod group;
 mod guard;
+mod memory;
 mod messages;
 mod own;
 mod signals;
@@ -19,6 +20,7 @@ pub(crate) use exit::WorkerProcess;
 pub(crate) use folder::Folder;
 pub(crate) use group::{Group, To};
 pub(crate) use guard::{Guarded, prepare as prepare_guard};
+pub(crate) use memory::own_memory;
 pub(crate) use own::PerProcess;
 pub(crate) use signals::{
     block_write_signals, end_worker, flush_c_streams, has_raised_privileges,

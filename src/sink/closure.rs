@@ -44,7 +44,8 @@ impl Dataset {
         function: impl FnMut(T) -> Result<(), E>,
     ) -> Result<()> {
         let node = self.sink_node("sink", Location::caller(), SinkRows::Any);
-        run(&self.flow, &[node], &mut [&mut Taking::new(function)])?.commit()
+        run(&self.flow, &[node], &mut [&mut Taking::new(function)])?.commit()?;
+        Ok(())
     }
 
     /// [`Dataset::sink`] for async code; the function is called from the polling task.
@@ -75,7 +76,10 @@ impl Dataset {
     {
         let node = self.sink_node("sink", Location::caller(), SinkRows::Any);
         let flow = self.flow.clone();
-        async move { run_async(&flow, &[node], &mut [&mut Taking::new(function)]).await?.commit() }
+        async move {
+            run_async(&flow, &[node], &mut [&mut Taking::new(function)]).await?.commit()?;
+            Ok(())
+        }
     }
 
     /// Attaches a sink that [`Flow::run`](crate::Flow::run) runs together with others: a function that

@@ -66,6 +66,12 @@ impl LetterFiles {
         Ok(())
     }
 
+    /// Both, where nothing is left of the run.
+    pub(super) fn write_and_commit(mut self) -> Result<()> {
+        self.write()?;
+        self.commit()
+    }
+
     /// Puts the files in their places, where nothing else is to appear with them.
     pub(super) fn commit(self) -> Result<()> {
         let LetterFiles { letters, files, steps } = self;

@@ -220,7 +220,8 @@ impl Dataset {
         function: impl FnMut(T),
     ) -> Result<()> {
         let node = self.sink_node(operator, caller, rows);
-        run(&self.flow, &[node], &mut [&mut Decoded::new(function)])?.commit()
+        run(&self.flow, &[node], &mut [&mut Decoded::new(function)])?.commit()?;
+        Ok(())
     }
 
     async fn each_row_async<T: DeserializeOwned + Send>(
@@ -231,7 +232,8 @@ impl Dataset {
         function: impl FnMut(T) + Send,
     ) -> Result<()> {
         let node = self.sink_node(operator, caller, rows);
-        run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await?.commit()
+        run_async(&self.flow, &[node], &mut [&mut Decoded::new(function)]).await?.commit()?;
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::together::{commit, find_same};
 use crate::error::{ErrorKind, Failure, Origin, Result};
 use crate::flow::Flow;
 use crate::plan::compile::SinkNode;
+use crate::report::Report;
 
 /// # Running attached sinks
 impl Flow {
@@ -15,6 +16,8 @@ impl Flow {
     /// are then no longer attached. The first failure ends the run, and no file of it appears: all
     /// of them are on the disk before the first gets its name. A name that a file system then
     /// refuses is an error that says which files are new and which are as they were.
+    ///
+    /// Gives the [`Report`] of the run.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -25,7 +28,8 @@ impl Flow {
     /// let counts = flow.lines(["b", "a", "b"]).count_by([1]);
     /// counts.to_text_file(&words, "%s %d");
     /// counts.top(1, gleamflow::Sort::by(2).descending()).select([1]).to_lines_file(&most);
-    /// flow.run()?;
+    /// let report = flow.run()?;
+    /// assert_eq!(report.steps[0].rows_out, Some(3));
     /// assert_eq!(std::fs::read_to_string(words).unwrap(), "a 1\nb 2\n");
     /// assert_eq!(std::fs::read_to_string(most).unwrap(), "b\n");
     /// # Ok::<(), gleamflow::Error>(())
@@ -35,19 +39,20 @@ impl Flow {
     /// Whatever fails in the flow or in a sink; nothing attached; two sinks with one file, by
     /// whatever paths and links.
     #[track_caller]
-    pub fn run(&self) -> Result<()> {
+    pub fn run(&self) -> Result<Report> {
         let origin = Origin::new("run", Location::caller());
         self.run_attached().map_err(|error| error.at(&origin))
     }
 
-    fn run_attached(&self) -> Result<()> {
+    fn run_attached(&self) -> Result<Report> {
         let (nodes, mut sinks) = self.take_attached()?;
         let mut consumers: Vec<&mut dyn Consume> = Vec::new();
         for sink in &mut sinks {
             consumers.push(&mut **sink);
         }
-        let letters = run(self, &nodes, &mut consumers)?;
-        commit(nodes.iter().zip(sinks), letters)
+        let ended = run(self, &nodes, &mut consumers)?;
+        commit(nodes.iter().zip(sinks), ended.letters)?;
+        Ok(ended.report)
     }
 
     /// [`Flow::run`] for async code.
@@ -70,20 +75,21 @@ impl Flow {
     /// # Errors
     /// As for `run`.
     #[track_caller]
-    pub fn run_async(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+    pub fn run_async(&self) -> impl Future<Output = Result<Report>> + Send + use<> {
         let origin = Origin::new("run_async", Location::caller());
         let flow = self.clone();
         async move { flow.run_attached_async().await.map_err(|error| error.at(&origin)) }
     }
 
-    async fn run_attached_async(&self) -> Result<()> {
+    async fn run_attached_async(&self) -> Result<Report> {
         let (nodes, mut sinks) = self.take_attached()?;
         let mut consumers: Vec<&mut (dyn Consume + Send)> = Vec::new();
         for sink in &mut sinks {
             consumers.push(&mut **sink);
         }
-        let letters = run_async(self, &nodes, &mut consumers).await?;
-        commit(nodes.iter().zip(sinks), letters)
+        let ended = run_async(self, &nodes, &mut consumers).await?;
+        commit(nodes.iter().zip(sinks), ended.letters)?;
+        Ok(ended.report)
     }
 
     fn take_attached(&self) -> Result<(Vec<SinkNode>, Vec<AttachedOutput>)> {

@@ -61,8 +61,8 @@ impl Dataset {
     ) -> Result<()> {
         let node = self.sink_node(operator, caller, SinkRows::Written(format));
         let mut output = target.open().map_err(|failure| node.error(failure))?;
-        let letters = run(&self.flow, std::slice::from_ref(&node), &mut [&mut output])?;
-        commit([(&node, Box::new(output) as Box<dyn Output + '_>)], letters)
+        let ended = run(&self.flow, std::slice::from_ref(&node), &mut [&mut output])?;
+        commit([(&node, Box::new(output) as Box<dyn Output + '_>)], ended.letters)
     }
 
     pub(super) fn save_async<T: Target<Output: Send> + Send>(
@@ -77,8 +77,8 @@ impl Dataset {
         async move {
             let mut output = target.open().map_err(|failure| node.error(failure))?;
             let nodes = std::slice::from_ref(&node);
-            let letters = run_async(&flow, nodes, &mut [&mut output]).await?;
-            commit([(&node, Box::new(output) as Box<dyn Output + '_>)], letters)
+            let ended = run_async(&flow, nodes, &mut [&mut output]).await?;
+            commit([(&node, Box::new(output) as Box<dyn Output + '_>)], ended.letters)
         }
     }
 

@@ -12,9 +12,10 @@ use super::letters::LetterFiles;
 use super::rows::decode;
 use super::terminal::NO_END;
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failure, Result};
+use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::local::{self, Message, Running};
 use crate::plan::compile::{SinkNode, SinkRows};
+use crate::report::Report;
 
 impl Dataset {
     /// Starts the flow and returns its rows as a stream. Dropping the stream cancels the run.
@@ -38,8 +39,14 @@ impl Dataset {
         let running = local::start(&self.flow, std::slice::from_ref(&node))
             .map_err(|error| error.at(&node.origin))?;
         let letters = Some(LetterFiles::open(&running, None)?);
-        let rows = VecDeque::new();
-        Ok(RowStream { node, running: Some(running), letters, rows, failure: None })
+        Ok(RowStream {
+            node,
+            running: Some(running),
+            letters,
+            rows: VecDeque::new(),
+            failure: None,
+            ending: None,
+        })
     }
 }
 
@@ -66,7 +73,11 @@ pub struct RowStream<T> {
     letters: Option<LetterFiles>,
     rows: VecDeque<T>,
     failure: Option<Failure>,
+    /// All rows have come, or an error: what is left of the run is going.
+    ending: Option<(Ending, Option<Error>)>,
 }
+
+type Ending = Pin<Box<dyn Future<Output = Report> + Send + Sync>>;
 
 impl<T> Unpin for RowStream<T> {}
 
@@ -103,9 +114,16 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                 return Poll::Ready(Some(Ok(row)));
             }
             if let Some(failure) = this.failure.take() {
-                this.running = None;
                 let error = this.node.error(failure);
-                return Poll::Ready(Some(Err(error)));
+                this.end(Some(error));
+            }
+            if let Some((ending, error)) = &mut this.ending {
+                std::task::ready!(ending.as_mut().poll(context));
+                let error = error.take();
+                this.ending = None;
+                let letters = this.letters.take().filter(|_| error.is_none());
+                let committed = letters.map_or(Ok(()), LetterFiles::write_and_commit);
+                return Poll::Ready(error.or(committed.err()).map(Err));
             }
             let Some(running) = &mut this.running else { return Poll::Ready(None) };
             match std::task::ready!(running.poll_next(context)) {
@@ -114,19 +132,24 @@ impl<T: DeserializeOwned> Stream for RowStream<T> {
                     this.failure = decode(&block, |row| rows.push_back(row)).err();
                 }
                 Some(Message::Failed(error)) => {
-                    this.running = None;
-                    return Poll::Ready(Some(Err(error.at(&this.node.origin))));
+                    let error = error.at(&this.node.origin);
+                    this.end(Some(error));
                 }
                 Some(Message::End(_)) => {
-                    this.running = None;
-                    if let Some(mut letters) = this.letters.take()
-                        && let Err(error) = letters.write().and_then(|()| letters.commit())
-                    {
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                    running.complete();
+                    this.end(None);
                 }
                 None => this.failure = Some(Failure::new(ErrorKind::Worker, NO_END)),
             }
+        }
+    }
+}
+
+impl<T> RowStream<T> {
+    /// Ends the run; the error comes, or the end, when nothing is left of it.
+    fn end(&mut self, error: Option<Error>) {
+        if let Some(running) = self.running.take() {
+            self.ending = Some((Box::pin(running.finish()), error));
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::local::block::Block;
 use crate::local::{self, Message, Running};
 use crate::plan::compile::{SinkNode, SinkRows};
 use crate::process::with_file_size_as_error;
+use crate::report::Report;
 use crate::sink::letters::LetterFiles;
 use crate::sink::{AtomicFile, stdout_is_closed};
 
@@ -35,13 +36,27 @@ pub(crate) trait Consume {
     }
 }
 
-/// Runs a flow for these sinks and returns when all of them have their rows. What steps have left out
-/// is still to be committed.
+/// A run that has succeeded.
+#[must_use = "what steps have left out is to be committed"]
+pub(crate) struct Ended {
+    pub report: Report,
+    pub letters: LetterFiles,
+}
+
+impl Ended {
+    /// Puts the files of dead letters in their places, where nothing else is to appear with them.
+    pub(crate) fn commit(self) -> Result<Report> {
+        self.letters.commit()?;
+        Ok(self.report)
+    }
+}
+
+/// Runs a flow for these sinks and returns when all of them have their rows.
 pub(crate) fn run(
     flow: &Flow,
     sinks: &[SinkNode],
     consumers: &mut [&mut dyn Consume],
-) -> Result<LetterFiles> {
+) -> Result<Ended> {
     let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
     block_on(drive(running, sinks, consumers)).map_err(|error| at_terminal(error, sinks))
 }
@@ -51,7 +66,7 @@ pub(crate) async fn run_async(
     flow: &Flow,
     sinks: &[SinkNode],
     consumers: &mut [&mut (dyn Consume + Send)],
-) -> Result<LetterFiles> {
+) -> Result<Ended> {
     let running = local::start(flow, sinks).map_err(|error| at_terminal(error, sinks))?;
     drive(running, sinks, consumers).await.map_err(|error| at_terminal(error, sinks))
 }
@@ -68,7 +83,7 @@ async fn drive<C: Consume + ?Sized>(
     mut running: Running,
     sinks: &[SinkNode],
     consumers: &mut [&mut C],
-) -> Result<LetterFiles> {
+) -> Result<Ended> {
     let letters = LetterFiles::open(&running, consumers.iter().filter_map(|one| one.file()));
     let mut letters = match letters {
         Ok(letters) => letters,
@@ -108,10 +123,13 @@ async fn drive<C: Consume + ?Sized>(
             }
         }
     }
-    running.finish().await;
+    if result.is_ok() {
+        running.complete();
+    }
+    let report = running.finish().await;
     result?;
     letters.write()?;
-    Ok(letters)
+    Ok(Ended { report, letters })
 }
 
 impl Dataset {

@@ -34,6 +34,8 @@ pub(crate) struct Opening<'a> {
     pub split_bytes: Option<u64>,
     /// What the user is to be told.
     pub warnings: Vec<String>,
+    /// How many bytes there are to read, where the source knows.
+    pub bytes: Option<u64>,
 }
 
 /// A source that can be read.
@@ -130,6 +132,8 @@ impl Source for Input {
             }
             Found::Files(files) => {
                 let splits = plan_splits(&files, opening.split_bytes);
+                let sizes = splits.iter().flatten().map(|piece| piece.end - piece.start);
+                opening.bytes = Some(sizes.sum());
                 let part = move |pieces| Pieces { pieces, format: self.format.clone() };
                 Opened::Parts(Box::new(
                     splits.into_iter().map(move |split| Name::new(&part(split))),

@@ -58,7 +58,7 @@ pub(super) enum Work<'a> {
 pub(super) enum Worked {
     /// A block.
     Taken,
-    Done(TaskResult),
+    Done(Box<TaskResult>),
 }
 
 impl OpenTask {
@@ -97,13 +97,13 @@ impl OpenTask {
 
     fn end(&mut self, run: &ServedRun, files: &RunFiles) -> Result<Worked, Failed> {
         if let Some(result) = self.source.finish(&run.setup.limits, files, &run.store)? {
-            return Ok(Worked::Done(result));
+            return Ok(Worked::Done(Box::new(result)));
         }
         self.chain.finish(&mut self.tail)?;
         let result = self.tail.finish()?;
         let counts = self.chain.take_counts();
         let work = self.chain.take_work(self.source.is_own());
-        Ok(Worked::Done(TaskResult { counts, work, ..result }))
+        Ok(Worked::Done(Box::new(TaskResult { counts, work, ..result })))
     }
 
     /// Sends the rows that steps have left out, behind those that they have not.

@@ -21,6 +21,7 @@ mod ordered;
 mod pairs;
 mod partitions;
 mod plans;
+mod report;
 mod scale;
 mod shell;
 mod sinks;

@@ -116,14 +116,14 @@ fn run(name: &str, input: PathBuf, output: PathBuf) -> Result<()> {
             let _ = rows.to_lines_file(&output);
             let slow = rows.pipe("sleep 3; cat");
             let _ = slow.to_lines_file(output.with_extension("slow"));
-            flow.run()
+            flow.run().map(drop)
         }
         "fork_behind_pipe" => {
             let rows = flow.text_file(input).pipe("dd bs=80000 status=none");
             let _ = rows.to_lines_file(&output);
             let slow = rows.pipe("sleep 3; cat");
             let _ = slow.to_lines_file(output.with_extension("slow"));
-            flow.run()
+            flow.run().map(drop)
         }
         "large_temporaries" => flow
             .text_file(input)

@@ -265,7 +265,8 @@ fn fork(path: &str, to: &str) -> Result<()> {
     let lines = flow.text_file(path);
     let _ = lines.to_lines_file(to);
     let _ = lines.pipe("sleep 1; sort; sleep 1").to_lines(stdout());
-    flow.run()
+    flow.run()?;
+    Ok(())
 }
 
 fn save(path: &str, to: &str) -> Result<()> {

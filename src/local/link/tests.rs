@@ -3,7 +3,19 @@
 use std::time::Duration;
 
 use super::*;
+use crate::error::Origin;
+use crate::plan::stage::{Input, Output, Plan, Slice, Stage, Work};
+use crate::row::layout::Layout;
 use crate::worker::task::TaskInput;
+
+/// A plan with one stage, for whose tasks something is counted.
+fn plan() -> Plan {
+    let slice = Work::Slice(Slice { skip: 0, take: None });
+    let (input, output) = (Input::Stages(Vec::new()), Output::Rows(Layout::Lines));
+    let stage = Stage { step: 0, input, work: slice, output, held: Vec::new(), partitions: 1 };
+    let origins = vec![Origin::new("limit", std::panic::Location::caller())];
+    Plan { stages: vec![stage], origins, ..Plan::default() }
+}
 
 /// What comes of a task whose worker acknowledges blocks under these numbers, and is then done.
 fn last_item(sequences: &[u32]) -> Item {
@@ -14,7 +26,8 @@ fn last_item(sequences: &[u32]) -> Item {
         let link = Link::start(socket, output, Body::Thread, Duration::from_secs(10));
         let meter = Arc::new(Meter::new(1 << 20, 1 << 20, std::env::temp_dir()));
         let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks, held: Vec::new() };
-        let task = link.open_task(&spec, &meter, &Arc::new(Warnings::new(Vec::new())));
+        let (warnings, tally) = (Warnings::new(Vec::new()), Tally::new(&plan()));
+        let task = link.open_task(&spec, &meter, &Arc::new(warnings), &Arc::new(tally));
         let mut said: Vec<(Control, u32, Vec<u8>)> =
             sequences.iter().map(|sequence| (Control::Ack, *sequence, Vec::new())).collect();
         let result = rmp_serde::to_vec(&TaskResult::default()).unwrap();
