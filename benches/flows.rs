@@ -32,6 +32,10 @@ const FLOWS: &[(&str, Run)] = &[
     ("quantile", quantile),
     ("join", join),
     ("join_broadcast", join_broadcast),
+    ("lookup", lookup),
+    ("lookup_text", lookup_text),
+    ("lookup_none", lookup_none),
+    ("lookup_text_none", lookup_text_none),
     ("one_row", one_row),
 ];
 
@@ -184,6 +188,46 @@ fn join_broadcast(input: &str, output: &str) -> Result<()> {
     let left = flow.text_file(format!("{input}/left")).split("\t");
     let right = flow.text_file(format!("{input}/right")).split("\t");
     left.join(&right, Join::inner(1).broadcast()).save_lines(output)
+}
+
+/// A million rows, looked up ten million times in no order.
+fn lookup(_: &str, _: &str) -> Result<()> {
+    let flow = Flow::new();
+    let table = flow.range(0..1_000_000).map("function(n) return n, 'value ' .. n end");
+    flow.range(0..10_000_000)
+        .with_table("of", &table)
+        .map("function(n) return #tables.of[n * 7919 % 1000000] end")
+        .fold("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%d")
+}
+
+/// The same by text.
+fn lookup_text(_: &str, _: &str) -> Result<()> {
+    let flow = Flow::new();
+    let table = flow.range(0..1_000_000).map("function(n) return 'key ' .. n, n end");
+    flow.range(0..10_000_000)
+        .with_table("of", &table)
+        .map("function(n) return tables.of['key ' .. n * 7919 % 1000000] end")
+        .fold("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%d")
+}
+
+/// What of `lookup` is not the lookup.
+fn lookup_none(_: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .range(0..10_000_000)
+        .map("function(n) return #'value' + n * 7919 % 1000000 end")
+        .fold("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%d")
+}
+
+/// What of `lookup_text` is not the lookup.
+fn lookup_text_none(_: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .range(0..10_000_000)
+        .map("function(n) return #('key ' .. n * 7919 % 1000000) end")
+        .fold("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%d")
 }
 
 /// Prints the milliseconds of each of a hundred runs, the first among them.

@@ -77,7 +77,9 @@ local function with_hint(failure, text)
 	if from then
 		text, failure.hint = sub(text, 1, from - 1), sub(text, to + 1)
 	end
-	failure.hint = failure.hint or M.hints[failure.step]
+	local no_tables = find(text, "global 'tables' (a nil value)", 1, true)
+		and "hint: `with_table` on a dataset before this step gives it tables"
+	failure.hint = failure.hint or no_tables or M.hints[failure.step]
 	failure.message = text
 end
 

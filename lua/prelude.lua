@@ -12,6 +12,7 @@ local patterns = require("gleamflow.patterns")
 local random = require("gleamflow.random")
 local addresses = require("gleamflow.addresses")
 local hooks = require("gleamflow.hooks")
+local tables = #state.tables > 0 and require("gleamflow.side_tables")
 local ffi = require("ffi")
 
 local debug_getmetatable, debug_setmetatable = debug.getmetatable, debug.setmetatable
@@ -109,6 +110,9 @@ do
 end
 rawset(G, "null", null)
 rawset(G, "unpack_rows", rows.unpack_rows)
+if tables then
+	rawset(G, "tables", tables)
+end
 for _, name in ipairs({
 	"debug",
 	"ffi",

@@ -22,6 +22,10 @@ local M = {
 	words = native.words(addresses.words),
 	tally = native.tally(addresses.tally),
 	formats = native.formats(addresses.formats),
+	-- Side tables, and a port in which keys of them are encoded.
+	tables = addresses.tables,
+	unknown_table = addresses.unknown_table,
+	room = native.port(addresses.room),
 	-- The nil inside tables: a light userdata, so that it is one value and no table of the user's.
 	null = addresses.null,
 	-- Steps get whole rows, whatever they look at: to compare.

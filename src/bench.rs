@@ -109,7 +109,7 @@ impl Loop {
             tail: LuaTail::Frames,
         };
         for ((operator, text), step) in steps.iter().zip(1..) {
-            let code = Code { step, text: (*text).to_owned(), seed: 0 };
+            let code = Code { step, text: (*text).to_owned(), seed: 0, tables: Vec::new() };
             match *operator {
                 "reduce" => {
                     let template = "combine".to_owned();
@@ -122,7 +122,7 @@ impl Loop {
             }
         }
         let progress = Arc::new(Progress::default());
-        Loop(Vm::new(&[], vec![segment], LUA_BYTES, MAX_ROW, progress).expect(SOUND))
+        Loop(Vm::new(&[], vec![segment], Vec::new(), LUA_BYTES, MAX_ROW, progress).expect(SOUND))
     }
 
     /// A task over lines, in blocks; the bytes of the rows out.

@@ -16,9 +16,10 @@ use crate::script::Script;
 /// An ordered sequence of rows, not computed yet: what an operator of a [`Flow`] gives.
 ///
 /// A handle: methods leave it as it is and give another one, and what is used twice in a run is
-/// computed once. Below come the steps (in Lua, on columns, by key and in order, groups, joins,
-/// windows, by place, with two datasets, shell commands, partitions), then what runs them, which is called a terminal. Steps
-/// never fail; what is wrong with one is an [`Error`](crate::Error) of the terminal.
+/// computed once. Below come the steps (in Lua, on columns, with side tables, by key and in order,
+/// groups, joins, windows, by place, with two datasets, shell commands, partitions), then what runs
+/// them, which is called a terminal. Steps never fail; what is wrong with one is an
+/// [`Error`](crate::Error) of the terminal.
 ///
 /// ```
 /// use gleamflow::Flow;

@@ -39,6 +39,7 @@
 //!   column or by a [`Sort`]. **By place**: [`limit`](Dataset::limit), [`skip`](Dataset::skip).
 //! - **Names**: [`named`](Dataset::named) names columns, and then a name may stand wherever a
 //!   column's number may.
+//! - **Side tables**: [`with_table`](Dataset::with_table) lets Lua look up another dataset's rows.
 //! - **Groups**: [`aggregate`](Dataset::aggregate) with [`Agg`] for counts, sums, quantiles and more,
 //!   [`accumulate`](Dataset::accumulate) for states of your own, [`group_map`](Dataset::group_map)
 //!   for a function over the rows of each key.

@@ -26,6 +26,7 @@ mod runtime;
 mod session;
 mod settings;
 mod shell;
+mod side_tables;
 mod spool;
 mod start;
 mod steps;

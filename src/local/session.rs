@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,10 +29,11 @@ use crate::local::tally::Tally;
 use crate::local::threads::Threads;
 use crate::local::warnings::Warnings;
 use crate::plan::stage::{Plan, StageId, Work};
+use crate::plan::tables::TableId;
 use crate::process::{Folder, own_memory, prepare_guard};
 use crate::row::block::Control;
 use crate::worker::runs::{self, RunInput};
-use crate::worker::task::{HeldRuns, Setup, StageWork, TaskInput, TaskSpec};
+use crate::worker::task::{HeldRuns, Setup, StageWork, TableFile, TaskInput, TaskSpec};
 
 /// How long a worker may take to drop its tasks before it is ended.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -65,12 +66,22 @@ pub(crate) struct Session {
     run_files: Mutex<Vec<Arc<File>>>,
     /// What workers hold for the tasks of a stage.
     held: Mutex<HashMap<StageId, Vec<HeldRuns>>>,
+    side_tables: Mutex<SideTables>,
     /// Where commands put their temporary files, once there has been a command; `Some(None)` where
     /// it could not be made.
     folder: Mutex<Option<Option<Folder>>>,
     /// The start of what guards commands, during which the program's signals are not its own.
     guarding: Mutex<Option<JoinHandle<()>>>,
 }
+
+#[derive(Default)]
+struct SideTables {
+    files: HashMap<u32, Arc<File>>,
+    of_stages: HashMap<StageId, Vec<TableFile>>,
+}
+
+/// Files of side tables have the numbers from here on, those of runs the ones below.
+const FIRST_TABLE_FILE: u32 = 1 << 31;
 
 struct Member {
     lease: Lease,
@@ -107,6 +118,7 @@ impl Session {
             team: tokio::sync::Mutex::default(),
             run_files: Mutex::default(),
             held: Mutex::default(),
+            side_tables: Mutex::default(),
             folder: Mutex::default(),
             guarding: Mutex::new(guarding),
         })
@@ -144,6 +156,9 @@ impl Session {
         }
         for side in &spec.held {
             self.send_run_files(member, &side.runs)?;
+        }
+        for table in &spec.tables {
+            self.send_table_file(member, table.file)?;
         }
         Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings, &self.tally))
     }
@@ -210,13 +225,36 @@ impl Session {
         let file = self.run_files.lock().expect("no code panics while it holds the files")
             [number as usize]
             .clone();
-        let descriptor: OwnedFd = file
-            .try_clone()
-            .map_err(|error| Failure::io("cannot share a temporary file", &error))?
-            .into();
-        member.lease.link.send(Control::File, number, Bytes::new(), Some(descriptor));
-        member.files_sent.insert(number);
-        Ok(())
+        send_file(member, number, &file)
+    }
+
+    fn send_table_file(&self, member: &mut Member, number: u32) -> Result<(), Failure> {
+        if member.files_sent.contains(&number) {
+            return Ok(());
+        }
+        let file = self.side_tables().files[&number].clone();
+        send_file(member, number, &file)
+    }
+
+    fn side_tables(&self) -> MutexGuard<'_, SideTables> {
+        self.side_tables.lock().expect("no code panics while it holds this")
+    }
+
+    /// Takes the file of a side table; by which number workers get it.
+    pub(crate) fn add_table_file(&self, table: TableId, file: File) -> u32 {
+        let number = FIRST_TABLE_FILE + table;
+        self.side_tables().files.insert(number, Arc::new(file));
+        number
+    }
+
+    /// From now on tasks of a stage are given these side tables.
+    pub(crate) fn add_tables(&self, stage: StageId, tables: Vec<TableFile>) {
+        self.side_tables().of_stages.insert(stage, tables);
+    }
+
+    /// The side tables for the tasks of a stage.
+    pub(crate) fn tables(&self, stage: StageId) -> Vec<TableFile> {
+        self.side_tables().of_stages.get(&stage).cloned().unwrap_or_default()
     }
 
     /// What workers hold for the tasks of a stage.
@@ -307,6 +345,16 @@ impl Session {
     pub(crate) fn stream_task_bytes(&self, offset: u64) -> u64 {
         self.settings.split_bytes.unwrap_or((offset / 64).clamp(1 << 20, 8 << 20))
     }
+}
+
+fn send_file(member: &mut Member, number: u32, file: &File) -> Result<(), Failure> {
+    let descriptor: OwnedFd = file
+        .try_clone()
+        .map_err(|error| Failure::io("cannot share a temporary file", &error))?
+        .into();
+    member.lease.link.send(Control::File, number, Bytes::new(), Some(descriptor));
+    member.files_sent.insert(number);
+    Ok(())
 }
 
 /// Finds where a run may put temporary files.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::flow::Flow;
 use crate::local::closures::{self, ClosureStage, Codes};
 use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
-use crate::local::exchange::{Before, Sorted, hold_runs, let_go, run_merge, run_sorted};
+use crate::local::exchange::{Before, Sorted, let_go, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
 use crate::local::report::report;
 use crate::local::running::Running;
@@ -24,6 +24,7 @@ use crate::local::runtime::runtime;
 use crate::local::session::{Message, Session, check_temp_dir};
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
+use crate::local::side_tables::{Needs, Waiting, make_table};
 use crate::local::steps::{run_deal, run_slice, run_source};
 use crate::local::tally::{first_step, last_step};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
@@ -31,6 +32,7 @@ use crate::local::zip::run_zip;
 use crate::plan::command::Form;
 use crate::plan::compile::{SinkNode, compile};
 use crate::plan::stage::{Input, Output, Plan, Slice, Stage, StageId, Work};
+use crate::plan::tables::{Table, TableId};
 use crate::source::open::{Opened, Opening, PartsInOrder};
 use crate::source::registry;
 use crate::worker;
@@ -61,7 +63,7 @@ pub(crate) fn explain(flow: &Flow, sink: &SinkNode) -> Result<String, Error> {
 pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     let plan = plan(flow, sinks)?;
     let settings = Resolved::new(&flow.state().settings)?;
-    if plan.has_exchange() {
+    if plan.has_exchange() || !plan.tables.is_empty() {
         check_temp_dir(&settings.temp_dir)?;
     }
     let runtime = runtime()?;
@@ -198,6 +200,7 @@ fn start_drivers(
         .collect();
     let mut readers_given = vec![0; stages.len()];
     let mut sorted: HashMap<StageId, oneshot::Receiver<Sorted>> = HashMap::new();
+    let tables = start_tables(session, &edges, &mut readers_given, drivers);
     for (id, stage) in stages.iter().enumerate() {
         // Which of its readers this stage is, for each input.
         let inputs: Vec<(StageId, u32)> = stage
@@ -226,7 +229,10 @@ fn start_drivers(
                 _ => vec![(0, whole_input(), out(0))],
             }
         };
-        let held: Vec<_> = stage.held.iter().map(|held| take_run(&mut sorted, *held)).collect();
+        let held = stage.held.iter().map(|held| take_run(&mut sorted, *held)).collect();
+        let of_stage = stage.tables().into_iter();
+        let tables = of_stage.map(|table| tables[table as usize].clone()).collect();
+        let needs = Needs { held, tables };
         let (session, out) = (session.clone(), edges[id].writer());
         match stage.work.clone() {
             Work::Forward => match sources.remove(&id) {
@@ -255,7 +261,7 @@ fn start_drivers(
                 let (sender, receiver) = oneshot::channel();
                 sorted.insert(id, receiver);
                 drivers.rows.spawn(async move {
-                    match hold_runs(&session, id, held).await {
+                    match needs.met(&session, id).await {
                         Ok(()) => run_sorted(&session, id, source, sender).await,
                         // A merge that has been cancelled in between needs no runs.
                         Err(failure) => drop(sender.send(Err(failure))),
@@ -265,12 +271,17 @@ fn start_drivers(
             }
             Work::Merge { .. } => {
                 let from = take_sorted(&mut sorted, &inputs);
-                drivers.rows.spawn(async move { run_merge(&session, id, from, out).await });
+                drivers.rows.spawn(async move {
+                    match needs.met(&session, id).await {
+                        Ok(()) => run_merge(&session, id, from, out).await,
+                        Err(failure) => out.settle(Err(Stop::Failed(failure))),
+                    }
+                });
             }
             Work::Chain(_) if is_apart(stage) => {
                 let partitions = partitions();
                 drivers.rows.spawn(async move {
-                    match hold_runs(&session, id, held).await {
+                    match needs.met(&session, id).await {
                         Ok(()) => run_partitions(&session, id, partitions).await,
                         Err(failure) => partitions
                             .iter()
@@ -282,7 +293,7 @@ fn start_drivers(
             Work::Chain(_) => {
                 let source = task_source(sources.remove(&id), whole_input, &session, id, drivers);
                 drivers.rows.spawn(async move {
-                    match hold_runs(&session, id, held).await {
+                    match needs.met(&session, id).await {
                         Ok(()) => run_rows(&session, id, source, out).await,
                         Err(failure) => out.settle(Err(Stop::Failed(failure))),
                     }
@@ -339,6 +350,26 @@ fn start_drivers(
             }
         });
     }
+}
+
+/// Starts to make the side tables.
+fn start_tables(
+    session: &Arc<Session>,
+    edges: &[Edge],
+    readers_given: &mut [u32],
+    drivers: &mut Drivers,
+) -> Vec<Waiting> {
+    let start = |(id, table): (TableId, &Table)| {
+        let (sender, made) = watch::channel(None);
+        if let Some(stage) = table.stage {
+            let rows = edges[stage].reader(readers_given[stage]);
+            readers_given[stage] += 1;
+            let session = session.clone();
+            drivers.rows.spawn(async move { make_table(&session, id, rows, sender).await });
+        }
+        made
+    };
+    (0..).zip(&session.plan.tables).map(start).collect()
 }
 
 /// Whether each partition has a driver of its own.

@@ -199,7 +199,8 @@ impl Opener<'_> {
         let permit = self.ahead.clone().acquire_owned().await.expect("it is never closed");
         let seed = seed::of_task(self.partition, self.opened);
         let held = self.session.held(self.stage);
-        let spec = TaskSpec { stage: self.stage, seed, input, held };
+        let tables = self.session.tables(self.stage);
+        let spec = TaskSpec { stage: self.stage, seed, input, held, tables };
         self.opened += 1;
         let task = Arc::new(self.session.open_task(&spec).await?);
         let _ = self.started.send(Started::Task(task.clone(), permit));

@@ -40,7 +40,8 @@ pub(super) struct Both {
 impl Both {
     pub fn new() -> Both {
         let progress = Arc::new(Progress::default());
-        let vm = Vm::new(&[], Vec::new(), 64 << 20, 1 << 20, progress).expect("compiles");
+        let vm =
+            Vm::new(&[], Vec::new(), Vec::new(), 64 << 20, 1 << 20, progress).expect("compiles");
         let (stock, ours) = vm.string_libraries().expect("two libraries");
         let compare = vm.load_for_test(COMPARE).expect("compiles");
         Both { vm, compare, stock, ours }

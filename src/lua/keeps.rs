@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     fn kept(text: &str, is_expression: bool) -> Vec<String> {
-        let code = Code { step: 7, text: text.to_owned(), seed: 0 };
+        let code = Code { step: 7, text: text.to_owned(), seed: 0, tables: Vec::new() };
         let mut found = kept_globals(&[(&code, is_expression)]);
         assert!(found.iter().all(|(step, _)| *step == 7));
         found.pop().map_or(Vec::new(), |(_, names)| names)

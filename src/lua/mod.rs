@@ -31,9 +31,11 @@ mod runs;
 mod scripts;
 mod segment;
 mod setup;
+mod side_table;
 mod slabs;
 mod status;
 mod syntax;
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;

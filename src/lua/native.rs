@@ -17,6 +17,7 @@ use super::natives::{NATIVES, Natives};
 use super::pattern::Pattern;
 use super::port::Port;
 use super::progress::Progress;
+use super::side_table::Lookup;
 use super::tally::Tally;
 use super::words::Words;
 
@@ -62,6 +63,7 @@ pub(super) fn declarations() -> String {
         Columns::definition(),
         FormatValue::definition(),
         Formats::definition(),
+        Lookup::definition(),
         Natives::definition(),
     ]
     .concat()

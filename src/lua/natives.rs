@@ -15,7 +15,7 @@
 //! length. `format_fill` is called with a number that `format_add` gave, and the texts among the values
 //! are valid. `words_replace` is called for a line of the
 //! block that was scanned last, as it lies there. `change_case` has room for `n` bytes elsewhere. `tally_add` is called with the block that was loaded at `tally_find`, and `columns_row`, `columns_cut` and `columns_put` with
-//! one at `columns_load` and a row of it.
+//! one at `columns_load` and a row of it. At `lookup_value` a row of one value is open in the port.
 #![allow(unsafe_code)]
 
 use std::slice;
@@ -28,10 +28,12 @@ use super::pattern::{MOST_CAPTURES, Pattern, Places};
 use super::port::Port;
 use super::put::number;
 use super::replace::{replace, replace_found};
+use super::side_table::Lookup;
 use super::status::{OK, REFUSED, TOO_LARGE};
 use super::tally::Tally;
 use super::words::Words;
 use crate::row::msgpack::Value;
+use crate::row::side_table::Wanted;
 use crate::row::{decimal, msgpack, text};
 
 macro_rules! natives {
@@ -378,6 +380,20 @@ natives! {
     fn format_fill(formats: *mut Formats, id: u32, count: u32) -> u32 {
         // SAFETY: see the module's contract.
         u32::from(unsafe { (*formats).fill(id, count as usize) })
+    }
+    fn lookup_text(lookup: *mut Lookup, s: *const u8, n: u32) -> u32 {
+        // SAFETY: see the module's contract.
+        let (lookup, s) = unsafe { (&mut *lookup, slice::from_raw_parts(s, n as usize)) };
+        lookup.find(Wanted::Text(s))
+    }
+    fn lookup_number(lookup: *mut Lookup, x: f64) -> u32 {
+        // SAFETY: see the module's contract.
+        unsafe { &mut *lookup }.find(Wanted::Number(x))
+    }
+    fn lookup_value(lookup: *mut Lookup, room: *const Port) -> u32 {
+        // SAFETY: see the module's contract.
+        let (lookup, room) = unsafe { (&mut *lookup, &*room) };
+        lookup.find(Wanted::Value(&room.out[room.mark + 4..]))
     }
     fn find_text(s: *const u8, n: u32, text: *const u8, m: u32) -> u32 {
         // SAFETY: see the module's contract.

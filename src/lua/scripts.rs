@@ -60,6 +60,7 @@ scripts!(
     "shapes",
     "shapes/lines_filter",
     "shapes/lines_tally",
+    "side_tables",
     "sites",
     "state",
     "stretches",

@@ -21,6 +21,7 @@ use super::rejects::Rejects;
 use super::scripts;
 use super::status::STATUSES;
 use super::syntax::{compile_chunk, compile_expression};
+use super::tables::Tables;
 use super::tally::Tally;
 use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
@@ -44,18 +45,20 @@ pub(super) struct Modules {
     pub(super) environment: Table,
 }
 
+/// What our files know by address.
+pub(super) struct Known<'a> {
+    pub key: &'a Key,
+    pub words: &'a Shared<Words>,
+    pub tally: &'a Shared<Tally>,
+    pub formats: &'a Shared<Formats>,
+    pub tables: &'a Tables,
+}
+
 /// In front of the names of our files for `require`.
 const PREFIX: &str = "gleamflow.";
 
 impl Modules {
-    pub fn load(
-        lua: &Lua,
-        key: &Key,
-        words: &Shared<Words>,
-        tally: &Shared<Tally>,
-        formats: &Shared<Formats>,
-        told: Told<'_>,
-    ) -> mlua::Result<Modules> {
+    pub fn load(lua: &Lua, known: &Known<'_>, told: Told<'_>) -> mlua::Result<Modules> {
         let globals = lua.globals();
         let package: Table = globals.get("package")?;
         let loaded: Table = package.get("loaded")?;
@@ -70,11 +73,12 @@ impl Modules {
         loaded.set("gleamflow.native", native)?;
         let addresses = lua.create_table()?;
         addresses.set("progress", progress_address(told.progress))?;
-        addresses.set("key", key.address())?;
-        addresses.set("words", words.address())?;
-        addresses.set("tally", tally.address())?;
-        addresses.set("formats", formats.address())?;
+        addresses.set("key", known.key.address())?;
+        addresses.set("words", known.words.address())?;
+        addresses.set("tally", known.tally.address())?;
+        addresses.set("formats", known.formats.address())?;
         addresses.set("null", Value::NULL)?;
+        known.tables.tell(lua, &addresses)?;
         let plain = std::env::var_os("GLEAMFLOW_PLAIN").is_some_and(|text| !text.is_empty());
         addresses.set("plain", plain)?;
         addresses.set("warn", warn(lua, told.progress, told.warnings)?)?;

@@ -4,6 +4,7 @@
 //! globals only as long as a task: `begin_task` makes them again.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,8 +19,9 @@ use super::keys::KeyBytes;
 use super::native::{Key, Ports, Shared};
 use super::port::Port;
 use super::rejects::{Outcome, Rejects, read_outcome};
-use super::setup::{Modules, Told, Warnings, halves, setup};
+use super::setup::{Known, Modules, Told, Warnings, halves, setup};
 use super::slabs::TIGHT_BYTES;
+use super::tables::Tables;
 use super::tally::Tally;
 use super::words::Words;
 use super::{LuaSegment, LuaTail, Progress};
@@ -27,6 +29,7 @@ use crate::error::{Failed, Failure, Rejected, Warning};
 use crate::plan::chain::{Code, Head};
 use crate::plan::view::{Columns, TAB};
 use crate::row::layout::{Layout, Rows};
+use crate::row::side_table::SideTable;
 
 /// Takes the rows that a segment has put out: its number, the frames or the text (which may be
 /// taken away or left), and how many they are.
@@ -54,6 +57,7 @@ pub(crate) struct Vm {
     words: Shared<Words>,
     tally: Shared<Tally>,
     _formats: Shared<Formats>,
+    _tables: Tables,
     memory_limit: usize,
     warnings: Warnings,
     rejects: Rejects,
@@ -65,10 +69,11 @@ pub(crate) struct Vm {
 
 impl Vm {
     /// Makes the state, its environment and its loops, and compiles the user's code. `shared` are
-    /// the texts given to `lua(code)`.
+    /// the texts given to `lua(code)`, `tables` what `tables` has in user code.
     pub fn new(
         shared: &[Code],
         segments: Vec<LuaSegment>,
+        tables: Vec<(String, Rc<SideTable>)>,
         memory_limit: usize,
         max_row: usize,
         progress: Arc<Progress>,
@@ -88,10 +93,12 @@ impl Vm {
         let words = Shared::new(Words::new(most_words(memory_limit)));
         let tally = Shared::new(Tally::new());
         let formats = Shared::new(Formats::new());
+        let tables = Tables::new(tables, &progress);
         let (warnings, rejects) = (Warnings::default(), Rejects::new(max_row, &progress));
+        let known =
+            Known { key: &key, words: &words, tally: &tally, formats: &formats, tables: &tables };
         let told = Told { progress: &progress, warnings: &warnings, rejects: &rejects };
-        let modules =
-            Modules::load(&lua, &key, &words, &tally, &formats, told).map_err(internal)?;
+        let modules = Modules::load(&lua, &known, told).map_err(internal)?;
         let setup = setup(&lua, shared, &segments, &ports, &columns)?;
         #[cfg(any(test, feature = "fuzz-internals"))]
         let environment = modules.environment.clone();
@@ -122,6 +129,7 @@ impl Vm {
             words,
             tally,
             _formats: formats,
+            _tables: tables,
             memory_limit,
             warnings,
             rejects,

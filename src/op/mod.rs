@@ -30,6 +30,7 @@ mod split_pattern;
 mod named;
 
 mod on_error;
+mod with_table;
 
 mod reduce;
 

@@ -11,6 +11,7 @@ use crate::plan::exchange::{Combine, Group, Keep};
 use crate::plan::guard::Guard;
 use crate::plan::named::Arguments;
 use crate::plan::native::Native;
+use crate::plan::tables::TableId;
 use crate::plan::view::{Columns, TAB, View};
 use crate::plan::writing::Writing;
 pub(crate) use crate::row::key::{KeyColumn, WHOLE_ROW};
@@ -23,6 +24,8 @@ pub(crate) struct Code {
     pub text: String,
     /// Seeds its `math.random`, together with the task: see [`crate::plan::seed`].
     pub seed: u64,
+    /// The side tables that it may look into.
+    pub tables: Vec<TableId>,
 }
 
 /// Everything a worker needs to run the tasks of one stage.
@@ -96,22 +99,36 @@ impl Chain {
         head.into_iter().chain(self.steps.iter().map(Step::id)).chain(tail)
     }
 
+    /// The side tables that its functions may look into, each once.
+    pub(crate) fn tables(&self) -> Vec<TableId> {
+        let mut tables: Vec<_> =
+            self.codes().flat_map(|code| code.tables.iter().copied()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
     /// The user's functions in it.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
-        let head = match &self.head {
-            Head::Groups(Group::Lua(group)) => Some(&group.code),
-            _ => None,
-        };
-        let steps = self.steps.iter().filter_map(|step| match step {
-            Step::Lua(LuaStep { code, .. }) => Some(code),
-            Step::Native(_) | Step::Spread(_) => None,
-        });
         let tail = match &self.tail {
             Tail::Runs { combine: Some(Combine::Lua { code, .. }), .. } => Some(code),
             _ => None,
         };
-        head.into_iter().chain(steps).chain(tail)
+        codes(&self.head, &self.steps).chain(tail)
     }
+}
+
+/// The user's functions in the beginning of a chain.
+pub(super) fn codes<'a>(head: &'a Head, steps: &'a [Step]) -> impl Iterator<Item = &'a Code> {
+    let head = match head {
+        Head::Groups(Group::Lua(group)) => Some(&group.code),
+        _ => None,
+    };
+    let steps = steps.iter().filter_map(|step| match step {
+        Step::Lua(LuaStep { code, .. }) => Some(code),
+        Step::Native(_) | Step::Spread(_) => None,
+    });
+    head.into_iter().chain(steps)
 }
 
 /// How the rows of a task arrive.

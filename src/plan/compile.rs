@@ -15,6 +15,7 @@ use crate::plan::names::Names;
 use crate::plan::rewrite;
 use crate::plan::seed;
 use crate::plan::stage::{Output, Plan, Slice, StageId};
+use crate::plan::tables::{Mentions, TableId};
 use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
@@ -52,21 +53,27 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
         return Err(Error::new(problem.clone(), Some(origin.clone())));
     }
     let mut plan = Plan::default();
+    let mut lower = Lower::default();
     for shared in &graph.shared {
         let step = enter(&mut plan, &shared.origin);
         let seed = seed::of_step(step, &shared.text);
-        plan.shared.push(Code { step, text: shared.text.clone(), seed });
+        let (text, tables) = (shared.text.clone(), Vec::new());
+        lower.shared = lower.shared.and(&Mentions::of(&text));
+        plan.shared.push(Code { step, text, seed, tables });
     }
-    let mut lower = Lower::default();
     let mut lowered: HashMap<NodeId, Lowered> = HashMap::new();
     for (id, readers) in readers(graph, sinks) {
         let node = &graph.nodes[id];
         let step = enter(&mut plan, &node.origin);
         let depth = node.inputs.iter().map(|input| lowered[input].depth + 1).max().unwrap_or(0);
         lower.depth = depth;
+        let tables = node.inputs.iter().map(|input| lowered[input].tables.clone()).collect();
         let inputs = node.inputs.iter().map(|input| take(&lower, &mut lowered, *input)).collect();
-        let rows = lower_node(node, &mut lower, step, inputs)
+        let rows = lower
+            .enter(tables)
+            .and_then(|()| lower_node(node, &mut lower, step, inputs))
             .map_err(|failure| Error::new(failure, Some(node.origin.clone())))?;
+        let tables = lower.tables_out.clone();
         let names = rows.names().clone();
         if names.is_known() {
             plan.names.push((step, names.to_string()));
@@ -75,14 +82,14 @@ pub(crate) fn compile(graph: &Graph, sinks: &[SinkNode], rewrites: bool) -> Resu
             1 => Rows::Open(Box::new(rows)),
             _ => Rows::Shared(lower.share(rows)),
         };
-        lowered.insert(id, Lowered { step, depth, names, rows: Some(rows) });
+        lowered.insert(id, Lowered { step, depth, names, tables, rows: Some(rows) });
     }
     for sink in sinks {
         let step = enter(&mut plan, &sink.origin);
         let rows = take(&lower, &mut lowered, sink.input);
         plan.outputs.push(lower_sink(&mut lower, step, rows, &sink.rows));
     }
-    plan.stages = lower.stages;
+    (plan.stages, plan.tables) = (lower.stages, lower.tables);
     if rewrites {
         rewrite::all(&mut plan);
     }
@@ -94,6 +101,8 @@ struct Lowered {
     step: StepId,
     depth: u32,
     names: Names,
+    /// Which side tables the functions behind it may look into.
+    tables: Vec<TableId>,
     /// Taken by its only reader.
     rows: Option<Rows>,
 }

@@ -14,6 +14,11 @@ impl fmt::Display for Plan {
         for (index, stage) in self.stages.iter().enumerate() {
             self.stage(f, index, stage)?;
         }
+        for table in &self.tables {
+            if let Some(stage) = table.stage {
+                writeln!(f, "table {}: stage {}, by column 1", table.name, stage + 1)?;
+            }
+        }
         for (index, stage) in self.outputs.iter().enumerate() {
             writeln!(f, "sink {}: stage {}, in order", index + 1, stage + 1)?;
         }
@@ -67,6 +72,9 @@ impl Plan {
         }
         for held in &stage.held {
             write!(f, ", beside all of stage {}", held + 1)?;
+        }
+        for table in stage.tables() {
+            write!(f, ", with table {}", self.tables[table as usize].name)?;
         }
         match &stage.work {
             Work::Forward => f.write_str(" → forward")?,

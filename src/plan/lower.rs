@@ -5,8 +5,8 @@
 //! it: an exchange, a command, a second reader or a sink. Nothing here knows an operator's name,
 //! and what makes a finished plan faster is a pass in `plan/rewrite`.
 
-use crate::error::StepId;
-use crate::plan::chain::{Chain, Code, Head, Step, Tail};
+use crate::error::{ErrorKind, Failure, StepId};
+use crate::plan::chain::{Chain, Code, Head, Step, Tail, codes};
 use crate::plan::closure::Closure;
 use crate::plan::command::{Command, Form};
 use crate::plan::exchange::{Exchange, Group, Side};
@@ -16,6 +16,7 @@ use crate::plan::native::Native;
 use crate::plan::seed;
 use crate::plan::source::Source;
 use crate::plan::stage::{Input, Merge, Output, Slice, Stage, StageId, Work, Zip};
+use crate::plan::tables::{Mentions, Table, TableId};
 use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
 
@@ -46,12 +47,65 @@ pub(crate) struct Lower {
     pub(super) stages: Vec<Stage>,
     /// How many steps lie between the sources and the one that is being lowered.
     pub(super) depth: u32,
+    pub(super) tables: Vec<Table>,
+    /// Which side tables the inputs of the step that is being lowered have, and what it gives.
+    pub(super) tables_of_inputs: Vec<Vec<TableId>>,
+    pub(super) tables_out: Vec<TableId>,
+    /// What code that all steps share names.
+    pub(super) shared: Mentions,
 }
 
 impl Lower {
     /// A piece of the user's Lua that belongs to the step which is being lowered.
     pub(crate) fn code(&self, step: StepId, text: &str) -> Code {
-        Code { step, text: text.to_owned(), seed: seed::of_step(self.depth, text) }
+        let named = |&table: &TableId| (table, &*self.tables[table as usize].name);
+        let tables = Mentions::of(text).and(&self.shared);
+        let tables = tables.needed(self.tables_out.iter().map(named));
+        Code { step, text: text.to_owned(), seed: seed::of_step(self.depth, text), tables }
+    }
+
+    /// Says which side tables there are where the rows of all these inputs come together.
+    pub(super) fn enter(&mut self, inputs: Vec<Vec<TableId>>) -> Result<(), Failure> {
+        self.tables_out = inputs.concat();
+        self.tables_out.sort_unstable();
+        self.tables_out.dedup();
+        self.tables_of_inputs = inputs;
+        let mut names: Vec<&str> =
+            self.tables_out.iter().map(|&table| &*self.tables[table as usize].name).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|two| two[0] == two[1]) {
+            None => Ok(()),
+            Some(two) => {
+                let message = format!("its inputs have different tables of the name {:?}", two[0]);
+                Err(Failure::new(ErrorKind::Plan, message)
+                    .hint("give one of them another name, or add the table behind this step"))
+            }
+        }
+    }
+
+    /// Lets the functions of all steps behind `rows` look into the rows of another dataset.
+    pub(crate) fn table(
+        &mut self,
+        step: StepId,
+        [rows, table]: [Open; 2],
+        name: &str,
+    ) -> Result<Open, Failure> {
+        let mut tables = self.tables_of_inputs[0].clone();
+        if tables.iter().any(|&known| self.tables[known as usize].name == name) {
+            let message = format!("there is a table {name:?} already");
+            return Err(Failure::new(ErrorKind::Plan, message));
+        }
+        tables.push(TableId::try_from(self.tables.len()).expect("fewer than 2^32 tables"));
+        self.tables_out = tables;
+        let stage = Some(self.share_as_frames(table));
+        self.tables.push(Table { step, name: name.to_owned(), stage });
+        // Functions before this step must not find the table, and all of a chain find the same.
+        if rows.codes().any(|code| Mentions::of(&code.text).may_be(name)) {
+            let names = rows.names.clone();
+            let stage = self.share(rows);
+            return Ok(self.reopen(stage, step).named(names));
+        }
+        Ok(rows)
     }
 
     /// Rows of a source.
@@ -346,6 +400,11 @@ impl Open {
     /// The same rows, whose columns are called so.
     pub(crate) fn named(self, names: Names) -> Open {
         Open { names, ..self }
+    }
+
+    /// The user's functions in it.
+    fn codes(&self) -> impl Iterator<Item = &Code> {
+        codes(&self.head, &self.steps)
     }
 
     /// How the rows lie when they come out of the chain.

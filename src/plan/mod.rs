@@ -20,6 +20,7 @@ mod rewrite;
 pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod stage;
+pub(crate) mod tables;
 mod travels;
 pub(crate) mod view;
 pub(crate) mod writing;

@@ -38,18 +38,11 @@ impl Names {
                 .hint("`named` names columns; a step in Lua that makes new ones forgets them"));
         }
         let message = format!("there is no column {name:?}: the names known here are {self}");
-        Err(match self.nearest(name) {
+        let known = self.0.iter().flatten().map(String::as_str);
+        Err(match nearest(name, known) {
             Some(nearest) => failure(message).hint(format!("is {nearest:?} meant?")),
             None => failure(message),
         })
-    }
-
-    /// The name that a person may have meant.
-    fn nearest(&self, name: &str) -> Option<&str> {
-        let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
-        let nearest = self.0.iter().flatten().map(String::as_str).min_by_key(distance)?;
-        (distance(&nearest) <= nearest.chars().count().max(name.chars().count()) / 2)
-            .then_some(nearest)
     }
 
     pub(crate) fn is_known(&self) -> bool {
@@ -114,6 +107,13 @@ impl Names {
         let alike = self.0.iter().zip(&other.0);
         Names(alike.map(|(one, other)| one.clone().filter(|_| one == other)).collect())
     }
+}
+
+/// The one of these names that a person may have meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
+    let nearest = known.min_by_key(distance)?;
+    (distance(&nearest) <= nearest.chars().count().max(name.chars().count()) / 2).then_some(nearest)
 }
 
 impl fmt::Display for Names {

@@ -11,6 +11,7 @@ use crate::plan::command::Command;
 use crate::plan::exchange::{Cuts, Keep};
 use crate::plan::guard::Guard;
 use crate::plan::source::Source;
+use crate::plan::tables::{Table, TableId};
 use crate::row::layout::Layout;
 
 /// A stage's place in the plan.
@@ -21,6 +22,7 @@ pub(crate) type StageId = usize;
 pub(crate) struct Plan {
     pub shared: Vec<Code>,
     pub stages: Vec<Stage>,
+    pub tables: Vec<Table>,
     /// The stage that feeds each sink, in the order the sinks were asked for.
     pub outputs: Vec<StageId>,
     /// Where each step was asked for, by step.
@@ -158,6 +160,11 @@ impl Work {
 }
 
 impl Stage {
+    /// The side tables that its functions may look into.
+    pub(crate) fn tables(&self) -> Vec<TableId> {
+        self.work.chain().map_or(Vec::new(), |(chain, _)| chain.tables())
+    }
+
     /// Whether each partition of the input is worked on apart. All else looks through them.
     pub(crate) fn keeps_partitions(&self) -> bool {
         match &self.work {
@@ -218,11 +225,12 @@ impl Plan {
         u32::try_from(step).expect("fewer than 2^32 steps")
     }
 
-    /// How many stages and sinks read each stage.
+    /// How many stages, side tables and sinks read each stage.
     pub(crate) fn readers(&self) -> Vec<u32> {
         let mut readers = vec![0; self.stages.len()];
         let inputs = self.stages.iter().flat_map(|stage| stage.input.stages());
-        inputs.chain(&self.outputs).for_each(|&stage| readers[stage] += 1);
+        let tables = self.tables.iter().filter_map(|table| table.stage.as_ref());
+        inputs.chain(tables).chain(&self.outputs).for_each(|&stage| readers[stage] += 1);
         readers
     }
 

@@ -25,6 +25,7 @@ pub(crate) mod numeric;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) mod order;
 pub(crate) mod printf;
+pub(crate) mod side_table;
 pub(crate) mod text;
 pub(crate) mod texts;
 pub(crate) mod typed;

@@ -19,6 +19,7 @@ use crate::worker::native_code::{Code, NativeCode};
 use crate::worker::rejected::{Rejects, columns_of};
 use crate::worker::seen::Seen;
 use crate::worker::segments::{Segment, Segments};
+use crate::worker::side_tables::NamedTable;
 use crate::worker::tail::{TailSink, written};
 use crate::worker::task::{Counts, Limits, TaskWork};
 
@@ -51,6 +52,7 @@ impl ChainRunner {
     pub(crate) fn new(
         chain: &Chain,
         shared: &[plan::chain::Code],
+        tables: Vec<NamedTable>,
         limits: &Limits,
         progress: Arc<Progress>,
     ) -> Result<ChainRunner, Failure> {
@@ -73,7 +75,10 @@ impl ChainRunner {
         }
         let vm = match lua.is_empty() {
             true => None,
-            false => Some(Vm::new(shared, lua, limits.lua_bytes, limits.max_row, progress)?),
+            false => {
+                let (lua_bytes, max_row) = (limits.lua_bytes, limits.max_row);
+                Some(Vm::new(shared, lua, tables, lua_bytes, max_row, progress)?)
+            }
         };
         let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
         let in_group = Cell::new(false);

@@ -15,6 +15,7 @@ use crate::worker::chain::ChainRunner;
 use crate::worker::held::HeldSides;
 use crate::worker::rejected::put_letter;
 use crate::worker::runs::RunStore;
+use crate::worker::side_tables::MappedTables;
 use crate::worker::source::{RunFiles, TaskSource};
 use crate::worker::tail::TailSink;
 use crate::worker::task::{Setup, StageWork, TaskResult};
@@ -26,6 +27,7 @@ pub(super) struct ServedRun {
     /// Chains that serve no task right now.
     pub idle: RefCell<HashMap<StageId, Vec<ChainRunner>>>,
     pub held: HeldSides,
+    pub tables: MappedTables,
     /// This worker's place for runs; its file comes before the first task that may need it.
     pub store: RunStore,
 }

@@ -29,9 +29,10 @@ use crate::worker::held::HeldSides;
 use crate::worker::inbound::Inbound;
 use crate::worker::open_task::{OpenTask, ServedRun, Work, Worked};
 use crate::worker::runs::RunStore;
+use crate::worker::side_tables::MappedTables;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::spill::SpillLists;
-use crate::worker::tail::{Sending, TailSink, lost};
+use crate::worker::tail::{Sending, TailSink, dropped, lost};
 use crate::worker::task::{Setup, TaskSpec};
 use crate::worker::watchdog::{Watch, Watched, watch_engine, watch_steps};
 
@@ -246,6 +247,7 @@ impl Worker {
             setup,
             idle: RefCell::default(),
             held: HeldSides::default(),
+            tables: MappedTables::default(),
         })));
         Ok(())
     }
@@ -274,7 +276,8 @@ impl Worker {
             Some(chain) => chain,
             None => {
                 let progress = self.watched.progress.clone();
-                ChainRunner::new(&work.chain, &run.setup.shared, limits, progress)?
+                let tables = run.tables.of(&spec.tables, &self.files)?;
+                ChainRunner::new(&work.chain, &run.setup.shared, tables, limits, progress)?
             }
         };
         self.turn_to(number);
@@ -375,11 +378,6 @@ impl Worker {
 fn cpu_time() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// A task that was ended because nobody wants its rows; nobody is told.
-fn dropped() -> Failure {
-    Failure::new(ErrorKind::Worker, "the task was dropped")
 }
 
 /// What user code has printed should be seen before the task is known to have ended.

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crate::error::{Failed, Failure, StepId};
+use crate::error::{ErrorKind, Failed, Failure, StepId};
 use crate::plan::chain::{Chain, KeyColumn, Tail};
 use crate::plan::writing::Writing;
 use crate::row::block::{Content, LETTERS};
@@ -264,6 +264,11 @@ pub(crate) fn written(writing: &Writing) -> Result<Written, Failure> {
     let writer = row_format(&writing.format.code).and_then(|format| format.writer());
     let writer = writer.map_err(|failure| failure.at_step(writing.step))?;
     Ok(Written::new(writing.step, writer))
+}
+
+/// A task that was ended because nobody wants its rows; nobody is told.
+pub(super) fn dropped() -> Failure {
+    Failure::new(ErrorKind::Worker, "the task was dropped")
 }
 
 /// The engine has gone; there is nobody left to tell.

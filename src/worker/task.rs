@@ -16,6 +16,7 @@ use crate::plan::guard::Guarded;
 use crate::plan::named::Name;
 use crate::plan::stage::StageId;
 use crate::report::Counter;
+use crate::row::side_table::Shape;
 use crate::worker::runs::{Run, RunInput, TaskRuns};
 
 /// The stages of a run, sent once to each worker that serves it.
@@ -57,6 +58,16 @@ pub(crate) struct TaskSpec {
     pub input: TaskInput,
     /// What the worker is to hold for it, all of it.
     pub held: Vec<HeldRuns>,
+    /// The side tables that its functions may look into.
+    pub tables: Vec<TableFile>,
+}
+
+/// A side table in a file that the worker has been sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TableFile {
+    pub name: String,
+    pub file: u32,
+    pub shape: Shape,
 }
 
 /// The rows of one side that each worker holds.

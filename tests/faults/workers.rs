@@ -73,6 +73,29 @@ fn a_worker_killed_amid_bad_rows_leaves_the_dead_letters_of_the_run_before() {
 }
 
 #[test]
+fn a_worker_killed_while_a_table_is_made_or_looked_into_is_an_error() {
+    let place = Place::with_input(lines(1000));
+    let look_up =
+        "function(x) if x == 'line 100' then os.execute('sleep 1000') end return tables.of[x] end";
+    for steps in
+        [[SLOW, "function(x) return tables.of[x] end"], ["function(x) return x, x end", look_up]]
+    {
+        let running =
+            place.program(["table", &place.input(), steps[0], steps[1]]).workers(2).start();
+        let worker = running.until("worker", |running| {
+            let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
+            let mut workers = running.workers();
+            if asleep { workers.pop() } else { None }
+        });
+        crate::program::send_signal(worker.pid, 9);
+        running.wait().fails(
+            "HERE, save_text_to: a worker was killed by signal 9 (SIGKILL)\n\n\
+             hint: the system kills processes when memory is short: see `memory`",
+        );
+    }
+}
+
+#[test]
 fn a_stopped_worker_goes_on_when_it_is_continued() {
     let place = Place::with_input(lines(300_000));
     let running =

@@ -29,6 +29,7 @@ mod sort_by;
 mod sources;
 mod steps;
 mod streams;
+mod tables;
 mod values;
 mod vocabulary;
 mod warnings;

@@ -21,6 +21,7 @@ fn main() -> Result<()> {
         ["read", path] => read(path),
         ["read_all", ref paths @ ..] => read_all(paths),
         ["map", path, lua] => map(path, lua),
+        ["table", path, made, lua] => table(path, made, lua),
         ["flat_map", path, lua] => flat_map(path, lua),
         ["for_each", path, lua] => for_each(path, lua),
         ["filter", path, lua] => filter(path, lua),
@@ -280,6 +281,12 @@ fn dead_letters(path: &str, lua: &str, letters: &str) -> Result<()> {
 
 fn save_mapped(path: &str, lua: &str, to: &str) -> Result<()> {
     flow().text_file(path).map(lua).save_text(to, "%s")
+}
+
+fn table(path: &str, made: &str, lua: &str) -> Result<()> {
+    let flow = flow();
+    let table = flow.text_file(path).map(made);
+    flow.text_file(path).with_table("of", &table).map(lua).save_text_to(stdout(), "%s")
 }
 
 fn write_file(path: &str, to: &str) -> Result<()> {

@@ -25,7 +25,13 @@ fn last_item(sequences: &[u32]) -> Item {
         let (writer, output) = pipe::pipe().unwrap();
         let link = Link::start(socket, output, Body::Thread, Duration::from_secs(10));
         let meter = Arc::new(Meter::new(1 << 20, 1 << 20, std::env::temp_dir()));
-        let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks, held: Vec::new() };
+        let spec = TaskSpec {
+            stage: 0,
+            seed: 1,
+            input: TaskInput::Blocks,
+            held: Vec::new(),
+            tables: Vec::new(),
+        };
         let (warnings, tally) = (Warnings::new(Vec::new()), Tally::new(&plan()));
         let task = link.open_task(&spec, &meter, &Arc::new(warnings), &Arc::new(tally));
         let mut said: Vec<(Control, u32, Vec<u8>)> =

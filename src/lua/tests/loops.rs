@@ -75,7 +75,10 @@ fn assert_compiled(segment: LuaSegment, rows: Rows<'_>) {
 
 /// The same with fewer than so many aborts: a loop inside another has more of them.
 fn assert_compiled_after(aborts: u32, segment: LuaSegment, rows: Rows<'_>) {
-    let vm = vm(segment);
+    assert_comes_to_rest(aborts, &vm(segment), rows);
+}
+
+pub(super) fn assert_comes_to_rest(aborts: u32, vm: &Vm, rows: Rows<'_>) {
     let count = vm.watch_traces().expect("jit.attach works");
     let mut counts: Vec<(u32, u32, String)> = Vec::new();
     let at_rest = |counts: &[(u32, u32, String)]| {

@@ -14,6 +14,7 @@ mod patterns;
 mod reduce;
 mod shapes;
 mod steps;
+mod tables;
 mod written;
 
 use crate::error::Failed;
@@ -29,7 +30,7 @@ const MEMORY: usize = 64 << 20;
 const MAX_ROW: usize = 1 << 20;
 
 fn code(step: u32, text: &str) -> Code {
-    Code { step, text: text.to_owned(), seed: step.into() }
+    Code { step, text: text.to_owned(), seed: step.into(), tables: Vec::new() }
 }
 
 fn lua_step(template: &str, code: Code) -> LuaStep {
@@ -63,7 +64,8 @@ fn combine(steps: Vec<LuaStep>, keys: &[u32], text: &str) -> LuaSegment {
 }
 
 fn vm_with(shared: &[Code], segments: Vec<LuaSegment>) -> Vm {
-    Vm::new(shared, segments, MEMORY, MAX_ROW, Arc::new(Progress::default())).expect("compiles")
+    let progress = Arc::new(Progress::default());
+    Vm::new(shared, segments, Vec::new(), MEMORY, MAX_ROW, progress).expect("compiles")
 }
 
 fn vm(segment: LuaSegment) -> Vm {

@@ -8,12 +8,19 @@ mod join_closures;
 mod join_commands;
 mod raw_lines;
 mod top_of_sort;
+mod unread;
 
 use crate::plan::stage::{Input, Plan, StageId};
 
-/// All passes, in order: raw lines first, since commands are neighbours only then.
-const PASSES: &[fn(&mut Plan, &mut Needless)] =
-    &[raw_lines::rewrite, join_commands::rewrite, join_closures::rewrite, top_of_sort::rewrite];
+/// All passes, in order: what is not needed is not improved, and raw lines come before commands,
+/// which are neighbours only then.
+const PASSES: &[fn(&mut Plan, &mut Needless)] = &[
+    unread::rewrite,
+    raw_lines::rewrite,
+    join_commands::rewrite,
+    join_closures::rewrite,
+    top_of_sort::rewrite,
+];
 
 /// Applies all passes.
 pub(super) fn all(plan: &mut Plan) {
@@ -64,6 +71,7 @@ impl Needless {
             }
             stage.held.iter_mut().for_each(renumber);
         }
+        plan.tables.iter_mut().filter_map(|table| table.stage.as_mut()).for_each(renumber);
         plan.outputs.iter_mut().for_each(renumber);
         let mut instead = self.instead.iter();
         plan.stages.retain(|_| instead.next().is_some_and(Option::is_none));

@@ -34,7 +34,13 @@ fn said(sequences: &[u32]) -> Vec<Control> {
         // A worker that has ended takes no more.
         let _ = ours.write_all(&[&header[..], payload].concat());
     };
-    let spec = TaskSpec { stage: 0, seed: 1, input: TaskInput::Blocks, held: Vec::new() };
+    let spec = TaskSpec {
+        stage: 0,
+        seed: 1,
+        input: TaskInput::Blocks,
+        held: Vec::new(),
+        tables: Vec::new(),
+    };
     send(Content::Control(Control::Setup), 0, &rmp_serde::to_vec(&setup()).unwrap());
     send(Content::Control(Control::Open), 0, &rmp_serde::to_vec(&spec).unwrap());
     for sequence in sequences {
