@@ -1,6 +1,7 @@
 //! Streaming, nesting, and that the loops are compiled.
 
 use super::*;
+use crate::plan::guard::Guard;
 use crate::row::layout::Mark;
 use crate::row::written::{TabLines, Written};
 
@@ -191,6 +192,24 @@ fn loops_of_steps_that_put_a_column_in_front_are_compiled() {
         let code = code(1, "function(k, n) return n % 3, k end");
         let step = LuaStep { template: template.to_owned(), arguments, code, guard: None };
         assert_compiled(segment(Head::Rows(Layout::Frames), vec![step]), Rows::frames(&frames));
+    }
+}
+
+#[test]
+fn loops_of_steps_that_leave_bad_rows_out_are_compiled() {
+    let guarded = |step: LuaStep| LuaStep { guard: Some(Guard::default()), ..step };
+    let frames: Vec<u8> = (0..20_000).flat_map(|n| frame(&["key".into(), n.into()])).collect();
+    let text: String = (0..20_000).map(|n| format!("line {n} of some\n")).collect();
+    for (kind, of_row, of_line) in [
+        ("map", "function(k, n) return n % 3, k end", "function(l) return #l, l:sub(1, 3) end"),
+        ("filter", "function(k, n) return n % 3 == 0 end", "function(l) return #l > 3 end"),
+        ("flat_map", "function(k, n) return { n, n + 1 } end", "function(l) return { l, l } end"),
+    ] {
+        let steps = vec![guarded(lua_step(kind, code(1, of_row)))];
+        assert_compiled(segment(Head::Rows(Layout::Frames), steps), Rows::frames(&frames));
+        let second = guarded(map(2, "function(a, b) return b, a end"));
+        let steps = vec![guarded(lua_step(kind, code(1, of_line))), second];
+        assert_compiled(lines(steps), Rows::lines(text.as_bytes()));
     }
 }
 
