@@ -51,7 +51,8 @@
 //!   [`merge_sorted`](Dataset::merge_sorted), [`intersect`](Dataset::intersect),
 //!   [`subtract`](Dataset::subtract); [`branch`](Dataset::branch) makes two of one.
 //! - **Shell**: [`pipe`](Dataset::pipe), [`pipe_as_args`](Dataset::pipe_as_args),
-//!   [`pipe_rows`](Dataset::pipe_rows), with [`Shell`] for what a command needs beside its text;
+//!   [`pipe_rows`](Dataset::pipe_rows), with [`Shell`] for what a command needs beside its text, and
+//!   [`Text`] for CSV, JSON and other forms of its input and output;
 //!   several at once behind [`partition`](Dataset::partition),
 //!   [`partition_by`](Dataset::partition_by) or [`round_robin`](Dataset::round_robin).
 //! - **Terminals**: [`save_text_to`](Dataset::save_text_to) and
@@ -202,7 +203,7 @@ pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::flow::Flow;
 pub use crate::op::{
-    Agg, AtMost, Column, Columns, Join, LeaveOut, OnError, Ordered, Shell, Sort, Zip,
+    Agg, AtMost, Column, Columns, Join, LeaveOut, OnError, Ordered, Shell, Sort, Text, Zip,
 };
 pub use crate::plan::command::Stderr;
 pub use crate::report::{Counter, Progress, Report, StageReport, StepReport};

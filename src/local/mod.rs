@@ -17,6 +17,7 @@ pub(crate) mod letters;
 mod limits;
 mod link;
 mod outgoing;
+mod output;
 mod pace;
 mod per_row;
 mod pool;

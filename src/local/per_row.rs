@@ -15,8 +15,8 @@ use crate::local::again::{Attempts, held_at, pass_on};
 use crate::local::block::Block;
 use crate::local::command::{Site, Started, end_all, until_wrong};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
+use crate::local::output::{push_last, take_rows};
 use crate::local::pace::Pace;
-use crate::local::shell::{push_last, take_rows};
 use crate::plan::command::Command;
 use crate::row::describe::describe_line;
 use crate::row::layout::Layout;
@@ -158,7 +158,7 @@ impl PerRow {
         let pace = Pace::default();
         let wrong = until_wrong(started);
         let last = tokio::select! {
-            taken = take_rows(session, stdout, out, Layout::Columns, 0, &pace) => taken?,
+            taken = take_rows(session, stdout, out, &self.command, 0, &pace) => taken?,
             stop = wrong => return Err(stop),
         };
         for command in started.iter_mut() {

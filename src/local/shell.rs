@@ -4,27 +4,17 @@
 //! wait for the other.
 
 use std::process::Stdio;
-use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 
-use crate::error::{ErrorKind, Failure};
+use crate::error::Failure;
 use crate::local::again::{Attempts, Source, held_at, pass_on};
-use crate::local::block::Block;
-use crate::local::buffers::Buffers;
 use crate::local::command::{Site, Started, end_all, until_wrong, wide_pipe};
 use crate::local::edge::{Reader, Stop, Writer};
+use crate::local::output::{push_last, take_rows};
 use crate::local::pace::Pace;
-use crate::local::session::Session;
 use crate::plan::command::Command;
-use crate::row::layout::{Layout, Rows};
-use crate::row::{frame, msgpack};
-use crate::source::long_row::longer_than;
-
-/// Bytes that one read of a command's output asks for.
-const READ_BYTES: usize = 256 << 10;
 
 /// Commands over one partition, each one's stdout the next one's stdin.
 pub(crate) struct ShellStage {
@@ -82,14 +72,14 @@ impl ShellStage {
         started: &mut Vec<Started>,
     ) -> Result<(), Stop> {
         let (stdin, stdout) = self.start_all(started)?;
-        let Site { session, stage, .. } = &self.site;
+        let session = &self.site.session;
         let pace = Pace::default();
         let feed = feed(stdin, rows);
         let take = async {
-            let layout = session.plan.stages[*stage].output.layout();
+            let command = self.commands.last().expect("a shell stage has a command");
             let wrong = until_wrong(started);
             let last = tokio::select! {
-                taken = take_rows(session, stdout, out, layout, partition, &pace) => taken?,
+                taken = take_rows(session, stdout, out, command, partition, &pace) => taken?,
                 stop = wrong => return Err(stop),
             };
             for command in started.iter_mut() {
@@ -143,110 +133,4 @@ async fn feed(mut stdin: pipe::Sender, rows: &mut Source) -> Option<(Failure, pi
             Err(failure) => return Some((failure, stdin)),
         }
     }
-}
-
-/// Passes on what a command writes, in blocks of whole rows. A last line without a LF is given
-/// back: it is a row only of a command that ends well, and else what one has left half-written.
-pub(crate) async fn take_rows(
-    session: &Session,
-    mut stdout: impl AsyncRead + Unpin,
-    out: &Writer,
-    layout: Layout,
-    partition: u32,
-    pace: &Pace,
-) -> Result<Option<Block>, Stop> {
-    let max_row = session.settings.limits.max_row;
-    let mut buffer = session.buffers.take();
-    loop {
-        if buffer.capacity() - buffer.len() < READ_BYTES / 2 {
-            buffer.reserve(READ_BYTES);
-        }
-        let read = stdout
-            .read_buf(&mut buffer)
-            .await
-            .map_err(|error| Stop::Failed(Failure::io("cannot read a command's output", &error)))?;
-        if read == 0 {
-            break;
-        }
-        pace.pieces.fetch_add(1, Ordering::Relaxed);
-        let fresh = buffer.len() - read;
-        let (end, refused) = match layout {
-            Layout::Frames => whole_frames(&buffer, max_row),
-            _ => whole_lines(&buffer, fresh, max_row),
-        };
-        // Rows before a bad one come first, however one read has brought them.
-        if end > 0 {
-            let bytes = take_front(&session.buffers, &mut buffer, end);
-            let rows = Rows::new(layout, &bytes).count();
-            pace.passing.store(true, Ordering::Relaxed);
-            out.push(Block { layout, partition, rows, bytes }).await?;
-            pace.passing.store(false, Ordering::Relaxed);
-        }
-        if let Some(failure) = refused {
-            return Err(Stop::Failed(failure));
-        }
-    }
-    if buffer.is_empty() {
-        return Ok(None);
-    }
-    if layout == Layout::Frames {
-        let message = "a command's output ends within a frame";
-        return Err(Stop::Failed(Failure::new(ErrorKind::Command, message)));
-    }
-    buffer.extend_from_slice(b"\n");
-    let bytes = Bytes::from(buffer);
-    Ok(Some(Block { layout, partition, rows: 1, bytes }))
-}
-
-/// Passes on the last line of a command that has ended well.
-pub(crate) async fn push_last(out: &Writer, last: Option<Block>) -> Result<(), Stop> {
-    match last {
-        Some(block) => Ok(out.push(block).await?),
-        None => Ok(()),
-    }
-}
-
-/// Where the whole lines at the front of a buffer end, and what is wrong with the one behind them.
-/// Before `fresh` no line ends.
-fn whole_lines(buffer: &[u8], fresh: usize, max_row: usize) -> (usize, Option<Failure>) {
-    let end = memchr::memrchr(b'\n', &buffer[fresh..]).map_or(0, |at| fresh + at + 1);
-    let long = Rows::lines(&buffer[..end]).first_longer(max_row);
-    let long = long.or_else(|| (buffer.len() - end > max_row).then_some(end));
-    let failure = long.map(|_| longer_than("a command wrote a line of", max_row));
-    (long.unwrap_or(end), failure)
-}
-
-/// The same of frames. Rows of other people's programs are looked through here, where the command
-/// can still be named.
-fn whole_frames(buffer: &[u8], max_row: usize) -> (usize, Option<Failure>) {
-    let mut end = 0;
-    loop {
-        let whole = match frame::first(&buffer[end..], max_row) {
-            Ok(None) => return (end, None),
-            Ok(Some(payload)) => check_payload(payload).map(|()| payload.len()),
-            Err(error) => Err(not_frames(error)),
-        };
-        match whole {
-            Ok(len) => end += frame::LENGTH_BYTES + len,
-            Err(failure) => return (end, Some(failure)),
-        }
-    }
-}
-
-/// Takes whole rows from the front; what is left is the start of a row.
-fn take_front(buffers: &Buffers, buffer: &mut Vec<u8>, end: usize) -> Bytes {
-    let mut rest = buffers.take();
-    rest.extend_from_slice(&buffer[end..]);
-    buffer.truncate(end);
-    buffers.freeze(std::mem::replace(buffer, rest))
-}
-
-fn check_payload(payload: &[u8]) -> Result<(), Failure> {
-    msgpack::columns(payload).try_for_each(|column| column.map(drop)).map_err(not_frames)
-}
-
-fn not_frames(error: impl std::fmt::Display) -> Failure {
-    let message = format!("a command's output is not frames: {error}");
-    Failure::new(ErrorKind::Command, message)
-        .hint("`pipe_rows` is for programs that speak frames; `pipe` takes lines")
 }

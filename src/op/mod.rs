@@ -82,6 +82,7 @@ mod closures;
 pub(crate) mod group;
 pub(crate) mod native;
 mod shell;
+mod text_form;
 
 pub use agg::Agg;
 pub use columns::{Column, Columns};
@@ -90,6 +91,7 @@ pub use on_error::{AtMost, LeaveOut, OnError};
 pub use ordered::Ordered;
 pub use shell::Shell;
 pub use sort::Sort;
+pub use text_form::Text;
 pub use zip::Zip;
 
 use std::fmt;

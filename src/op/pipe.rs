@@ -92,8 +92,9 @@ impl Dataset {
 
     fn command(&self, operator: &str, caller: &Location<'_>, shell: Shell, form: Form) -> Dataset {
         self.add(operator, caller, move |plan, step, rows| {
-            let as_text = (form == Form::Lines).then(sink::lines);
-            Ok(plan.command(rows, as_text, shell.command(step, form)?))
+            let command = shell.command(step, form)?;
+            let as_text = (form == Form::Lines).then(|| sink::form(&command.setup.input));
+            Ok(plan.command(rows, as_text, command))
         })
     }
 }

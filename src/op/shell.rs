@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Failure, StepId};
+use crate::error::{ErrorKind, Failure, StepId};
+use crate::op::Text;
 use crate::plan::command::{Command, Form, Program, Setup, Stderr};
+use crate::plan::text_form::TextForm;
 
 /// A command for [`pipe`](crate::Dataset::pipe), [`pipe_as_args`](crate::Dataset::pipe_as_args) and
 /// [`pipe_rows`](crate::Dataset::pipe_rows): its text, and what its run needs beside that. Where
@@ -163,11 +165,73 @@ impl Shell {
         self
     }
 
+    /// The form in which the command reads rows, and in which it writes them: see [`Text`].
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Shell, Text};
+    ///
+    /// let rows = Flow::new().rows([("a\tb", 1), ("c", 2)]);
+    /// let same = rows.pipe(Shell::new("cat").text(Text::json_lines()));
+    /// assert_eq!(same.collect::<(String, i64)>()?[0], ("a\tb".to_string(), 1));
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    pub fn text(self, form: Text) -> Shell {
+        self.input(form.clone()).output(form)
+    }
+
+    /// The form in which the command reads rows. Of `pipe` alone: the others give it arguments or
+    /// frames.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Shell, Text};
+    ///
+    /// let files = Flow::new().lines(["/usr", "/etc"]);
+    /// let names = files.pipe(Shell::new("xargs -0 -n 1 basename").input(Text::nul()));
+    /// assert_eq!(names.collect::<String>()?, ["usr", "etc"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    pub fn input(mut self, form: Text) -> Shell {
+        self.setup.input = form.0;
+        self
+    }
+
+    /// The form in which the command writes rows. Of `pipe` and `pipe_as_args`: `pipe_rows` reads
+    /// frames.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Shell, Text};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// std::fs::write(folder.path().join("a file"), "").unwrap();
+    /// let find = Shell::new("find . -type f -print0").dir(folder.path()).output(Text::nul());
+    /// assert_eq!(Flow::new().range(0..0).pipe(find).collect::<String>()?, ["./a file"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: what the command writes is not in this form.
+    pub fn output(mut self, form: Text) -> Shell {
+        self.setup.output = form.0;
+        self
+    }
+
     /// The command of a step, unless something in it cannot be.
     pub(super) fn command(&self, step: StepId, form: Form) -> Result<Command, Failure> {
         let Shell { program, setup } = self.clone();
         program.check()?;
         setup.check()?;
+        let refused = |message: &str| Err(Failure::new(ErrorKind::Plan, message));
+        match form {
+            Form::Arguments if setup.input != TextForm::Tabs => {
+                return refused(
+                    "it gives a command arguments, and no text: only `pipe` has an input",
+                );
+            }
+            Form::Frames if setup.input != TextForm::Tabs || setup.output != TextForm::Tabs => {
+                return refused("it gives a command frames and takes frames: only `pipe` has text");
+            }
+            _ => {}
+        }
         Ok(Command { step, form, program, setup })
     }
 }

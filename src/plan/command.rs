@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure, StepId};
+use crate::plan::text_form::TextForm;
 use crate::row::layout::Layout;
 
 /// One of the user's commands.
@@ -54,6 +55,9 @@ pub(crate) struct Setup {
     /// How often it is run again when it has failed.
     pub retries: u32,
     pub stderr: Stderr,
+    /// How it reads rows, and how it writes them; of lines alone.
+    pub input: TextForm,
+    pub output: TextForm,
 }
 
 /// Where a command's stderr goes: see [`Shell::stderr`](crate::Shell::stderr).
@@ -83,8 +87,8 @@ impl Command {
     /// How its rows come out.
     pub(crate) fn output(&self) -> Layout {
         match self.form {
-            Form::Lines | Form::Arguments => Layout::Columns,
-            Form::Frames => Layout::Frames,
+            Form::Lines | Form::Arguments if self.setup.output == TextForm::Tabs => Layout::Columns,
+            _ => Layout::Frames,
         }
     }
 }
@@ -138,6 +142,8 @@ impl Default for Setup {
             timeout: None,
             retries: 0,
             stderr: Stderr::Pass,
+            input: TextForm::Tabs,
+            output: TextForm::Tabs,
         }
     }
 }
@@ -162,6 +168,8 @@ impl Setup {
             return Err(Failure::new(ErrorKind::Plan, "no exit code of the command is accepted")
                 .hint("0 is how a command says that it has succeeded: `accept([0])`"));
         }
+        self.input.check()?;
+        self.output.check()?;
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return refused("a command cannot end within no time".to_owned());
         }

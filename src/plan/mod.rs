@@ -21,6 +21,7 @@ pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod stage;
 pub(crate) mod tables;
+pub(crate) mod text_form;
 mod travels;
 pub(crate) mod view;
 pub(crate) mod writing;

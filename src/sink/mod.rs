@@ -16,6 +16,7 @@ mod stream;
 mod explain;
 
 mod file;
+mod form;
 mod letters;
 pub(crate) mod registry;
 mod run;
@@ -25,7 +26,7 @@ mod terminal;
 mod together;
 
 pub(crate) use file::AtomicFile;
-pub(crate) use lines::lines;
+pub(crate) use form::form;
 pub(crate) use save::Attached;
 pub(crate) use stdout::stdout_is_closed;
 

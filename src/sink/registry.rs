@@ -15,6 +15,7 @@ pub(crate) trait RowFormat {
 registry! {
     /// A format's code.
     row_format, RowFormat:
+    crate::plan::text_form::TextForm,
     super::lines::Lines,
     super::text::Text,
 }

@@ -30,6 +30,7 @@ mod sources;
 mod steps;
 mod streams;
 mod tables;
+mod text_forms;
 mod values;
 mod vocabulary;
 mod warnings;

@@ -20,6 +20,7 @@ pub(super) fn rewrite(plan: &mut Plan, needless: &mut Needless) {
         let Work::Commands(more) = plan.stages[id].work.clone() else { continue };
         if let Work::Commands(commands) = &mut plan.stages[before].work {
             commands.extend(more);
+            plan.stages[before].output = plan.stages[id].output;
             needless.replace(id, before);
         }
     }
