@@ -49,6 +49,10 @@ pub enum ErrorKind {
     Row,
     /// A step took longer for one row than `step_timeout`.
     Timeout,
+    /// A run took longer than its `deadline`.
+    Deadline,
+    /// The flow was told to end by its `cancel_handle`.
+    Cancelled,
     /// The memory of the run does not suffice.
     Memory,
     /// A disk, a pipe or a writer failed.

@@ -3,12 +3,16 @@
 //! A newcomer's trap: a `Flow` is a handle. Its clones, and the datasets made from it, all speak of
 //! the same graph; nothing runs before a terminal or [`Flow::run`].
 
+mod ends;
 mod watched;
 
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+pub use ends::CancelHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure, Origin};
@@ -47,6 +51,8 @@ pub(crate) struct State {
     /// What plans of this flow name by number.
     pub held: Held,
     pub attached: Vec<Attached>,
+    /// Ends runs.
+    pub cancel: CancellationToken,
     pub on_progress: Option<OnProgress>,
     /// Of the last run.
     pub report: Option<Report>,
@@ -62,6 +68,7 @@ pub(crate) struct Settings {
     pub memory: Option<u64>,
     pub temp_dir: Option<PathBuf>,
     pub step_timeout: Option<Duration>,
+    pub deadline: Option<Duration>,
     pub max_row: Option<usize>,
     pub in_process: bool,
     pub split_bytes: Option<u64>,

@@ -62,7 +62,8 @@
 //!   [`for_each_row`](Dataset::for_each_row), [`sink`](Dataset::sink) into the program's own types; in async code
 //!   [`stream`](Dataset::stream), and the others with `_async` at the end. For several results of
 //!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
-//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, a [`Report`] what was done.
+//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, a [`Report`] what was done;
+//!   [`cancel_handle`](Flow::cancel_handle) and [`deadline`](Flow::deadline) end a run.
 //!
 //! # The language
 //!
@@ -145,6 +146,7 @@
 //! | [`memory`](Flow::memory) | `GLEAMFLOW_MEMORY` (`512M`, `2G`) | half of what the process may use |
 //! | [`temp_dir`](Flow::temp_dir) | `GLEAMFLOW_TMPDIR`, `TMPDIR` | `/tmp` |
 //! | [`step_timeout`](Flow::step_timeout) | | none |
+//! | [`deadline`](Flow::deadline) | | none |
 //! | [`max_row`](Flow::max_row) | | 64 MiB |
 //! | [`workers_in_process`](Flow::workers_in_process) | | worker processes |
 //! | | `GLEAMFLOW_WORKER` | the program itself; else one that links gleamflow |
@@ -201,7 +203,7 @@ mod worker;
 
 pub use crate::dataset::Dataset;
 pub use crate::error::{Error, ErrorKind, Result};
-pub use crate::flow::Flow;
+pub use crate::flow::{CancelHandle, Flow};
 pub use crate::op::{
     Agg, AtMost, Column, Columns, Join, LeaveOut, OnError, Ordered, Shell, Sort, Text, Zip,
 };

@@ -131,7 +131,8 @@ pub struct StepReport {
 pub struct StageReport {
     /// Its steps, as indices of [`Report::steps`]. A step with an exchange is in two stages.
     pub steps: Vec<usize>,
-    /// Tasks that were done; a stage that the engine does by itself has none.
+    /// Tasks that were done, or commands that were run; a stage that the engine does by itself has
+    /// none.
     pub tasks: u64,
     /// Time of the processor that its tasks and commands have taken.
     #[serde(rename = "cpu_seconds", serialize_with = "as_seconds")]
@@ -216,9 +217,9 @@ pub struct Progress {
     pub bytes_read: u64,
     /// The bytes of all sources, where all of them know: files of text do.
     pub bytes_to_read: Option<u64>,
-    /// Tasks that are done.
+    /// Tasks that are done, and commands that have ended.
     pub tasks_done: u64,
-    /// Tasks that are known of. More are when a stage begins that reads another's rows.
+    /// Tasks and commands that are known of. More are when a stage begins that reads another's rows.
     pub tasks_known: u64,
 }
 

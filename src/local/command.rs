@@ -91,6 +91,7 @@ impl Site {
         process.stdin(stdin);
         let line = shown.clone();
         started.push(start_one(command, shown, line, process, stdout, None)?);
+        self.session.tally.begin_command(self.stage);
         Ok(())
     }
 
@@ -129,6 +130,7 @@ impl Site {
             process.stdin(stdin);
             let line = part.to_string();
             started.push(start_one(command, shown, line, process, stdout, stderr)?);
+            self.session.tally.begin_command(self.stage);
         }
         Ok(())
     }
@@ -271,7 +273,7 @@ pub(crate) async fn end_all(started: &mut [Started], site: &Site) {
     }
     for command in started {
         command.group.end().await;
-        site.session.tally.command_ended(command.step, command.group.cpu());
+        site.session.tally.command_ended(site.stage, command.step, command.group.cpu());
     }
 }
 

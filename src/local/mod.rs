@@ -31,6 +31,7 @@ mod side_tables;
 mod spool;
 mod start;
 mod steps;
+mod stop;
 mod tally;
 mod tasks;
 mod threads;

@@ -4,12 +4,14 @@
 //! caller's side; the engine's threads call nothing of the program's.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::Error;
 use crate::flow::{Flow, OnProgress};
 use crate::local::letters::Letters;
 use crate::local::session::{Message, Session};
@@ -19,6 +21,8 @@ use crate::report::Report;
 /// A run in progress. Dropping it cancels the run.
 pub(crate) struct Running {
     messages: mpsc::Receiver<Message>,
+    /// The run was ended from outside, whatever it still has to say.
+    stopped: Option<oneshot::Receiver<Error>>,
     /// One for each sink: cancelled when its rows are no longer wanted.
     closed: Vec<CancellationToken>,
     cancel: CancellationToken,
@@ -52,14 +56,17 @@ impl Running {
         closed: Vec<CancellationToken>,
         session: &Session,
         ticks: mpsc::Receiver<()>,
+        stopped: oneshot::Receiver<Error>,
         flow: Flow,
     ) -> Running {
+        let stopped = Some(stopped);
         let (cancel, tally) = (session.cancel.clone(), Some(session.tally.clone()));
         let (completed, outcome) = (false, Outcome::default());
         let letters = session.letters.clone();
         let on_progress = flow.state().on_progress.clone();
         Running {
             messages,
+            stopped,
             closed,
             cancel,
             tally,
@@ -90,6 +97,15 @@ impl Running {
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         while let Poll::Ready(Some(())) = self.ticks.poll_recv(context) {
             self.tell_progress();
+        }
+        if let Some(stopped) = &mut self.stopped
+            && let Poll::Ready(stopped) = Pin::new(stopped).poll(context)
+        {
+            self.stopped = None;
+            // Without an error the run has ended by itself.
+            if let Ok(error) = stopped {
+                return Poll::Ready(Some(Message::Failed(error)));
+            }
         }
         self.messages.poll_recv(context)
     }
@@ -145,6 +161,7 @@ impl Running {
         let letters = Arc::new(Letters::new(&crate::plan::stage::Plan::default()));
         Running {
             messages,
+            stopped: None,
             closed,
             cancel,
             tally,

@@ -160,6 +160,7 @@ impl Session {
         for table in &spec.tables {
             self.send_table_file(member, table.file)?;
         }
+        self.tally.begin(spec.stage);
         Ok(member.lease.link.open_task(spec, &self.meter, &self.warnings, &self.tally))
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
 use crate::local::side_tables::{Needs, Waiting, make_table};
 use crate::local::steps::{run_deal, run_slice, run_source};
+use crate::local::stop::{cancelled_before, stop};
 use crate::local::tally::{first_step, last_step};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::local::zip::run_zip;
@@ -61,14 +62,24 @@ pub(crate) fn explain(flow: &Flow, sink: &SinkNode) -> Result<String, Error> {
 
 /// Starts a run for these sinks.
 pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
+    let started = Instant::now();
     let plan = plan(flow, sinks)?;
+    let (cancel, deadline) = {
+        let mut state = flow.state();
+        state.report = None;
+        (state.cancel.clone(), state.settings.deadline)
+    };
+    if cancel.is_cancelled() {
+        return Err(cancelled_before().into());
+    }
+    // One that nobody will live to see is none.
+    let deadline = deadline.and_then(|limit| Some((started.checked_add(limit)?, limit)));
     let settings = Resolved::new(&flow.state().settings)?;
     if plan.has_exchange() || !plan.tables.is_empty() {
         check_temp_dir(&settings.temp_dir)?;
     }
     let runtime = runtime()?;
     let (sender, messages) = mpsc::channel(WAITING_MESSAGES);
-    flow.state().report = None;
     let session = Session::new(plan, settings, sender);
     let sources = open_sources(flow, &session)?;
     let closures = find_closures(flow, &session)?;
@@ -79,10 +90,11 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
     );
     let closed: Vec<_> = sinks.iter().map(|_| CancellationToken::new()).collect();
     let (ticks, each_tick) = mpsc::channel(1);
-    let running = Running::new(messages, closed.clone(), &session, each_tick, flow.clone());
+    let (stop_sender, stopped) = oneshot::channel();
+    let running =
+        Running::new(messages, closed.clone(), &session, each_tick, stopped, flow.clone());
     let (flow, outcome) = (flow.clone(), running.outcome());
     runtime.spawn(async move {
-        let cancel = session.cancel.clone();
         let mut drivers = Drivers::default();
         start_drivers(&session, sources, closures, closed, &mut drivers);
         let ticking = tokio::spawn(tick(session.clone(), ticks));
@@ -96,7 +108,7 @@ pub(crate) fn start(flow: &Flow, sinks: &[SinkNode]) -> Result<Running, Error> {
         };
         tokio::select! {
             () = all => {}
-            () = cancel.cancelled() => {}
+            () = stop(&session, cancel, deadline, stop_sender) => {}
         }
         for warning in session.letters.warnings(&session.tally.counts()) {
             session.warnings.add(warning);

@@ -75,6 +75,7 @@ pub(super) struct StageTally {
     group: Option<StepId>,
     /// Tasks that are known of, begun or not.
     pub tasks: AtomicU64,
+    begun: AtomicU64,
     pub done: AtomicU64,
     /// In nanoseconds.
     pub cpu: AtomicU64,
@@ -139,6 +140,30 @@ impl Tally {
         self.stages[stage].tasks.fetch_add(tasks, Ordering::Relaxed);
     }
 
+    /// A task is begun.
+    pub(crate) fn begin(&self, stage: StageId) {
+        self.stages[stage].begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A command is started, which is a task of its stage.
+    pub(crate) fn begin_command(&self, stage: StageId) {
+        self.expect_tasks(stage, 1);
+        self.begin(stage);
+    }
+
+    /// How many tasks of a stage are done and are known of, if some are at work.
+    pub(super) fn at_work(&self, stage: StageId) -> Option<(u64, u64)> {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let stage = &self.stages[stage];
+        let (begun, done, known) = (load(&stage.begun), load(&stage.done), load(&stage.tasks));
+        (begun > done).then_some((done, known))
+    }
+
+    /// Rows that sources have given, if there are any.
+    pub(super) fn rows_read(&self) -> Option<u64> {
+        Some(self.read.get()?.rows).filter(|rows| *rows > 0)
+    }
+
     /// A task is done. `of_source`: it has read a part of its stage's source.
     pub(crate) fn done(&self, stage: StageId, of_source: bool, work: &TaskWork) {
         let stage = &self.stages[stage];
@@ -160,8 +185,9 @@ impl Tally {
         *self.told().retries.entry(step).or_default() += 1;
     }
 
-    /// A command of this step has ended, and has taken so much of the processor.
-    pub(crate) fn command_ended(&self, step: StepId, cpu: Duration) {
+    /// A command has ended, and has taken so much of the processor.
+    pub(crate) fn command_ended(&self, stage: StageId, step: StepId, cpu: Duration) {
+        self.stages[stage].done.fetch_add(1, Ordering::Relaxed);
         *self.told().commands_cpu.entry(step).or_default() += cpu;
     }
 

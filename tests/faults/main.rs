@@ -6,6 +6,7 @@
 
 mod commands;
 mod disk;
+mod ended;
 mod input;
 mod lua;
 mod order;

@@ -59,6 +59,7 @@ fn main() -> Result<()> {
         ["fork_between", path] => fork_between(path),
         ["fork_and_sleep", path] => fork_and_sleep(path),
         ["panicking_reader"] => panicking_reader(),
+        ["ended", how, path, lua, command, to] => ended(how, path, lua, command, to),
         _ => panic!("no scenario for {arguments:?}"),
     }
 }
@@ -442,4 +443,94 @@ fn panicking_reader() -> Result<()> {
     }
 
     flow().reader(Panics).save_lines_to(stdout())
+}
+
+/// A run that is ended from outside half a second after its step has made `TO.go`. The program
+/// then lives on until there is `TO.exit`, for those who look at what is left, and runs it again.
+fn ended(how: &str, path: &str, lua: &str, command: &str, to: &str) -> Result<()> {
+    let half_a_second = Duration::from_millis(500);
+    let go = format!("{to}.go");
+    let begun = move || {
+        until_there(&go);
+        std::thread::sleep(half_a_second);
+    };
+    let flow = flow();
+    let flow = if how == "deadline" { flow.deadline(4 * half_a_second) } else { flow };
+    let rows = || flow.text_file(path).map(lua).pipe(command);
+    let cancelled = |run: &dyn Fn() -> Result<()>| {
+        let handle = flow.cancel_handle();
+        let begun = begun.clone();
+        std::thread::spawn(move || {
+            begun();
+            handle.cancel();
+        });
+        run()
+    };
+    let result = match how {
+        "deadline" => rows().save_lines(to),
+        "cancel" => cancelled(&|| rows().save_lines(to)),
+        "cancel_run" => cancelled(&|| {
+            rows().to_lines_file(to);
+            rows().to_lines_file(format!("{to}.second"));
+            flow.run().map(drop)
+        }),
+        "cancel_async" => cancelled(&|| block_on(rows().save_lines_async(to))),
+        "drop_future" => {
+            let mut future = Box::pin(rows().save_lines_async(to));
+            let _ = poll_once(future.as_mut());
+            begun();
+            drop(future);
+            Ok(())
+        }
+        "drop_stream" => {
+            let mut stream = rows().stream::<String>()?;
+            let _ = poll_once(std::pin::pin!(stream.next_row()));
+            begun();
+            drop(stream);
+            Ok(())
+        }
+        _ => panic!("no way to end a run: {how}"),
+    };
+    match &result {
+        Ok(()) => eprintln!("dropped"),
+        Err(error) => eprintln!("{:?}: {error}", error.kind()),
+    }
+    if let Some(report) = flow.report() {
+        eprintln!("completed: {}", report.completed);
+    }
+    std::fs::write(format!("{to}.returned"), "").expect("a file");
+    until_there(&format!("{to}.exit"));
+    let _handle = flow.cancel_handle();
+    println!("again: {}", flow.text_file(path).map("function(x) return x end").count()?);
+    Ok(())
+}
+
+fn until_there(path: &str) {
+    while !std::path::Path::new(path).exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Unparks the thread that waits.
+struct Unpark(std::thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    future.poll(&mut std::task::Context::from_waker(&waker))
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        match poll_once(future.as_mut()) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
 }
