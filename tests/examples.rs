@@ -158,6 +158,33 @@ fn several_files_come_of_one_run_or_none() {
 }
 
 #[test]
+fn a_nightly_job_leaves_a_report_beside_its_result_also_when_it_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let printed = run(Command::new(example("nightly_job")).arg(directory.path()));
+    assert_eq!(read("users.txt"), "ann 2 2560\nbob 1 1024\n");
+    assert!(printed.starts_with("completed in "), "{printed}");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let filter =
+        printed.lines().map(words).find(|words| words.first().is_some_and(|word| word == "filter"));
+    assert_eq!(filter.unwrap()[2..6], ["5", "3", "58", "B"]);
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["completed"], true);
+    assert_eq!(report["steps"][0]["rows_out"], 5);
+
+    let log = directory.path().join("log");
+    std::fs::write(&log, "ann 200 512\nbob two 0\n").unwrap();
+    std::fs::remove_file(directory.path().join("users.txt")).unwrap();
+    let output = Command::new(example("nightly_job")).arg(directory.path()).arg(log).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(", numbers: "));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("not completed, after "));
+    assert!(read("report.json").contains("\"completed\": false"));
+    assert!(!directory.path().join("users.txt").exists());
+}
+
+#[test]
 fn stream_rows_ends_a_flow_without_end() {
     let expected = "2\n3\n5\n7\n11\n13\n17\n19\n23\n29\n31\n37\n41\n";
     assert_eq!(run(&mut Command::new(example("stream_rows"))), expected);
