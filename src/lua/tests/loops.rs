@@ -203,7 +203,6 @@ fn loops_of_steps_that_leave_bad_rows_out_are_compiled() {
     for (kind, of_row, of_line) in [
         ("map", "function(k, n) return n % 3, k end", "function(l) return #l, l:sub(1, 3) end"),
         ("filter", "function(k, n) return n % 3 == 0 end", "function(l) return #l > 3 end"),
-        ("flat_map", "function(k, n) return { n, n + 1 } end", "function(l) return { l, l } end"),
     ] {
         let steps = vec![guarded(lua_step(kind, code(1, of_row)))];
         assert_compiled(segment(Head::Rows(Layout::Frames), steps), Rows::frames(&frames));

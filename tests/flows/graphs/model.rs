@@ -22,7 +22,7 @@ impl Op {
             Op::Double | Op::DoubleRows => {
                 each(&|(k, v)| vec![(k.clone(), v.clone()), (v.clone(), k.clone())])
             }
-            Op::Keep | Op::KeepRows => {
+            Op::Keep | Op::KeepRows | Op::LeaveOut | Op::LeaveOutNumbers => {
                 each(&|row| if row.0.len() % 2 == 1 { vec![row.clone()] } else { vec![] })
             }
             Op::EmitSwapped => each(&|(k, v)| {

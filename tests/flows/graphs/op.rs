@@ -3,7 +3,7 @@
 //! A newcomer's trap: all rows are of two text columns, so an operator that makes others is followed
 //! by what brings them back.
 
-use gleamflow::{Agg, Dataset, Join, Sort};
+use gleamflow::{Agg, Dataset, Join, OnError, Sort};
 use proptest::prelude::*;
 
 /// An operator on rows of two text columns, which gives rows of two text columns. Some read a second
@@ -16,6 +16,8 @@ pub enum Op {
     Rejoin,
     Double,
     Keep,
+    LeaveOut,
+    LeaveOutNumbers,
     EmitSwapped,
     SwapRows,
     KeepRows,
@@ -77,6 +79,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::Rejoin),
         Just(Op::Double),
         Just(Op::Keep),
+        Just(Op::LeaveOut),
+        Just(Op::LeaveOutNumbers),
         Just(Op::EmitSwapped),
         Just(Op::SwapRows),
         Just(Op::KeepRows),
@@ -174,6 +178,14 @@ impl Op {
                     end
                 end",
             ),
+            Op::LeaveOut => rows
+                .map("function(k, v) if #k % 2 == 0 then error('even') end return k, v end")
+                .on_error(OnError::skip()),
+            Op::LeaveOutNumbers => rows
+                .map("function(k, v) return k, v, #k % 2 == 1 and '1' or 'even' end")
+                .numbers([3])
+                .on_error(OnError::skip())
+                .select([1, 2]),
             Op::Keep => rows.filter("function(k, v) return #k % 2 == 1 end"),
             Op::EmitSwapped => rows.for_each("function(k, v) if k < 'c' then emit(v, k) end end"),
             Op::SwapRows => rows.map_rows(|(k, v): (String, String)| (v, k)),
