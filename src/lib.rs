@@ -51,7 +51,8 @@
 //!   [`merge_sorted`](Dataset::merge_sorted), [`intersect`](Dataset::intersect),
 //!   [`subtract`](Dataset::subtract); [`branch`](Dataset::branch) makes two of one.
 //! - **Shell**: [`pipe`](Dataset::pipe), [`pipe_as_args`](Dataset::pipe_as_args),
-//!   [`pipe_rows`](Dataset::pipe_rows), with [`Shell`] for what a command needs beside its text, and
+//!   [`pipe_rows`](Dataset::pipe_rows), [`pipe_columns`](Dataset::pipe_columns) for some columns
+//!   beside the others, with [`Shell`] for what a command needs beside its text, and
 //!   [`Text`] for CSV, JSON and other forms of its input and output;
 //!   several at once behind [`partition`](Dataset::partition),
 //!   [`partition_by`](Dataset::partition_by) or [`round_robin`](Dataset::round_robin).

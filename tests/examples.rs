@@ -227,6 +227,18 @@ fn command_per_row_runs_no_argument_as_a_command() {
 }
 
 #[test]
+fn a_column_goes_through_jq_beside_the_others() {
+    if Command::new("jq").arg("--version").output().is_err() {
+        return eprintln!("skipped: jq is not installed");
+    }
+    let text = run(&mut Command::new(example("jq_column")));
+    assert_eq!(
+        text,
+        "1: \"Ada\", 11.00, open\n2: \"Grace\\9H.\", 20.00, sent\n3: \"Alan\", 0.00, open\n"
+    );
+}
+
+#[test]
 fn word_counts_of_several_files_are_those_of_all_their_words() {
     let directory = tempfile::tempdir().unwrap();
     let names = ["one", "two", "three", "four"].map(|name| directory.path().join(name));

@@ -21,6 +21,7 @@ mod output;
 mod pace;
 mod per_row;
 mod pool;
+mod replace;
 mod report;
 mod running;
 mod runtime;

@@ -18,6 +18,7 @@ use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, let_go, run_merge, run_sorted};
 use crate::local::per_row::PerRow;
+use crate::local::replace::{Sizes, run_replace};
 use crate::local::report::report;
 use crate::local::running::Running;
 use crate::local::runtime::runtime;
@@ -343,6 +344,22 @@ fn start_drivers(
                 let limits = &session.settings.limits;
                 let (max_row, block_bytes) = (limits.max_row, limits.block_bytes);
                 drivers.rows.spawn(run_zip(zip, readers, max_row, block_bytes, out));
+            }
+            Work::Replace(replace) => {
+                let apart = is_apart(stage);
+                for partition in 0..stage.partitions {
+                    let readers = [0, 1].map(|side: usize| match inputs[side] {
+                        (input, number) if apart => {
+                            edges[input].partition_reader(number, partition)
+                        }
+                        (input, number) => edges[input].reader(number),
+                    });
+                    let limits = &session.settings.limits;
+                    let sizes = Sizes { max_row: limits.max_row, block_bytes: limits.block_bytes };
+                    let out = edges[id].partition_writer(partition);
+                    let replace = replace.clone();
+                    drivers.rows.spawn(run_replace(replace, partition, readers, sizes, out));
+                }
             }
             Work::Deal { count } => {
                 drivers.rows.spawn(run_deal(count, whole_input(), out));

@@ -269,7 +269,9 @@ pub(super) fn first_step(stage: &Stage) -> Option<StepId> {
         Work::Commands(commands) => commands.first().map(|command| command.step),
         Work::Closures(closures) => closures.first().map(|closure| closure.step),
         Work::Forward if matches!(stage.input, Input::Source(_)) => None,
-        Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Deal { .. } => Some(stage.step),
+        Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Replace(_) | Work::Deal { .. } => {
+            Some(stage.step)
+        }
     }
 }
 

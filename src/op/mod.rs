@@ -75,6 +75,8 @@ mod zip;
 
 mod pipe;
 
+mod pipe_columns;
+
 mod partition;
 
 mod agg;

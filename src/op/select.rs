@@ -6,7 +6,7 @@ use std::panic::Location;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::error::{ErrorKind, Failed, Failure};
+use crate::error::{ErrorKind, Failed, Failure, StepId};
 use crate::op::native::{BlockStep, each_row, too_large};
 use crate::op::{Columns, Listed};
 use crate::plan::chain::Step;
@@ -45,12 +45,17 @@ impl Dataset {
             }
             let columns = wanted.numbers(rows.names())?;
             let names = rows.names().select(&columns);
-            let select = Select { columns: columns.clone(), ends: Vec::new() };
-            let mut select = Native::new(step, &select);
-            select.view = Some(View::Select(columns));
-            Ok(plan.fuse(rows, Step::Native(select)).named(names))
+            Ok(plan.fuse(rows, selected(step, &columns)).named(names))
         })
     }
+}
+
+/// The step that keeps these columns.
+pub(super) fn selected(step: StepId, columns: &[u32]) -> Step {
+    let select = Select { columns: columns.to_vec(), ends: Vec::new() };
+    let mut select = Native::new(step, &select);
+    select.view = Some(View::Select(columns.to_vec()));
+    Step::Native(select)
 }
 
 #[derive(Serialize, Deserialize)]

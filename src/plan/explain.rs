@@ -96,6 +96,10 @@ impl Plan {
             }
             Work::Slice(_) => write!(f, " → {}", self.slice_text(stage))?,
             Work::Zip(_) => write!(f, " → {}", self.operator(stage.step))?,
+            Work::Replace(replace) => {
+                let operator = self.operator(stage.step);
+                write!(f, " → {operator}: replace {}", list(&replace.columns))?;
+            }
             Work::Deal { count } => write!(f, " → {} {count}", self.operator(stage.step))?,
         }
         writeln!(f)

@@ -15,7 +15,7 @@ use crate::plan::names::Names;
 use crate::plan::native::Native;
 use crate::plan::seed;
 use crate::plan::source::Source;
-use crate::plan::stage::{Input, Merge, Output, Slice, Stage, StageId, Work, Zip};
+use crate::plan::stage::{Input, Merge, Output, Replace, Slice, Stage, StageId, Work, Zip};
 use crate::plan::tables::{Mentions, Table, TableId};
 use crate::plan::writing::{TextFormat, Writing};
 use crate::row::layout::Layout;
@@ -251,6 +251,24 @@ impl Lower {
         self.engine_stage(step, stages, Work::Zip(Zip { longest }), Layout::Frames, 1)
     }
 
+    /// The rows of a stage, with columns of others, which stand for the same rows, in the place of some
+    /// of theirs. Partitions stay apart.
+    pub(crate) fn replace(
+        &mut self,
+        step: StepId,
+        rows: StageId,
+        columns: Open,
+        replace: Replace,
+    ) -> Open {
+        let columns = self.share(columns);
+        let Stage { output, partitions, .. } = self.stages[rows];
+        let layout = match output.layout() {
+            Layout::Frames => Layout::Frames,
+            _ => Layout::Columns,
+        };
+        self.engine_stage(step, vec![rows, columns], Work::Replace(replace), layout, partitions)
+    }
+
     /// Deals rows out to `count` partitions in turn.
     pub(crate) fn deal(&mut self, step: StepId, rows: Open, count: u32) -> Open {
         let names = rows.names.clone();
@@ -357,7 +375,7 @@ impl Lower {
         stage
     }
 
-    fn share_as_frames(&mut self, rows: Open) -> StageId {
+    pub(crate) fn share_as_frames(&mut self, rows: Open) -> StageId {
         match rows.layout() {
             Layout::Frames => self.share(rows),
             _ => self.end(rows, Tail::Frames, FRAMES),
@@ -408,7 +426,7 @@ impl Open {
     }
 
     /// How the rows lie when they come out of the chain.
-    fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         match (&self.head, self.steps.is_empty()) {
             (Head::Rows(layout), true) => *layout,
             _ => Layout::Frames,

@@ -99,6 +99,8 @@ pub(crate) enum Work {
     Slice(Slice),
     /// Each row of the first input beside that of the second which stands at the same place.
     Zip(Zip),
+    /// Each row of the first input, with columns of that of the second which stands at the same place.
+    Replace(Replace),
     /// Row `i` goes to partition `i % count`.
     Deal { count: u32 },
 }
@@ -115,6 +117,15 @@ pub(crate) struct Slice {
 pub(crate) struct Zip {
     /// The input that ends first goes on with nils; else that is an error.
     pub longest: bool,
+}
+
+/// Which columns of rows are replaced by those that a command has made of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Replace {
+    /// From 1, in the order in which the command has got them.
+    pub columns: Vec<u32>,
+    /// What a person calls the command.
+    pub command: String,
 }
 
 /// What a merge does with rows of equal keys.
@@ -169,7 +180,7 @@ impl Stage {
     pub(crate) fn keeps_partitions(&self) -> bool {
         match &self.work {
             Work::Chain(chain) => chain.tail.keeps_partitions(),
-            Work::Commands(_) | Work::Closures(_) => true,
+            Work::Commands(_) | Work::Closures(_) | Work::Replace(_) => true,
             Work::Forward
             | Work::Merge { .. }
             | Work::Slice(_)
@@ -194,7 +205,11 @@ impl Stage {
             }
             Work::Commands(commands) => steps.extend(commands.iter().map(|command| command.step)),
             Work::Closures(closures) => steps.extend(closures.iter().map(|closure| closure.step)),
-            Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Deal { .. } => {
+            Work::Forward
+            | Work::Slice(_)
+            | Work::Zip(_)
+            | Work::Replace(_)
+            | Work::Deal { .. } => {
                 steps.push(self.step);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::program::{Place, lines};
+use crate::program::{Place, lines, send_signal};
 
 #[test]
 fn a_code_that_is_accepted_is_no_failure_and_any_other_is() {
@@ -223,4 +223,57 @@ fn a_pipe_in_a_line_is_ended_as_a_whole() {
         .program(["shell", "pipe", &place.input(), "timeout_ms=300", line])
         .run()
         .fails(&format!("HERE, pipe: `sleep 1000` of `{line}` has taken longer than 300ms{hint}"));
+}
+
+#[test]
+fn columns_whose_command_fails_leave_nothing_behind() {
+    let place = Place::with_input(lines(100_000));
+    let pair = "function(x) return x, x end";
+    let run = |options: &str, command: &str| {
+        place
+            .program(["map_pipe_columns", &place.input(), pair, options, command])
+            .least_memory(1)
+            .run()
+    };
+    let outcome = run("", "head -n 10; kill -9 $$");
+    assert!(outcome.stderr.contains("was killed by signal 9 (SIGKILL)"), "{}", outcome.stderr);
+    let outcome = run("", "head -n 1000");
+    outcome.fails(
+        "HERE, pipe_columns: `head -n 1000` wrote 1000 lines for 100000 rows\n\n\
+         hint: it takes a line for each row, in order; other commands are for `pipe`",
+    );
+    assert!(outcome.text().starts_with("line 1\tline 1\n"));
+    run("", "cat; echo more").fails(
+        "HERE, pipe_columns: `cat; echo more` wrote 100001 lines for 100000 rows\n\n\
+         hint: it takes a line for each row, in order; other commands are for `pipe`",
+    );
+    run("timeout_ms=500", "sleep 1000").fails(
+        "HERE, pipe_columns: `sleep 1000` has taken longer than 500ms\n\n\
+         hint: `timeout` of its `Shell` says how long it may take",
+    );
+    let both: String = (1..=100_000).map(|n| format!("line {n}\tline {n}\n")).collect();
+    let outcome = run("", "tac | tac");
+    assert!(outcome.code == Some(0) && outcome.text() == both, "{}", outcome.stderr);
+}
+
+#[test]
+fn a_worker_killed_before_columns_and_their_command_ends_the_run() {
+    let place = Place::with_input(lines(300_000));
+    let started = place.path("started");
+    let pair = format!(
+        "function(x) if x == 'line 250000' then io.open('{started}', 'w'):close() while true do end end \
+         return x, x end"
+    );
+    for command in ["cat", "tac"] {
+        let running = place
+            .program(["map_pipe_columns", &place.input(), &pair, "", command])
+            .workers(1)
+            .start();
+        running.until_file(&started);
+        running.workers().iter().for_each(|worker| send_signal(worker.pid, 9));
+        let outcome = running.wait();
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.stderr.contains("SIGKILL"), "{}", outcome.stderr);
+        std::fs::remove_file(&started).unwrap();
+    }
 }

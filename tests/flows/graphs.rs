@@ -202,6 +202,8 @@ fn every_operator_behind_every_other_ends_with_the_rows_of_the_model() {
         Op::Cat,
         Op::Head,
         Op::CatRows,
+        Op::CatJson,
+        Op::PipeColumns,
         Op::Args,
     ];
     for first in ops {

@@ -20,6 +20,7 @@ mod names;
 mod ordered;
 mod pairs;
 mod partitions;
+mod pipe_columns;
 mod plans;
 mod report;
 mod scale;

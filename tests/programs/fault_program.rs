@@ -33,6 +33,9 @@ fn main() -> Result<()> {
         ["pipe_rows", path, command] => pipe_rows(path, command),
         ["pipe_as_args", path, command] => pipe_as_args(path, command),
         ["shell", operator, path, options, command] => shell(operator, path, options, command),
+        ["map_pipe_columns", path, lua, options, command] => {
+            map_pipe_columns(path, lua, options, command)
+        }
         ["map_shell", path, lua, options] => map_shell(path, lua, options),
         ["map_pipe", path, lua, command] => map_pipe(path, lua, command),
         ["pipe_map", path, command, lua] => pipe_map(path, command, lua),
@@ -199,6 +202,11 @@ fn command_with(options: &str, command: &str) -> Shell {
         };
     }
     shell
+}
+
+fn map_pipe_columns(path: &str, lua: &str, options: &str, command: &str) -> Result<()> {
+    let rows = flow().text_file(path).map(lua);
+    rows.pipe_columns(2, command_with(options, command)).save_lines_to(stdout())
 }
 
 fn map_shell(path: &str, lua: &str, options: &str) -> Result<()> {

@@ -16,7 +16,14 @@ impl Op {
             Op::Swap | Op::SwapRows | Op::Select => each(&|(k, v)| vec![(v.clone(), k.clone())]),
             Op::Shorten => each(&|(k, v)| vec![(k[..k.len().min(2)].to_string(), v.clone())]),
             Op::Lengths => each(&|(k, v)| vec![(k.clone(), v.len().to_string())]),
-            Op::Rejoin | Op::Fields | Op::SplitPattern | Op::Cat | Op::CatRows => parts.clone(),
+            Op::Rejoin
+            | Op::Fields
+            | Op::SplitPattern
+            | Op::Cat
+            | Op::CatRows
+            | Op::CatJson
+            | Op::PipeColumns
+            | Op::PipeBoth => parts.clone(),
             Op::Pad => each(&|(k, v)| vec![(k.clone(), format!("{v}nil"))]),
             Op::SelectTwice => each(&|(_, v)| vec![(v.clone(), v.clone())]),
             Op::Double | Op::DoubleRows => {

@@ -3,7 +3,7 @@
 //! A newcomer's trap: all rows are of two text columns, so an operator that makes others is followed
 //! by what brings them back.
 
-use gleamflow::{Agg, Dataset, Join, OnError, Sort};
+use gleamflow::{Agg, Dataset, Join, OnError, Shell, Sort, Text};
 use proptest::prelude::*;
 
 /// An operator on rows of two text columns, which gives rows of two text columns. Some read a second
@@ -68,6 +68,9 @@ pub enum Op {
     SortCommand,
     Head,
     CatRows,
+    CatJson,
+    PipeColumns,
+    PipeBoth,
     Args,
 }
 
@@ -131,6 +134,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::SortCommand),
         Just(Op::Head),
         Just(Op::CatRows),
+        Just(Op::CatJson),
+        Just(Op::PipeColumns),
+        Just(Op::PipeBoth),
         Just(Op::Args),
     ]
 }
@@ -276,6 +282,9 @@ impl Op {
             Op::SortCommand => rows.pipe("LC_ALL=C sort"),
             Op::Head => rows.pipe("head -n 3"),
             Op::CatRows => rows.pipe_rows("cat"),
+            Op::CatJson => rows.pipe(Shell::new("cat").text(Text::json_lines())),
+            Op::PipeColumns => rows.pipe_columns(2, "cat"),
+            Op::PipeBoth => rows.pipe_columns([2, 1], "cat"),
             Op::Args => rows.limit(2).pipe_as_args("printf '%s\\t%s\\n' \"$1\" \"$2\""),
         }
     }
