@@ -65,6 +65,8 @@
 //!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
 //!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, a [`Report`] what was done;
 //!   [`cancel_handle`](Flow::cancel_handle) and [`deadline`](Flow::deadline) end a run.
+//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the
+//!   plan, and what keeps a loop in Lua from being compiled.
 //!
 //! # The language
 //!

@@ -33,6 +33,7 @@ use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::local::zip::run_zip;
 use crate::plan::command::Form;
 use crate::plan::compile::{SinkNode, compile};
+use crate::plan::explain::Shown;
 use crate::plan::stage::{Input, Output, Plan, Slice, Stage, StageId, Work};
 use crate::plan::tables::{Table, TableId};
 use crate::source::open::{Opened, Opening, PartsInOrder};
@@ -55,10 +56,14 @@ fn plan(flow: &Flow, sinks: &[SinkNode]) -> Result<Plan, Error> {
     Ok(plan)
 }
 
-/// The plan for a sink as text.
-pub(crate) fn explain(flow: &Flow, sink: &SinkNode) -> Result<String, Error> {
+/// The plan for a sink, as it is to be shown.
+pub(crate) fn explain(
+    flow: &Flow,
+    sink: &SinkNode,
+    show: impl Fn(&Shown<'_>) -> String,
+) -> Result<String, Error> {
     let plan = plan(flow, std::slice::from_ref(sink))?;
-    Ok(plan.explain(&worker::kept_globals(&plan)))
+    Ok(show(&plan.shown(&worker::inspect(&plan))))
 }
 
 /// Starts a run for these sinks.

@@ -13,7 +13,7 @@ mod failure;
 mod formats;
 mod heap;
 mod in_c;
-mod keeps;
+mod inspect;
 mod keys;
 mod large;
 mod literal;
@@ -46,7 +46,7 @@ mod words;
 
 #[cfg(feature = "fuzz-internals")]
 pub(crate) use compare::check_pattern;
-pub(crate) use keeps::kept_globals;
+pub(crate) use inspect::inspect;
 pub(crate) use progress::Progress;
 pub(crate) use rejects::Outcome;
 pub(crate) use segment::{LuaSegment, LuaTail};

@@ -63,6 +63,7 @@ scripts!(
     "side_tables",
     "sites",
     "state",
+    "stops",
     "stretches",
     "steps/branch",
     "steps/filter",

@@ -33,6 +33,7 @@ pub(crate) use serve::{Home, serve};
 
 use crate::error::{Failure, StepId};
 use crate::plan::chain::Tail;
+use crate::plan::explain::Seen;
 use crate::plan::stage::Plan;
 
 /// What engine and worker must agree on.
@@ -48,7 +49,8 @@ pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     crate::lua::check_syntax(&plan.codes())
 }
 
-/// The globals in which steps keep something from one row to the next.
-pub(crate) fn kept_globals(plan: &Plan) -> Vec<(StepId, Vec<String>)> {
-    crate::lua::kept_globals(&plan.codes())
+/// What there is to say of a plan's Lua before it runs.
+pub(crate) fn inspect(plan: &Plan) -> Vec<(StepId, Seen)> {
+    let chains = plan.stages.iter().filter_map(|stage| Some(stage.work.chain()?.0));
+    crate::lua::inspect(&plan.codes(), chains)
 }

@@ -14,6 +14,7 @@ mod patterns;
 mod reduce;
 mod shapes;
 mod steps;
+mod stops;
 mod tables;
 mod written;
 
