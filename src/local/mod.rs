@@ -6,6 +6,7 @@
 //! in order.
 
 mod again;
+mod arguments;
 pub(crate) mod block;
 mod budget;
 mod buffers;

@@ -1,28 +1,38 @@
-//! `pipe_as_args`: a command for each row, some at once, their lines in the order of the rows.
+//! `pipe_as_args`: a command for each row or for some of them, several at once, their lines in the order
+//! of the rows.
 //!
 //! A newcomer's trap: columns are passed as arguments; they never become part of the command's
-//! text.
+//! text. Which rows a command gets depends on the rows and on what the system takes, never on the
+//! blocks in which they come.
 
-use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use tokio::net::unix::pipe;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::error::{ErrorKind, Failure, StepId};
+use crate::error::{Failure, StepId};
 use crate::local::again::{Attempts, held_at, pass_on};
-use crate::local::block::Block;
+use crate::local::arguments::{Arguments, Room};
 use crate::local::command::{Site, Started, end_all, until_wrong};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::output::{push_last, take_rows};
 use crate::local::pace::Pace;
+use crate::local::turns::Turns;
 use crate::plan::command::Command;
 use crate::row::describe::describe_line;
-use crate::row::layout::Layout;
-use crate::row::{msgpack, text};
 
-/// A command that is run for each row of one partition.
+/// Of the arguments of several rows, a message shows so many.
+const MOST_SHOWN: usize = 3;
+
+/// The rows of one command, and where go what it makes of them.
+struct Batch {
+    arguments: Arguments,
+    out: Writer,
+}
+
+/// A command that is run for each row of one partition, or for so many of them.
 pub(crate) struct PerRow {
     pub site: Site,
     pub command: Command,
@@ -51,68 +61,97 @@ impl PerRow {
         out: &Writer,
         commands: &mut JoinSet<()>,
     ) -> Result<(), Stop> {
-        let mut running = VecDeque::new();
+        let setup = &self.command.setup;
+        let most = setup.jobs.unwrap_or(self.site.session.settings.workers);
+        let jobs = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+        let room = Room::of(&self.command);
+        let mut turns = Turns::new(out, self.site.partition);
+        // The rows of a command have their turn from the first of them on.
+        let mut batch: Option<Batch> = None;
         loop {
-            let next = self.next_block(&mut reader, &mut running, out).await?;
+            let next = turns.next_block(&mut reader).await?;
             let Ok(Some(block)) = &next else {
-                // Rows before a failure come first, and so do their commands' failures.
-                while let Some(first) = running.pop_front() {
-                    pass_on(first, out, self.site.partition).await?;
+                if let Some(batch) = batch {
+                    self.start(batch, &jobs, &mut turns, commands).await?;
                 }
+                // Rows before a failure come first, and so do their commands' failures.
+                turns.pass_all().await?;
                 return next.map(drop).map_err(Stop::Failed);
             };
             for row in block.as_rows().each() {
-                if running.len() >= self.site.session.settings.workers {
-                    let first = running.pop_front().expect("there is at least one worker");
-                    pass_on(first, out, self.site.partition).await?;
+                let row = row.map_err(Failure::from);
+                let mut row = row.and_then(|row| Arguments::of(block.layout, row, &room));
+                if let Some(mut begun) = batch.take() {
+                    row = match row {
+                        Ok(row) => match begun.arguments.add(row, &room) {
+                            Ok(()) if begun.arguments.rows < setup.batch => {
+                                batch = Some(begun);
+                                continue;
+                            }
+                            Ok(()) => {
+                                self.start(begun, &jobs, &mut turns, commands).await?;
+                                continue;
+                            }
+                            Err(row) => Ok(row),
+                        },
+                        failed => failed,
+                    };
+                    self.start(begun, &jobs, &mut turns, commands).await?;
+                }
+                // Some are ahead of the first one, which may take long, but not any number.
+                while turns.len() >= most.saturating_mul(2) {
+                    turns.pass_first().await?;
                 }
                 let edge = Edge::new(1, false, 1, &self.site.session.meter, step);
-                running.push_back(edge.reader(0));
-                let row = row.map_err(Failure::from).and_then(|row| arguments(block.layout, row));
-                let this = self.clone();
-                commands.spawn(async move {
-                    let out = edge.writer();
-                    match row {
-                        Ok(arguments) => this.run_once(arguments, out).await,
-                        Err(failure) => out.fail(failure),
+                turns.push(edge.reader(0));
+                let out = edge.writer();
+                match row {
+                    Ok(arguments) if setup.batch > 1 => batch = Some(Batch { arguments, out }),
+                    Ok(arguments) => {
+                        let batch = Batch { arguments, out };
+                        self.start(batch, &jobs, &mut turns, commands).await?;
                     }
-                });
-                while commands.try_join_next().is_some() {}
-            }
-        }
-    }
-
-    /// The next rows. Until they come, what the first command writes is passed on: a slow source
-    /// would otherwise hold back the lines of rows that it gave long ago.
-    async fn next_block(
-        &self,
-        reader: &mut Reader,
-        running: &mut VecDeque<Reader>,
-        out: &Writer,
-    ) -> Result<Result<Option<Block>, Failure>, Stop> {
-        while let Some(first) = running.front_mut() {
-            tokio::select! {
-                next = reader.next() => return Ok(next),
-                block = first.next() => match block.map_err(Stop::Failed)? {
-                    Some(block) => out.push(Block { partition: self.site.partition, ..block }).await?,
-                    None => drop(running.pop_front()),
+                    Err(failure) => out.fail(failure.at_step(step)),
                 }
             }
         }
-        Ok(reader.next().await)
     }
 
-    async fn run_once(&self, arguments: Vec<Vec<u8>>, out: Writer) {
+    /// Starts a command for rows, once it is one of those that may run.
+    async fn start(
+        self: &Arc<PerRow>,
+        Batch { arguments, out }: Batch,
+        jobs: &Arc<Semaphore>,
+        turns: &mut Turns<'_>,
+        commands: &mut JoinSet<()>,
+    ) -> Result<(), Stop> {
+        // In the order of the rows: else the first one might wait for those whose turn comes later.
+        let permit = turns.meanwhile(jobs.clone().acquire_owned()).await?;
+        let this = self.clone();
+        commands.spawn(async move {
+            this.run_once(arguments, out).await;
+            drop(permit);
+        });
+        while commands.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    async fn run_once(&self, Arguments { texts, rows, .. }: Arguments, out: Writer) {
         let mut started = Vec::new();
         let result = tokio::select! {
-            result = self.work_on(&arguments, &out, &mut started) => result,
+            result = self.work_on(&texts, &out, &mut started) => result,
             () = out.gone() => Err(Stop::Gone),
             () = self.site.session.cancel.cancelled() => Err(Stop::Gone),
         };
         end_all(&mut started, &self.site).await;
         let shown = || {
-            let columns: Vec<String> = arguments.iter().map(|text| describe_line(text)).collect();
-            columns.join(", ")
+            let most = if rows == 1 { texts.len() } else { MOST_SHOWN };
+            let columns = texts.iter().take(most).map(|text| describe_line(text));
+            let shown = columns.collect::<Vec<_>>().join(", ");
+            match rows {
+                1 => shown,
+                _ => format!("{rows} rows: {shown}{}", if texts.len() > most { ", …" } else { "" }),
+            }
         };
         out.settle(result.map_err(|stop| match stop {
             Stop::Failed(failure) => Stop::Failed(failure.row(shown())),
@@ -165,31 +204,5 @@ impl PerRow {
             command.check_ending().await?;
         }
         push_last(out, last).await
-    }
-}
-
-/// The columns of a row as texts.
-fn arguments(layout: Layout, row: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-    let refuse = |message| Err(Failure::new(ErrorKind::Row, message).row(layout.describe(row)));
-    let mut columns: Vec<Vec<u8>> = Vec::new();
-    match layout {
-        Layout::Lines | Layout::Text => columns.push(row.to_vec()),
-        Layout::Columns => columns.extend(row.split(|byte| *byte == b'\t').map(<[u8]>::to_vec)),
-        Layout::Frames => {
-            for (index, value) in (1..).zip(msgpack::columns(row)) {
-                let mut column = Vec::new();
-                let written = value.map_err(|error| error.to_string()).and_then(|value| {
-                    text::append_text(&mut column, value).map_err(|error| error.to_string())
-                });
-                if let Err(error) = written {
-                    return refuse(format!("column {index}: {error}"));
-                }
-                columns.push(column);
-            }
-        }
-    }
-    match columns.iter().position(|column| column.contains(&0)) {
-        Some(at) => refuse(format!("column {} has a NUL in it", at + 1)),
-        None => Ok(columns),
     }
 }

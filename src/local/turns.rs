@@ -14,6 +14,8 @@ use crate::local::tally::Counted;
 /// What comes of pieces, in order, and where it goes.
 pub(crate) struct Turns<'a> {
     pieces: VecDeque<Piece>,
+    /// Those of rows.
+    rows: usize,
     out: &'a Writer,
     partition: u32,
 }
@@ -26,16 +28,18 @@ enum Piece {
 
 impl Turns<'_> {
     pub(crate) fn new(out: &Writer, partition: u32) -> Turns<'_> {
-        Turns { pieces: VecDeque::new(), out, partition }
+        Turns { pieces: VecDeque::new(), rows: 0, out, partition }
     }
 
+    /// How many pieces have begun and are not over.
     pub(crate) fn len(&self) -> usize {
-        self.pieces.len()
+        self.rows
     }
 
     /// A piece has begun.
     pub(crate) fn push(&mut self, piece: Reader) {
         self.pieces.push_back(Piece::Rows(piece));
+        self.rows += 1;
     }
 
     /// Passes on all that comes of the first piece.
@@ -65,21 +69,7 @@ impl Turns<'_> {
         reader: &mut Reader,
     ) -> Result<Result<Option<Block>, Failure>, Stop> {
         loop {
-            let next = match self.pieces.front_mut() {
-                None => reader.take().await,
-                Some(Piece::Counted(_)) => {
-                    self.pass(None).await?;
-                    continue;
-                }
-                Some(Piece::Rows(first)) => tokio::select! {
-                    next = reader.take() => next,
-                    taken = first.take() => {
-                        self.pass(taken.map_err(Stop::Failed)?).await?;
-                        continue;
-                    }
-                },
-            };
-            match next {
+            match self.meanwhile(reader.take()).await? {
                 Ok(Some(Taken::Block(block))) => return Ok(Ok(Some(block))),
                 Ok(Some(Taken::Counted(counted))) => {
                     self.pieces.push_back(Piece::Counted(counted));
@@ -90,6 +80,25 @@ impl Turns<'_> {
         }
     }
 
+    /// Waits for something, and passes the first pieces on meanwhile.
+    pub(crate) async fn meanwhile<T>(
+        &mut self,
+        awaited: impl Future<Output = T>,
+    ) -> Result<T, Stop> {
+        let mut awaited = std::pin::pin!(awaited);
+        loop {
+            let taken = match self.pieces.front_mut() {
+                None => return Ok(awaited.await),
+                Some(Piece::Counted(_)) => None,
+                Some(Piece::Rows(first)) => tokio::select! {
+                    awaited = &mut awaited => return Ok(awaited),
+                    taken = first.take() => taken.map_err(Stop::Failed)?,
+                },
+            };
+            self.pass(taken).await?;
+        }
+    }
+
     /// Passes on what the first piece has given; it is over if that is nothing.
     async fn pass(&mut self, taken: Option<Taken>) -> Result<(), Stop> {
         match taken {
@@ -97,11 +106,11 @@ impl Turns<'_> {
                 self.out.push(Block { partition: self.partition, ..block }).await?;
             }
             Some(Taken::Counted(counted)) => self.out.pass(&counted),
-            None => {
-                if let Some(Piece::Counted(counted)) = self.pieces.pop_front() {
-                    self.out.pass(&counted);
-                }
-            }
+            None => match self.pieces.pop_front() {
+                Some(Piece::Counted(counted)) => self.out.pass(&counted),
+                Some(Piece::Rows(_)) => self.rows -= 1,
+                None => {}
+            },
         }
         Ok(())
     }

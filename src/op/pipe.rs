@@ -53,7 +53,8 @@ impl Dataset {
 
     /// Runs `sh -c command` for each row with its columns as `$1`, `$2` and so on, and takes the
     /// lines that it writes as rows, in the order of the rows that caused them. Columns are
-    /// arguments; they are never pasted into the command.
+    /// arguments; they are never pasted into the command. As many commands run at once as there are
+    /// workers, or as [`Shell::jobs`] says, and [`Shell::batch`] gives each of them several rows.
     ///
     /// ```
     /// use gleamflow::Flow;
@@ -65,7 +66,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// As for [`Dataset::pipe`]; and a column with a NUL in it.
+    /// As for [`Dataset::pipe`]; and a column with a NUL in it, or of more than the 128 KiB that the
+    /// system takes as an argument.
     #[track_caller]
     pub fn pipe_as_args(&self, command: impl Into<Shell>) -> Dataset {
         self.command("pipe_as_args", Location::caller(), command.into(), Form::Arguments)

@@ -165,6 +165,46 @@ impl Shell {
         self
     }
 
+    /// How many commands of `pipe_as_args` run at once, in each partition; without it as many as there
+    /// are workers. Their rows come in the order of the rows that they got, however many run.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Shell};
+    ///
+    /// let naps = Flow::new().lines(["0.2", "0.1", "0"]);
+    /// let woken = naps.pipe_as_args(Shell::new("sleep $1; echo $1").jobs(3));
+    /// assert_eq!(woken.collect::<String>()?, ["0.2", "0.1", "0"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: no jobs; `pipe` or `pipe_rows`, whose command runs once.
+    pub fn jobs(mut self, jobs: usize) -> Shell {
+        self.setup.jobs = Some(jobs);
+        self
+    }
+
+    /// How many rows one command of `pipe_as_args` gets, as with `xargs -n`: the columns of one row
+    /// behind those of the other, as one list of arguments, `"$@"` to a shell. The last command gets
+    /// what is left, and any gets fewer rows where the system takes no more arguments. A command's
+    /// rows come in the order of the rows that it got.
+    ///
+    /// ```
+    /// use gleamflow::{Flow, Shell};
+    ///
+    /// let rows = Flow::new().rows([("a", 1), ("b", 2), ("c", 3)]);
+    /// let pairs = rows.pipe_as_args(Shell::argv(["echo"]).batch(2));
+    /// assert_eq!(pairs.collect::<String>()?, ["a 1 b 2", "c 3"]);
+    /// # Ok::<(), gleamflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At a terminal: no rows; `pipe` or `pipe_rows`, whose command gets all rows.
+    pub fn batch(mut self, rows: u32) -> Shell {
+        self.setup.batch = rows;
+        self
+    }
+
     /// The form in which the command reads rows, and in which it writes them: see [`Text`].
     ///
     /// ```
@@ -221,6 +261,20 @@ impl Shell {
         program.check()?;
         setup.check()?;
         let refused = |message: &str| Err(Failure::new(ErrorKind::Plan, message));
+        if form != Form::Arguments {
+            let told = match (setup.jobs, setup.batch) {
+                (Some(_), _) => Some("jobs"),
+                (None, batch) if batch != 1 => Some("batch"),
+                _ => None,
+            };
+            if let Some(told) = told {
+                let message = format!(
+                    "its command runs once and gets all rows: `{told}` is for `pipe_as_args`"
+                );
+                return Err(Failure::new(ErrorKind::Plan, message)
+                    .hint("behind `partition(n)` it runs once for each partition"));
+            }
+        }
         match form {
             Form::Arguments if setup.input != TextForm::Tabs => {
                 return refused(

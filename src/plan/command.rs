@@ -55,6 +55,10 @@ pub(crate) struct Setup {
     /// How often it is run again when it has failed.
     pub retries: u32,
     pub stderr: Stderr,
+    /// Of one that gets arguments: how many run at once, if not as many as workers, and how many rows
+    /// each gets at most.
+    pub jobs: Option<usize>,
+    pub batch: u32,
     /// How it reads rows, and how it writes them; of lines alone.
     pub input: TextForm,
     pub output: TextForm,
@@ -142,6 +146,8 @@ impl Default for Setup {
             timeout: None,
             retries: 0,
             stderr: Stderr::Pass,
+            jobs: None,
+            batch: 1,
             input: TextForm::Tabs,
             output: TextForm::Tabs,
         }
@@ -167,6 +173,12 @@ impl Setup {
         if self.accept.is_empty() {
             return Err(Failure::new(ErrorKind::Plan, "no exit code of the command is accepted")
                 .hint("0 is how a command says that it has succeeded: `accept([0])`"));
+        }
+        if self.jobs == Some(0) {
+            return refused("no command can run: `jobs` is at least 1".to_owned());
+        }
+        if self.batch == 0 {
+            return refused("a command gets at least one row: `batch` is at least 1".to_owned());
         }
         self.input.check()?;
         self.output.check()?;

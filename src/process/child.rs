@@ -43,12 +43,17 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts a process in a group of its own. Must be called within the engine's runtime.
-    pub(crate) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    /// Starts a process in a group of its own, and calls a function as soon as it has a number. Must
+    /// be called within the engine's runtime.
+    pub(crate) fn spawn<T>(
+        command: &mut Command,
+        at_once: impl FnOnce(Pid) -> T,
+    ) -> std::io::Result<(Child, T)> {
         reap_left();
         let waitable = Waitable::new();
         let mut started = with_write_signals(|| command.process_group(0).spawn())?;
         let pid = number_of(&started);
+        let told = at_once(pid);
         // From here on the process is ended if something fails.
         let mut child =
             Child { pid, end: None, waitable: Some(waitable), cpu: Duration::ZERO, stderr: None };
@@ -56,7 +61,7 @@ impl Child {
         child.end = pidfd_open(pid, PidfdFlags::empty()).ok().and_then(watched);
         let ours = |stderr| pipe::Receiver::from_owned_fd(OwnedFd::from(stderr));
         child.stderr = started.stderr.take().map(ours).transpose()?;
-        Ok(child)
+        Ok((child, told))
     }
 
     pub(crate) fn pid(&self) -> Pid {

@@ -35,7 +35,7 @@ impl WorkerProcess {
     /// Starts a worker. Must be called within the engine's runtime.
     pub(crate) fn spawn(command: &mut Command) -> std::io::Result<WorkerProcess> {
         wait_at_exit();
-        let child = Child::spawn(command)?;
+        let (child, ()) = Child::spawn(command, |_| ())?;
         workers().push(child.pid());
         Ok(WorkerProcess { child })
     }

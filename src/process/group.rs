@@ -49,9 +49,9 @@ impl Group {
             To::Output(output) => Stdio::from(output),
         });
         guard::begin();
-        let mut child = Child::spawn(&mut command)?;
+        let (mut child, guarded) = Child::spawn(&mut command, Guarded::new)?;
+        let guarded = Some(guarded);
         tracing::debug!(command = shown, process = child.pid().as_raw_nonzero(), "start a command");
-        let guarded = Some(Guarded::new(child.pid()));
         let messages = child.stderr.take().map(|stderr| Messages::of(stderr, quiet));
         Ok(Group { child, guarded, messages, asked: None })
     }

@@ -277,3 +277,47 @@ fn a_worker_killed_before_columns_and_their_command_ends_the_run() {
         std::fs::remove_file(&started).unwrap();
     }
 }
+
+#[test]
+fn commands_that_run_at_once_all_end_with_a_killed_program() {
+    let place = Place::with_input(lines(30));
+    for (signal, options) in [(9, "jobs=4"), (2, "jobs=4"), (9, "jobs=3 batch=2")] {
+        let started = place.path("started");
+        // What a shell has started, and what that has.
+        let command = "echo x >>started; sleep 1000 & sh -c 'sleep 1000; echo'; wait";
+        let options = format!("{options} dir={}", place.path(""));
+        let running =
+            place.program(["shell", "pipe_as_args", &place.input(), &options, command]).start();
+        let jobs = options[5..6].parse().expect("it begins with the jobs");
+        running.until("all of them", |_| {
+            let all = std::fs::read_to_string(&started).ok()?;
+            (all.lines().count() == jobs).then_some(())
+        });
+        // A command runs a moment before the guard knows of it.
+        std::thread::sleep(Duration::from_millis(300));
+        running.signal(signal);
+        assert_eq!(running.wait().signal, Some(signal));
+        std::fs::remove_file(&started).unwrap();
+    }
+}
+
+#[test]
+fn a_row_that_fails_ends_the_commands_of_later_ones() {
+    let place = Place::with_input(lines(30));
+    let command = "case $1 in *1) until [ -e started ]; do sleep 0.01; done; exit 7 ;; esac
+        touch started; sleep 1000";
+    let options = format!("jobs=4 dir={}", place.path(""));
+    let outcome = place.program(["shell", "pipe_as_args", &place.input(), &options, command]).run();
+    let message = outcome.stderr.replace(command, "COMMAND");
+    assert!(message.contains("`COMMAND` exited with code 7\n  on \"line 1\""), "{message}");
+    assert_eq!(outcome.code, Some(1));
+}
+
+#[test]
+fn a_batch_s_command_that_fails_at_first_gives_its_lines_once() {
+    let place = Place::with_input(lines(5));
+    let command = "echo $#; [ -e $# ] || { touch $#; exit 3; }";
+    let options = format!("retries=1 batch=2 jobs=1 dir={}", place.path(""));
+    let outcome = place.program(["shell", "pipe_as_args", &place.input(), &options, command]).run();
+    assert_eq!((outcome.code, outcome.text().as_str()), (Some(0), "2\n2\n1\n"));
+}

@@ -5,6 +5,7 @@
 
 mod accumulate;
 mod aggregates;
+mod arguments;
 mod bad_rows;
 mod branch;
 mod closures;

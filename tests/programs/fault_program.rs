@@ -197,6 +197,8 @@ fn command_with(options: &str, command: &str) -> Shell {
             "dir" => shell.dir(value),
             "quiet" => shell.stderr(Stderr::Quiet),
             "merge" => shell.stderr(Stderr::Merge),
+            "jobs" => shell.jobs(number() as usize),
+            "batch" => shell.batch(number() as u32),
             "argv" => shell,
             _ => panic!("no option {option:?}"),
         };
