@@ -37,6 +37,8 @@ const FLOWS: &[(&str, Run)] = &[
     ("lookup_none", lookup_none),
     ("lookup_text_none", lookup_text_none),
     ("one_row", one_row),
+    ("closures", closures),
+    ("arguments", arguments),
 ];
 
 fn words(input: &str, _: &str) -> Result<()> {
@@ -239,6 +241,43 @@ fn one_row(_: &str, _: &str) -> Result<()> {
         assert_eq!(row, Some(21));
         println!("{:.3}", begin.elapsed().as_secs_f64() * 1e3);
     }
+    Ok(())
+}
+
+/// Prints the seconds of the same map in Lua and as a closure, one after the other, of so many rows
+/// of an integer, a text and a double: ten million, or as `input` says.
+fn closures(input: &str, _: &str) -> Result<()> {
+    let count: u64 = input.parse().unwrap_or(10_000_000);
+    let text = |n: u64| format!("user-{:05}", n * 7919 % 100_003);
+    let rows = Flow::new().rows((0..count).map(|n| (n, text(n), n as f64 / 8.0)));
+    let in_lua = rows.map("function(n, user, x) return n * 2 + 1, user, x * 0.5 end");
+    let in_rust = rows.map_rows(|(n, user, x): (u64, String, f64)| (n * 2 + 1, user, x * 0.5));
+    for round in 0..6 {
+        let mut answers = Vec::new();
+        for (name, mapped) in [("lua", &in_lua), ("rust", &in_rust)] {
+            let begin = Instant::now();
+            let (mut rows, mut sum) = (0u64, 0.0);
+            if round % 2 == 0 {
+                rows = mapped.count()?;
+            } else {
+                mapped.for_each_row(|(n, user, x): (u64, String, f64)| {
+                    rows += 1;
+                    sum += n as f64 + x + user.len() as f64;
+                })?;
+            }
+            let what = if round % 2 == 0 { "count" } else { "for_each_row" };
+            println!("{name} {what} {:.3}", begin.elapsed().as_secs_f64());
+            answers.push((rows, sum));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+    Ok(())
+}
+
+/// Runs `true` for each of so many rows.
+fn arguments(input: &str, _: &str) -> Result<()> {
+    let count = input.parse().unwrap_or(5000);
+    assert_eq!(Flow::new().range(0..count).pipe_as_args("true").count()?, 0);
     Ok(())
 }
 
