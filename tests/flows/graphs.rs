@@ -205,6 +205,7 @@ fn every_operator_behind_every_other_ends_with_the_rows_of_the_model() {
         Op::CatJson,
         Op::PipeColumns,
         Op::Args,
+        Op::LookUp,
     ];
     for first in ops {
         // One source, and behind the first operator all others side by side.

@@ -60,7 +60,9 @@ fn arrow(from: &str, to: &str, label: &str) -> String {
 fn quoted(lines: &[String]) -> String {
     let end = if lines.len() > 1 { "\\l" } else { "" };
     let escaped = lines.iter().flat_map(|line| {
-        let line = line.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        // A label may have entities as HTML has them.
+        let line = line.replace('&', "&amp;").replace('\\', "\\\\");
+        let line = line.replace('"', "\\\"").replace('\n', "\\n");
         [line, end.to_owned()]
     });
     format!("\"{}\"", escaped.collect::<String>())
@@ -75,5 +77,6 @@ mod tests {
         let lines = ["a".to_owned(), "say \"x\\n\"\n".to_owned()];
         assert_eq!(quoted(&lines), r#""a\lsay \"x\\n\"\n\l""#);
         assert_eq!(quoted(&lines[..1]), "\"a\"");
+        assert_eq!(quoted(&["a &lt; b".to_owned()]), "\"a &amp;lt; b\"");
     }
 }

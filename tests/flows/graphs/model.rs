@@ -190,7 +190,7 @@ impl Op {
                 };
                 each(&anti)
             }
-            Op::BroadcastLeft => {
+            Op::BroadcastLeft | Op::LookUp => {
                 let firsts = firsts(other);
                 let none = String::new();
                 each(&|(k, v)| vec![(k.clone(), format!("{v}{}", firsts.get(k).unwrap_or(&none)))])

@@ -3,6 +3,8 @@
 //! A newcomer's trap: all rows are of two text columns, so an operator that makes others is followed
 //! by what brings them back.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use gleamflow::{Agg, Dataset, Join, OnError, Shell, Sort, Text};
 use proptest::prelude::*;
 
@@ -54,6 +56,7 @@ pub enum Op {
     FullJoin,
     BroadcastAnti,
     BroadcastLeft,
+    LookUp,
     MergeSorted,
     Zip,
     WithIndex,
@@ -120,6 +123,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         Just(Op::FullJoin),
         Just(Op::BroadcastAnti),
         Just(Op::BroadcastLeft),
+        Just(Op::LookUp),
         Just(Op::MergeSorted),
         Just(Op::Zip),
         Just(Op::WithIndex),
@@ -264,6 +268,13 @@ impl Op {
             Op::BroadcastLeft => rows
                 .join(&other.distinct_by(1), Join::left(1).right_width(2).broadcast())
                 .map("function(k, v, w) return k, v .. (w or '') end"),
+            Op::LookUp => {
+                // Of two that come together no two have the same name.
+                static TABLES: AtomicUsize = AtomicUsize::new(0);
+                let name = format!("of{}", TABLES.fetch_add(1, Ordering::Relaxed));
+                let step = format!("function(k, v) return k, v .. (tables.{name}[k] or '') end");
+                rows.with_table(name, &other.distinct_by(1)).map(step)
+            }
             Op::MergeSorted => rows.merge_sorted(other, 2),
             Op::Zip => rows.zip(other).longest().map(
                 "function(a, b, c, d) return (a or '') .. (c or ''), (b or '') .. (d or '') end",
