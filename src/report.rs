@@ -103,8 +103,9 @@ pub struct StepReport {
     pub bytes_in: Option<u64>,
     /// The bytes of the rows that came out.
     pub bytes_out: Option<u64>,
-    /// Time of the processor that its commands have taken, or its tasks, where those have no other
-    /// step to do; of other steps see [`StageReport::cpu`].
+    /// Time of the processor that its commands have taken, or the step itself. Of steps that are one
+    /// loop, steps with an exchange, sources and sinks only that of the [stage](StageReport::cpu) is
+    /// known.
     #[serde(rename = "cpu_seconds", serialize_with = "as_seconds_if_known")]
     pub cpu: Option<Duration>,
     /// Commands that were started again.

@@ -33,7 +33,7 @@ impl Block {
 pub(crate) enum Item {
     Block(Block),
     /// A task is done; all its rows have come before.
-    Done(TaskResult),
+    Done(Box<TaskResult>),
     /// The rows up to here are of tasks that have counted this.
     Counted(Arc<Counted>),
     /// The rows up to here are right; then something failed.

@@ -320,7 +320,7 @@ impl Link {
                 inbox.warnings.add(warning);
             }
             Control::Done => {
-                let result: TaskResult =
+                let result: Box<TaskResult> =
                     rmp_serde::from_slice(payload).map_err(|error| error.to_string())?;
                 inbox.tally.done(inbox.stage, inbox.of_source, &result.work);
                 self.finish(number, inbox, Item::Done(result));

@@ -31,13 +31,13 @@ pub(crate) fn report(session: &Session) -> Report {
         });
     }
     let cpu_of = |index: usize, step: StepId| {
-        let mut of_step = stages.iter().filter(|stage| stage.steps.contains(&index));
-        let alone = of_step.all(|stage| stage.steps.len() == 1);
-        let in_tasks = stages.iter().filter(|stage| stage.steps.contains(&index));
-        let in_tasks: Duration = in_tasks.map(|stage| stage.cpu).sum();
-        match told.commands_cpu.get(&step) {
-            Some(cpu) => Some(*cpu),
-            None => (alone && !in_tasks.is_zero()).then_some(in_tasks),
+        let mut with_it = stages.iter().filter(|stage: &&StageReport| stage.steps.contains(&index));
+        let (one, other) = (with_it.next(), with_it.next());
+        match (told.commands_cpu.get(&step), told.steps_cpu.get(&step), one) {
+            (Some(cpu), _, _) => Some(*cpu),
+            // What a step with an exchange does before and behind it is not all seen.
+            (None, cpu, Some(_)) if other.is_none() => cpu.copied(),
+            _ => None,
         }
     };
     let report_of = |(index, &step): (usize, &StepId)| {

@@ -38,8 +38,9 @@ pub(super) struct Told {
     pub counts: Counts,
     /// Commands that were started again.
     pub retries: BTreeMap<StepId, u64>,
-    /// Time of the processor that commands have taken.
+    /// Time of the processor that commands have taken, and steps that are alone in a segment.
     pub commands_cpu: BTreeMap<StepId, Duration>,
+    pub steps_cpu: BTreeMap<StepId, Duration>,
 }
 
 /// What has gone past some place, if it is looked at.
@@ -178,6 +179,10 @@ impl Tally {
         let into = work.into.iter().filter(|(step, _)| Some(*step) != stage.group);
         into.for_each(|(step, amount)| self.add_in(*step, *amount));
         work.out_of.iter().for_each(|(step, amount)| self.add_out(*step, *amount));
+        let mut told = self.told();
+        for (step, nanos) in &work.cpu_of {
+            *told.steps_cpu.entry(*step).or_default() += Duration::from_nanos(*nanos);
+        }
     }
 
     /// A command of this step is started once more, since it has failed.

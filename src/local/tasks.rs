@@ -168,7 +168,7 @@ async fn gather_task(
             Item::Block(block) => take.block(block).await?,
             Item::Done(mut result) => {
                 let counts = std::mem::take(&mut result.counts);
-                take.done(result).await?;
+                take.done(*result).await?;
                 left_out.add(session, place, &counts, &letters).map_err(Stop::Failed)?;
                 if !counts.is_empty() {
                     let (tally, all) = (&session.tally, &session.letters);

@@ -59,12 +59,12 @@ impl ChainRunner {
         let Segments { all: segments, mut lua, view, views, single_apart, .. } =
             Segments::of(chain)?;
         let ends = segments.iter().map(|segment| segment.ends(&lua)).collect();
-        let seen = Seen::new(chain, views, ends);
         let only_folds = single_apart
             && matches!(
                 lua.first(),
                 Some(LuaSegment { steps, tail: LuaTail::Frames, .. }) if steps.is_empty()
             );
+        let seen = Seen::new(chain, views, ends, only_folds);
         let written = match (segments.last(), &chain.tail) {
             (Some(Segment::Lua(_)), Tail::Written(writing)) => Some(written(writing)?),
             _ => None,
@@ -176,6 +176,10 @@ impl ChainRunner {
     }
 
     fn finish_segment(&self, at: usize, tail: &mut TailSink) -> Result<(), Failed> {
+        self.seen.time(at, || self.finish_timed(at, tail))
+    }
+
+    fn finish_timed(&self, at: usize, tail: &mut TailSink) -> Result<(), Failed> {
         match &self.segments[at] {
             Segment::Lua(number) => {
                 let pass = &mut |_, bytes: &mut Vec<u8>, rows| {
@@ -255,6 +259,16 @@ impl ChainRunner {
     /// Runs the segments from `at` on. `first`: the first row's place in the task's block, if these
     /// rows are neighbours there.
     fn run(
+        &self,
+        at: usize,
+        rows: Rows<'_>,
+        first: Option<u32>,
+        tail: &mut TailSink,
+    ) -> Result<(), Failed> {
+        self.seen.time(at, || self.run_timed(at, rows, first, tail))
+    }
+
+    fn run_timed(
         &self,
         at: usize,
         rows: Rows<'_>,

@@ -34,7 +34,7 @@ impl Segment {
                 let code = &code.borrow().code;
                 let keeps_rows = matches!(code, Code::Step(_)) && native.keeps_rows;
                 let last = (!matches!(code, Code::Combine(_))).then_some(native.step);
-                Ends { first: native.step, last, keeps_rows }
+                Ends { first: native.step, last, keeps_rows, is_alone: true }
             }
         }
     }

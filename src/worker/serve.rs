@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::error::{ErrorKind, Failure};
 use crate::lua::Progress;
 use crate::op::group::GroupTask;
@@ -29,6 +27,7 @@ use crate::worker::held::HeldSides;
 use crate::worker::inbound::Inbound;
 use crate::worker::open_task::{OpenTask, ServedRun, Work, Worked};
 use crate::worker::runs::RunStore;
+use crate::worker::seen::cpu_time;
 use crate::worker::side_tables::MappedTables;
 use crate::worker::source::{RunFiles, TaskSource, find_file};
 use crate::worker::spill::SpillLists;
@@ -372,12 +371,6 @@ impl Worker {
         let payload = rmp_serde::to_vec(failure).expect("a failure is plain data");
         self.output.tell(Control::Failed, number, &payload)
     }
-}
-
-/// What this thread has taken of the processor, in nanoseconds.
-fn cpu_time() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// What user code has printed should be seen before the task is known to have ended.

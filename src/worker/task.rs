@@ -123,6 +123,8 @@ pub(crate) struct TaskResult {
 pub(crate) struct TaskWork {
     /// Time of the processor, in nanoseconds.
     pub cpu: u64,
+    /// The same by step, of those that are alone in a segment of its chain.
+    pub cpu_of: Vec<(StepId, u64)>,
     /// What it has read by itself.
     pub read: Amount,
     /// What has gone into steps and has come out of them, where that is seen: between the segments
