@@ -61,7 +61,8 @@ impl<'a> Attempts<'a> {
     }
 }
 
-fn is_its_own(failure: &Failure) -> bool {
+/// Whether the command has failed, and not what is around it.
+pub(crate) fn is_its_own(failure: &Failure) -> bool {
     matches!(failure.kind, ErrorKind::Command | ErrorKind::Timeout)
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Arguments {
     pub rows: u32,
     /// What they take of [`Room::all`].
     pub bytes: usize,
+    /// The columns of each row as they came, where they may be left out.
+    pub columns: Vec<Vec<u8>>,
 }
 
 impl Arguments {
@@ -99,7 +101,7 @@ impl Arguments {
             );
             return refuse(message).map_err(|failure| failure.hint(HINT));
         }
-        Ok(Arguments { texts, rows: 1, bytes })
+        Ok(Arguments { texts, rows: 1, bytes, columns: Vec::new() })
     }
 
     /// Adds those of another row, unless all together are too many.
@@ -110,6 +112,7 @@ impl Arguments {
         self.texts.extend(row.texts);
         self.rows += row.rows;
         self.bytes += row.bytes;
+        self.columns.extend(row.columns);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! text. Which rows a command gets depends on the rows and on what the system takes, never on the
 //! blocks in which they come.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -13,15 +14,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::error::{Failure, StepId};
-use crate::local::again::{Attempts, held_at, pass_on};
+use crate::local::again::{Attempts, held_at, is_its_own, pass_on};
 use crate::local::arguments::{Arguments, Room};
 use crate::local::command::{Site, Started, end_all, until_wrong};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
+use crate::local::letters::{TaskLetters, TaskPlace};
 use crate::local::output::{push_last, take_rows};
 use crate::local::pace::Pace;
+use crate::local::tally::Counted;
 use crate::local::turns::Turns;
 use crate::plan::command::Command;
-use crate::row::describe::describe_line;
+use crate::row::describe::{describe, describe_line};
+use crate::row::layout::Layout;
+use crate::worker::rejected::put_letter;
+use crate::worker::task::Counts;
 
 /// Of the arguments of several rows, a message shows so many.
 const MOST_SHOWN: usize = 3;
@@ -30,6 +36,8 @@ const MOST_SHOWN: usize = 3;
 struct Batch {
     arguments: Arguments,
     out: Writer,
+    /// Its place among all of the partition.
+    number: u64,
 }
 
 /// A command that is run for each row of one partition, or for so many of them.
@@ -68,6 +76,7 @@ impl PerRow {
         let mut turns = Turns::new(out, self.site.partition);
         // The rows of a command have their turn from the first of them on.
         let mut batch: Option<Batch> = None;
+        let mut begun_before = 0;
         loop {
             let next = turns.next_block(&mut reader).await?;
             let Ok(Some(block)) = &next else {
@@ -79,8 +88,12 @@ impl PerRow {
                 return next.map(drop).map_err(Stop::Failed);
             };
             for row in block.as_rows().each() {
-                let row = row.map_err(Failure::from);
-                let mut row = row.and_then(|row| Arguments::of(block.layout, row, &room));
+                let bytes = row.map_err(|error| Stop::Failed(error.into()))?;
+                let mut row = Arguments::of(block.layout, bytes, &room);
+                let columns = self.kept_columns(block.layout, bytes);
+                if let Ok(row) = &mut row {
+                    row.columns.extend(columns.clone());
+                }
                 if let Some(mut begun) = batch.take() {
                     row = match row {
                         Ok(row) => match begun.arguments.add(row, &room) {
@@ -104,14 +117,21 @@ impl PerRow {
                 }
                 let edge = Edge::new(1, false, 1, &self.site.session.meter, step);
                 turns.push(edge.reader(0));
-                let out = edge.writer();
+                let (out, number) = (edge.writer(), begun_before);
+                begun_before += 1;
                 match row {
-                    Ok(arguments) if setup.batch > 1 => batch = Some(Batch { arguments, out }),
                     Ok(arguments) => {
-                        let batch = Batch { arguments, out };
-                        self.start(batch, &jobs, &mut turns, commands).await?;
+                        let begun = Batch { arguments, out, number };
+                        match setup.batch > 1 {
+                            true => batch = Some(begun),
+                            false => self.start(begun, &jobs, &mut turns, commands).await?,
+                        }
                     }
-                    Err(failure) => out.fail(failure.at_step(step)),
+                    Err(failure) => {
+                        let failed = Stop::Failed(failure.at_step(step));
+                        let columns: Vec<_> = columns.into_iter().collect();
+                        out.settle(self.leave_out(number, failed, &columns, &out));
+                    }
                 }
             }
         }
@@ -120,7 +140,7 @@ impl PerRow {
     /// Starts a command for rows, once it is one of those that may run.
     async fn start(
         self: &Arc<PerRow>,
-        Batch { arguments, out }: Batch,
+        Batch { arguments, out, number }: Batch,
         jobs: &Arc<Semaphore>,
         turns: &mut Turns<'_>,
         commands: &mut JoinSet<()>,
@@ -129,14 +149,15 @@ impl PerRow {
         let permit = turns.meanwhile(jobs.clone().acquire_owned()).await?;
         let this = self.clone();
         commands.spawn(async move {
-            this.run_once(arguments, out).await;
+            this.run_once(number, arguments, out).await;
             drop(permit);
         });
         while commands.try_join_next().is_some() {}
         Ok(())
     }
 
-    async fn run_once(&self, Arguments { texts, rows, .. }: Arguments, out: Writer) {
+    async fn run_once(&self, number: u64, arguments: Arguments, out: Writer) {
+        let Arguments { texts, rows, columns, .. } = arguments;
         let mut started = Vec::new();
         let result = tokio::select! {
             result = self.work_on(&texts, &out, &mut started) => result,
@@ -153,10 +174,58 @@ impl PerRow {
                 _ => format!("{rows} rows: {shown}{}", if texts.len() > most { ", …" } else { "" }),
             }
         };
-        out.settle(result.map_err(|stop| match stop {
-            Stop::Failed(failure) => Stop::Failed(failure.row(shown())),
-            Stop::Gone => Stop::Gone,
-        }));
+        out.settle(match result {
+            Err(Stop::Failed(failure)) if self.command.guard.is_some() && is_its_own(&failure) => {
+                self.leave_out(number, Stop::Failed(failure), &columns, &out)
+            }
+            Err(Stop::Failed(failure)) => Err(Stop::Failed(failure.row(shown()))),
+            Err(Stop::Gone) => Err(Stop::Gone),
+            Ok(()) => {
+                if self.command.guard.is_some() {
+                    let seen = BTreeMap::from([(self.command.step, u64::from(rows))]);
+                    let counts = Counts { seen, ..Counts::default() };
+                    out.pass(&Counted::new(&self.site.session.tally, counts));
+                }
+                Ok(())
+            }
+        });
+    }
+
+    /// The columns of a row, where it may be left out.
+    fn kept_columns(&self, layout: Layout, row: &[u8]) -> Option<Vec<u8>> {
+        self.command.guard.as_ref()?;
+        let mut columns = Vec::new();
+        layout.put_columns(row, &mut columns);
+        Some(columns)
+    }
+
+    /// Leaves the rows of a command out, if that is how the step is meant.
+    fn leave_out(
+        &self,
+        number: u64,
+        failed: Stop,
+        rows: &[Vec<u8>],
+        out: &Writer,
+    ) -> Result<(), Stop> {
+        let Stop::Failed(failure) = &failed else { return Err(failed) };
+        if self.command.guard.is_none() {
+            return Err(failed);
+        }
+        let Site { session, stage, partition, .. } = &self.site;
+        let failure = failure.clone().at_step(self.command.step);
+        let mut letters = Vec::new();
+        for columns in rows {
+            put_letter(&mut letters, &failure.clone().row(describe(columns)), columns);
+        }
+        let place = TaskPlace { stage: *stage, partition: *partition, task: number };
+        let mut of_command = TaskLetters::new(place);
+        let taken = session.letters.take(&mut of_command, &letters, &session.meter);
+        taken.map_err(Stop::Failed)?;
+        let of_step = || BTreeMap::from([(self.command.step, rows.len() as u64)]);
+        let counts = Counts { skipped: of_step(), seen: of_step(), ..Counts::default() };
+        let (tally, all) = (&session.tally, &session.letters);
+        out.pass(&Counted::with_letters(tally, counts, all, of_command));
+        Ok(())
     }
 
     async fn work_on(
@@ -165,7 +234,8 @@ impl PerRow {
         out: &Writer,
         started: &mut Vec<Started>,
     ) -> Result<(), Stop> {
-        if self.command.setup.retries == 0 {
+        // What a command has written that fails in the end comes to nothing.
+        if self.command.setup.retries == 0 && self.command.guard.is_none() {
             return self.once(arguments, out, started).await;
         }
         let mut attempts = Attempts::new(&self.site, &self.command);

@@ -301,7 +301,6 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    #[cfg(test)]
     pub(crate) fn new(tally: &Arc<Tally>, counts: Counts) -> Arc<Counted> {
         let (tally, letters) = (tally.clone(), Mutex::default());
         Arc::new(Counted { tally, counts, letters, is_added: AtomicBool::new(false) })

@@ -81,7 +81,7 @@ impl OnError {
 
     /// The run fails if there are more: a count of rows, or as a fraction a share of those that the
     /// step gets. The error shows the first of them. A count is looked at when a task's turn has come,
-    /// a share when all rows have.
+    /// a share, or a count where there are partitions or commands, when all rows have.
     ///
     /// ```
     /// use gleamflow::{Flow, OnError};

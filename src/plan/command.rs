@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure, StepId};
+use crate::plan::guard::Guard;
 use crate::plan::text_form::TextForm;
 use crate::row::layout::Layout;
 
@@ -20,6 +21,9 @@ pub(crate) struct Command {
     pub form: Form,
     pub program: Program,
     pub setup: Setup,
+    /// What becomes of rows with which it fails, of one that gets them as arguments; else they end the
+    /// run.
+    pub guard: Option<Guard>,
 }
 
 /// What is run.

@@ -314,6 +314,23 @@ impl Lower {
                 last.guarded(guard.clone());
                 true
             }
+            Some(_) => false,
+            None => self.guard_command(rows, step, guard),
+        }
+    }
+
+    /// The same of a command that has just become a stage.
+    fn guard_command(&mut self, rows: &Open, step: StepId, guard: &Guard) -> bool {
+        let Input::Stages(stages) = &rows.input else { return false };
+        let work = stages.last().map(|stage| &mut self.stages[*stage].work);
+        match work {
+            Some(Work::Commands(commands)) if rows.merge.is_none() => match &mut commands[..] {
+                [command] if command.step == step && command.form == Form::Arguments => {
+                    command.guard = Some(guard.clone());
+                    true
+                }
+                _ => false,
+            },
             _ => false,
         }
     }

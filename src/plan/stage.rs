@@ -228,10 +228,15 @@ impl Plan {
     /// The steps that leave bad rows out.
     pub(crate) fn guards(&self) -> impl Iterator<Item = (StepId, &Guard)> {
         let chains = self.stages.iter().filter_map(|stage| Some(stage.work.chain()?.0));
-        chains.flat_map(|chain| &chain.steps).filter_map(|step| match step {
+        let in_chains = chains.flat_map(|chain| &chain.steps).filter_map(|step| match step {
             Step::Lua(step) => Some((step.code.step, step.guard.as_ref()?)),
             Step::Native(step) | Step::Spread(step) => Some((step.step, step.guard.as_ref()?)),
-        })
+        });
+        let commands = self.stages.iter().flat_map(|stage| match &stage.work {
+            Work::Commands(commands) => &commands[..],
+            _ => &[],
+        });
+        in_chains.chain(commands.filter_map(|one| Some((one.step, one.guard.as_ref()?))))
     }
 
     /// The step of a sink: they come last.

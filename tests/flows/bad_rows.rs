@@ -1,7 +1,7 @@
 //! Rows that fail in a step with `on_error`: which are left out, what is told of them, and where they
 //! go.
 
-use gleamflow::{AtMost, Dataset, ErrorKind, Flow, OnError, Result};
+use gleamflow::{AtMost, Dataset, ErrorKind, Flow, OnError, Result, Shell};
 
 use crate::harness::{assert_says, lines, same, same_error, same_for_each_split, values};
 
@@ -326,6 +326,36 @@ fn steps_whose_rows_do_not_fail_one_by_one_are_refused_by_name() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn rows_with_which_a_command_fails_are_left_out() {
+    let text = same(|flow| {
+        let rows = flow.rows([("a", 1), ("b", 2), ("c", 3), ("d\0", 4)]);
+        with_letters(&rows, |rows, on_error| {
+            rows.pipe_as_args("echo \"$1\"; [ \"$2\" != 2 ] || exit 7").on_error(on_error)
+        })
+    });
+    assert_eq!(
+        text,
+        "\"a\"\n\"c\"\n--\n\
+         \"`echo \\\"$1\\\"; [ \\\"$2\\\" != 2 ] || exit 7` exited with code 7\" nil nil \"b\" 2\n\
+         \"column 1 has a NUL in it\" nil nil \"d\\0\" 4\n"
+    );
+    let two = Shell::argv(["sh", "-c", "[ $1 != 3 ] && echo $*", "sh"]).batch(2).retries(1);
+    let text = same(|flow| {
+        let rows = flow.range(1..6).pipe_as_args(two.clone());
+        values(&rows.on_error(OnError::skip().at_most(2)))
+    });
+    assert_eq!(text, "\"1 2\"\n\"5\"\n");
+    let error = same_error(|flow| {
+        let rows = flow.range(1..6).pipe_as_args(two.clone());
+        rows.on_error(OnError::skip().at_most(0.1)).count()
+    });
+    assert_says(
+        &error,
+        &["pipe_as_args: more than 10 % of the rows failed, first: `sh -c", "on 3"],
+    );
 }
 
 #[test]
