@@ -17,6 +17,7 @@ mod exchange;
 pub(crate) mod letters;
 mod limits;
 mod link;
+mod open;
 mod outgoing;
 mod output;
 mod pace;

@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, ErrorKind, Failure, Warning};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::flow::Flow;
-use crate::local::closures::{self, ClosureStage, Codes};
+use crate::local::closures::{ClosureStage, Codes};
 use crate::local::command::{Site, warn_of_pipes};
 use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, let_go, run_merge, run_sorted};
+use crate::local::open::{find_closures, open_sources};
 use crate::local::per_row::PerRow;
 use crate::local::replace::{Sizes, run_replace};
 use crate::local::report::report;
@@ -34,10 +35,9 @@ use crate::local::zip::run_zip;
 use crate::plan::command::Form;
 use crate::plan::compile::{SinkNode, compile};
 use crate::plan::explain::Shown;
-use crate::plan::stage::{Input, Output, Plan, Slice, Stage, StageId, Work};
+use crate::plan::stage::{Output, Plan, Slice, Stage, StageId, Work};
 use crate::plan::tables::{Table, TableId};
-use crate::source::open::{Opened, Opening, PartsInOrder};
-use crate::source::registry;
+use crate::source::open::Opened;
 use crate::worker;
 use crate::worker::task::TaskInput;
 
@@ -159,45 +159,6 @@ async fn report_panic(session: &Session, ended: Result<(), tokio::task::JoinErro
 struct Drivers {
     rows: JoinSet<()>,
     shell: JoinSet<()>,
-}
-
-/// Opens all sources of a plan, so that a run which cannot begin reads none of them.
-fn open_sources(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Opened>, Error> {
-    let held = flow.state().held.clone();
-    let Resolved { limits, split_bytes, .. } = &session.settings;
-    let (max_row, split_bytes) = (limits.max_row, *split_bytes);
-    let mut sources = HashMap::new();
-    for (id, stage) in session.plan.stages.iter().enumerate() {
-        let Input::Source(source) = &stage.input else { continue };
-        let mut opening =
-            Opening { held: &held, max_row, split_bytes, warnings: Vec::new(), bytes: None };
-        let opened = registry::source(&source.code).and_then(|code| code.open(&mut opening));
-        let opened = opened.map_err(|failure| session.error(failure.at_step(stage.step)))?;
-        session.tally.to_read(opening.bytes);
-        for warning in opening.warnings {
-            session.warnings.add(Warning::new(warning).at_step(stage.step));
-        }
-        let opened = match opened {
-            // Without steps nothing of it is worth a worker.
-            Opened::Parts(parts) if stage.work.chain().is_none() => {
-                Opened::Stream(Box::new(PartsInOrder::new(parts, source.layout, max_row)))
-            }
-            opened => opened,
-        };
-        sources.insert(id, opened);
-    }
-    Ok(sources)
-}
-
-/// Finds what the plan names of the program's own code.
-fn find_closures(flow: &Flow, session: &Session) -> Result<HashMap<StageId, Codes>, Error> {
-    let held = flow.state().held.clone();
-    let stages = session.plan.stages.iter().enumerate();
-    let of_stages = stages.filter_map(|(id, stage)| match &stage.work {
-        Work::Closures(closures) => Some(closures::find(&held, closures).map(|codes| (id, codes))),
-        _ => None,
-    });
-    of_stages.collect::<Result<_, Failure>>().map_err(|failure| session.error(failure))
 }
 
 fn start_drivers(
