@@ -76,7 +76,8 @@
 //!
 //! A function takes a row's columns as arguments and returns the new row's columns. Beside Lua's
 //! own functions there are `emit(…)`, which puts out a row at once; `unpack_rows(list)`, a list as
-//! rows; `null`, the nil inside a table; and `str(x)`, a number as text. `pairs` goes through a
+//! rows; `null`, the nil inside a table; `str(x)`, a number as text; [`count` and `at_end`](Flow::lua)
+//! for the whole task; and [`tables`](Dataset::with_table), rows of other datasets. `pairs` goes through a
 //! table in a fixed order, and `raw_pairs` in LuaJIT's. `math.random` gives the same numbers in each
 //! run. A row may have up to 7,900 columns where a Lua step takes it apart, 200 of them by name.
 //!

@@ -5,12 +5,13 @@
 //! it: an exchange, a command, a second reader or a sink. Nothing here knows an operator's name,
 //! and what makes a finished plan faster is a pass in `plan/rewrite`.
 
+mod guard;
+
 use crate::error::{ErrorKind, Failure, StepId};
 use crate::plan::chain::{Chain, Code, Head, Step, Tail, codes};
 use crate::plan::closure::Closure;
 use crate::plan::command::{Command, Form};
 use crate::plan::exchange::{Exchange, Group, Side};
-use crate::plan::guard::Guard;
 use crate::plan::names::Names;
 use crate::plan::native::Native;
 use crate::plan::seed;
@@ -300,39 +301,6 @@ impl Lower {
         };
         let partitions = self.stages[stage].partitions;
         self.engine_stage(step, vec![stage], Work::Commands(vec![command]), output, partitions)
-    }
-
-    /// Leaves out the rows that fail in a step, which is the last of the chain; false where its rows
-    /// do not fail one by one.
-    pub(crate) fn guard(&mut self, rows: &mut Open, step: StepId, guard: &Guard) -> bool {
-        match rows.steps.last_mut() {
-            Some(Step::Lua(last)) if last.code.step == step => {
-                last.guard = Some(guard.clone());
-                true
-            }
-            Some(Step::Native(last)) if last.step == step => {
-                last.guarded(guard.clone());
-                true
-            }
-            Some(_) => false,
-            None => self.guard_command(rows, step, guard),
-        }
-    }
-
-    /// The same of a command that has just become a stage.
-    fn guard_command(&mut self, rows: &Open, step: StepId, guard: &Guard) -> bool {
-        let Input::Stages(stages) = &rows.input else { return false };
-        let work = stages.last().map(|stage| &mut self.stages[*stage].work);
-        match work {
-            Some(Work::Commands(commands)) if rows.merge.is_none() => match &mut commands[..] {
-                [command] if command.step == step && command.form == Form::Arguments => {
-                    command.guard = Some(guard.clone());
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
-        }
     }
 
     /// Has a closure of the program go through the rows, apart for each partition.
