@@ -30,6 +30,8 @@
 //!   [`lua_file`](Flow::lua_file) for what they share; [`lua!`] for errors that name the line.
 //! - **Rust steps**: [`map_rows`](Dataset::map_rows), [`filter_rows`](Dataset::filter_rows),
 //!   [`flat_map_rows`](Dataset::flat_map_rows), closures over rows of the program's own types.
+//! - **Rows that fail**: [`on_error`](Dataset::on_error) leaves them out, or puts them into a file that
+//!   [`rows_file`](Flow::rows_file) reads.
 //! - **Columns**: [`split`](Dataset::split), [`split_pattern`](Dataset::split_pattern) and
 //!   [`fields`](Dataset::fields) make them from text, [`numbers`](Dataset::numbers) makes numbers of
 //!   them, [`select`](Dataset::select) and [`pad`](Dataset::pad) choose and add.
@@ -63,10 +65,9 @@
 //!   [`for_each_row`](Dataset::for_each_row), [`sink`](Dataset::sink) into the program's own types; in async code
 //!   [`stream`](Dataset::stream), and the others with `_async` at the end. For several results of
 //!   one run attach [`to_text_file`](Dataset::to_text_file) and its kin, then
-//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, a [`Report`] what was done;
-//!   [`cancel_handle`](Flow::cancel_handle) and [`deadline`](Flow::deadline) end a run.
-//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the
-//!   plan, and what keeps a loop in Lua from being compiled.
+//!   [`run`](Flow::run). [`explain`](Dataset::explain) shows the plan, and what keeps a loop in Lua from
+//!   being compiled; a [`Report`] says what was done; [`cancel_handle`](Flow::cancel_handle) and
+//!   [`deadline`](Flow::deadline) end a run.
 //!
 //! # The language
 //!
