@@ -34,6 +34,7 @@ const FLOWS: &[(&str, Run)] = &[
     ("join_broadcast", join_broadcast),
     ("lookup", lookup),
     ("lookup_text", lookup_text),
+    ("lookup_text_in_lua", lookup_text_in_lua),
     ("lookup_none", lookup_none),
     ("lookup_text_none", lookup_text_none),
     ("one_row", one_row),
@@ -211,6 +212,21 @@ fn lookup_text(_: &str, _: &str) -> Result<()> {
         .with_table("of", &table)
         .map("function(n) return tables.of['key ' .. n * 7919 % 1000000] end")
         .fold("function(x, y) return x + y end")
+        .save_text_to(stdout(), "%d")
+}
+
+/// The same with a table of Lua's own, which one task makes and holds.
+fn lookup_text_in_lua(_: &str, _: &str) -> Result<()> {
+    Flow::new()
+        .range(0..10_000_000)
+        .map_partitions(
+            "function(rows)
+                local of, sum = {}, 0
+                for n = 0, 999999 do of['key ' .. n] = n end
+                for _, n in rows do sum = sum + of['key ' .. n * 7919 % 1000000] end
+                return { sum }
+            end",
+        )
         .save_text_to(stdout(), "%d")
 }
 

@@ -20,7 +20,7 @@ use super::msgpack::{self, Malformed, Value};
 pub(crate) const PARTS: usize = 256;
 
 /// More would have to be compared, fewer make a larger directory.
-const BUCKET_ROWS: u64 = 4;
+const BUCKET_ROWS: u64 = 8;
 
 /// Buckets begin at multiples of this.
 const UNIT: usize = 8;
@@ -406,7 +406,7 @@ mod tests {
             assert!((0..3000).all(|nth| number(&table, &nth.into()) == Some(nth)));
             assert!((3000..9000).all(|nth: u64| number(&table, &nth.into()).is_none()));
         }
-        assert_eq!(Shape::of(2, 1_000_000).buckets, 977);
+        assert_eq!(Shape::of(2, 1_000_000).buckets, 489);
     }
 
     proptest! {
