@@ -47,7 +47,8 @@ fn dead_letters_hold_what_is_wrong_and_the_row() {
 
 #[test]
 fn every_kind_of_step_leaves_its_bad_rows_out() {
-    let steps: [(&str, fn(&Dataset) -> Dataset); 5] = [
+    type Step = fn(&Dataset) -> Dataset;
+    let steps: [(&str, Step); 5] = [
         ("map", |rows| rows.map("function(x) return x, x + 0 end")),
         ("filter", |rows| rows.filter("function(x) return x + 0 > 0 end")),
         ("flat_map", |rows| rows.flat_map("function(x) return { x, x + 0 } end")),
