@@ -175,7 +175,8 @@ impl Counter {
                 Some(sum) => Counter::Int(sum),
                 None => Counter::Float(sum as f64 + amount as f64),
             },
-            (sum, amount) => Counter::Float(sum.as_f64() + amount.as_f64()),
+            // However the tasks have added it up before, a whole number is shown as one.
+            (sum, amount) => Counter::of(sum.as_f64() + amount.as_f64()),
         };
     }
 

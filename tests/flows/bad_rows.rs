@@ -240,6 +240,27 @@ fn behind_a_satisfied_limit_nothing_is_told() {
 }
 
 #[test]
+fn the_report_and_the_plan_tell_of_bad_rows() {
+    let text = same(|flow| {
+        let rows = some_bad(&flow, 40).map("function(x) return x + 1 end");
+        let rows = rows.on_error(OnError::skip().at_most(10)).numbers([1]);
+        rows.count()?;
+        let report = rows.flow().report().expect("there was a run");
+        let skipped: Vec<String> =
+            report.steps.iter().map(|step| format!("{} {}", step.operator, step.skipped)).collect();
+        let says: Vec<String> = report.warnings.iter().map(|text| text.to_string()).collect();
+        Ok(format!("{}\n{}", skipped.join(", "), says.join("\n")).into_bytes())
+    });
+    assert_says(&text, &["lines 0, map 4, numbers 0, count 0\n", "4 of 40 rows left out, first: "]);
+    assert_says(&text, &[", map: 4 of 40", "on \"w3\""]);
+    let rows = Flow::new().lines(["x"]).numbers([1]).on_error(OnError::dead_letter("/tmp/bad"));
+    let plan = rows.explain().unwrap();
+    assert_says(&plan, &[", numbers: on_error: bad rows into /tmp/bad\n"]);
+    let json = rows.on_error(OnError::skip().at_most(3)).explain_json().unwrap();
+    assert_says(&json, &["\"on_error\":\"skips bad rows, at most 3 rows\""]);
+}
+
+#[test]
 fn dead_letters_are_empty_where_no_row_is_bad_and_old_where_a_run_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad");

@@ -91,6 +91,32 @@ fn counters_are_refused_names_and_numbers_that_are_none() {
 }
 
 #[test]
+fn counters_are_in_the_report_and_the_same_for_any_workers() {
+    let text = same(|flow| {
+        let rows = flow.range(0..500).map(
+            "function(x) count('rows') count('halves', 0.5) if x % 7 == 0 then count('of seven', x) end
+             return x end",
+        );
+        rows.count()?;
+        let report = rows.flow().report().expect("there was a run");
+        Ok(format!("{:?}", report.counters).into_bytes())
+    });
+    assert_eq!(text, "{\"halves\": Int(250), \"of seven\": Int(17892), \"rows\": Int(500)}");
+}
+
+#[test]
+fn tasks_that_a_limit_does_not_need_count_nothing() {
+    // The limit is satisfied within the first task.
+    let text = same(|flow| {
+        let rows = flow.range(0..5000).map("function(x) count('rows') return x end");
+        rows.limit(2).count()?;
+        let report = rows.flow().report().expect("there was a run");
+        Ok(format!("{:?}", report.counters).into_bytes())
+    });
+    assert_eq!(text, "{}");
+}
+
+#[test]
 fn counting_changes_no_row() {
     let text = same(|flow| {
         values(&flow.range(0..5).map("function(x) count('rows') count('sum', x) return x end"))
