@@ -15,6 +15,7 @@ use crate::local::edge::{Reader, Stop, Writer};
 use crate::local::output::{push_last, take_rows};
 use crate::local::pace::Pace;
 use crate::plan::command::Command;
+use crate::row::pick::Picker;
 
 /// Commands over one partition, each one's stdout the next one's stdin.
 pub(crate) struct ShellStage {
@@ -74,7 +75,8 @@ impl ShellStage {
         let (stdin, stdout) = self.start_all(started)?;
         let session = &self.site.session;
         let pace = Pace::default();
-        let feed = feed(stdin, rows);
+        let picker = self.commands[0].pick.as_ref().map(|columns| Picker::new(columns));
+        let feed = feed(stdin, rows, picker);
         let take = async {
             let command = self.commands.last().expect("a shell stage has a command");
             let wrong = until_wrong(started);
@@ -125,12 +127,32 @@ impl ShellStage {
 ///
 /// If they end with a failure, the command's stdin comes back open: a command that saw its end
 /// would take what it has for the whole, and might mail or upload it.
-async fn feed(mut stdin: pipe::Sender, rows: &mut Source) -> Option<(Failure, pipe::Sender)> {
+async fn feed(
+    mut stdin: pipe::Sender,
+    rows: &mut Source,
+    mut picker: Option<Picker>,
+) -> Option<(Failure, pipe::Sender)> {
+    let mut picked = Vec::new();
     loop {
-        match rows.next().await {
-            Ok(Some(block)) if stdin.write_all(&block.bytes).await.is_ok() => {}
-            Ok(_) => return None,
+        let block = match rows.next().await {
+            Ok(Some(block)) => block,
+            Ok(None) => return None,
             Err(failure) => return Some((failure, stdin)),
+        };
+        let (bytes, refused) = match &mut picker {
+            None => (&block.bytes[..], Ok(())),
+            Some(picker) => {
+                picked.clear();
+                let refused = picker.pick(block.as_rows(), &mut picked);
+                (&picked[..], refused)
+            }
+        };
+        if stdin.write_all(bytes).await.is_err() {
+            return None;
+        }
+        if let Err(failure) = refused {
+            rows.failed = true;
+            return Some((failure, stdin));
         }
     }
 }

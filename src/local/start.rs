@@ -19,7 +19,7 @@ use crate::local::edge::{Edge, Reader, Stop, Writer};
 use crate::local::exchange::{Before, Sorted, let_go, run_merge, run_sorted};
 use crate::local::open::{find_closures, open_sources};
 use crate::local::per_row::PerRow;
-use crate::local::replace::{Sizes, run_replace};
+use crate::local::replace::run_replace;
 use crate::local::report::report;
 use crate::local::running::Running;
 use crate::local::runtime::runtime;
@@ -27,7 +27,7 @@ use crate::local::session::{Message, Session, check_temp_dir};
 use crate::local::settings::Resolved;
 use crate::local::shell::ShellStage;
 use crate::local::side_tables::{Needs, Waiting, make_table};
-use crate::local::steps::{run_deal, run_slice, run_source};
+use crate::local::steps::{run_deal, run_forward, run_slice, run_source};
 use crate::local::stop::{cancelled_before, stop};
 use crate::local::tally::{first_step, last_step};
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
@@ -35,7 +35,7 @@ use crate::local::zip::run_zip;
 use crate::plan::command::Form;
 use crate::plan::compile::{SinkNode, compile};
 use crate::plan::explain::Shown;
-use crate::plan::stage::{Output, Plan, Slice, Stage, StageId, Work};
+use crate::plan::stage::{Output, Plan, Stage, StageId, Work};
 use crate::plan::tables::{Table, TableId};
 use crate::source::open::Opened;
 use crate::worker;
@@ -222,8 +222,8 @@ fn start_drivers(
                     unreachable!("a stage without steps reads its source in the engine")
                 }
                 None => {
-                    let all = Slice { skip: 0, take: None };
-                    drivers.rows.spawn(run_slice(all, whole_input(), out));
+                    let layout = stage.output.layout();
+                    drivers.rows.spawn(run_forward(layout, whole_input(), out));
                 }
             },
             Work::Chain(_) | Work::Merge { .. } if stage.output == Output::Runs => {
@@ -320,11 +320,10 @@ fn start_drivers(
                         }
                         (input, number) => edges[input].reader(number),
                     });
-                    let limits = &session.settings.limits;
-                    let sizes = Sizes { max_row: limits.max_row, block_bytes: limits.block_bytes };
+                    let max_row = session.settings.limits.max_row;
                     let out = edges[id].partition_writer(partition);
                     let replace = replace.clone();
-                    drivers.rows.spawn(run_replace(replace, partition, readers, sizes, out));
+                    drivers.rows.spawn(run_replace(replace, partition, readers, max_row, out));
                 }
             }
             Work::Deal { count } => {

@@ -16,7 +16,7 @@ use crate::local::runtime::on_a_thread;
 use crate::local::session::Session;
 use crate::plan::stage::Slice;
 use crate::row::frame::FrameError;
-use crate::row::layout::Rows;
+use crate::row::layout::{Layout, Rows};
 use crate::source::open::BlockReader;
 
 /// Reads a source on a thread of its own and passes its rows on.
@@ -63,6 +63,28 @@ fn read_source(
     }
     buffers.keep(block);
     Ok(())
+}
+
+/// Passes on rows. Lines may lie in another way for those who read them: cut at TAB.
+pub(crate) async fn run_forward(layout: Layout, mut reader: Reader, out: Writer) {
+    let cut = layout == Layout::Columns;
+    let result = async {
+        while let Some(taken) = reader.take().await? {
+            match taken {
+                Taken::Counted(counted) => out.pass(&counted),
+                Taken::Block(block) => {
+                    let layout = if cut { layout } else { block.layout };
+                    out.push(Block { layout, partition: 0, ..block }).await?;
+                }
+            }
+        }
+        Ok(())
+    };
+    let result = tokio::select! {
+        result = result => result,
+        () = out.gone() => return,
+    };
+    out.settle(result);
 }
 
 /// Passes on some neighbouring rows, and stops what comes before when it has them.

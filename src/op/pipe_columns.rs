@@ -6,7 +6,7 @@ use crate::dataset::Dataset;
 use crate::error::{ErrorKind, Failure};
 use crate::op::select::selected;
 use crate::op::{Columns, Shell};
-use crate::plan::command::Form;
+use crate::plan::command::{Command, Form};
 use crate::plan::stage::Replace;
 use crate::plan::text_form::TextForm;
 use crate::row::layout::Layout;
@@ -69,17 +69,20 @@ impl Dataset {
             let is_line = rows.layout() == Layout::Lines;
             let rows = match command.output() {
                 Layout::Frames => plan.share_as_frames(rows),
-                _ => plan.share(rows),
+                _ => plan.share_lines(rows),
             };
+            let replace =
+                Replace { columns: columns.clone(), command: command.program.to_string() };
             let sent = plan.reopen(rows, step);
-            // The only column of a line is all of it.
-            let sent = match is_line && columns == [1] {
-                true => sent,
-                false => plan.fuse(sent, selected(step, &columns)),
+            let back = if *input != TextForm::Tabs {
+                let sent = plan.fuse(sent, selected(step, &columns));
+                plan.command(sent, Some(sink::form(input)), command)
+            } else {
+                // The only column of a line is all of it. Else the engine picks what the command gets,
+                // since workers would have to be sent all of the rows.
+                let pick = (!is_line || columns != [1]).then_some(columns);
+                plan.command(sent, None, Command { pick, ..command })
             };
-            let replace = Replace { columns, command: command.program.to_string() };
-            let format = sink::form(input);
-            let back = plan.command(sent, Some(format), command);
             Ok(plan.replace(step, rows, back, replace))
         })
     }

@@ -286,7 +286,7 @@ impl Shell {
             }
             _ => {}
         }
-        Ok(Command { step, form, program, setup, guard: None })
+        Ok(Command { step, form, program, setup, pick: None, guard: None })
     }
 }
 

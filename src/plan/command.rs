@@ -21,6 +21,8 @@ pub(crate) struct Command {
     pub form: Form,
     pub program: Program,
     pub setup: Setup,
+    /// The columns, from 1, that it gets, where it does not get rows as they have been written for it.
+    pub pick: Option<Vec<u32>>,
     /// What becomes of rows with which it fails, of one that gets them as arguments; else they end the
     /// run.
     pub guard: Option<Guard>,

@@ -326,6 +326,19 @@ impl Lower {
         }
     }
 
+    /// [`Lower::share`] for who takes lines as well as frames: those that are only cut at TAB stay
+    /// lines.
+    pub(crate) fn share_lines(&mut self, rows: Open) -> StageId {
+        let is_alone = rows.partitions == 1 && rows.merge.is_none() && !rows.steps.is_empty();
+        if !is_alone || rows.layout_of_lines() != Some(Layout::Columns) {
+            return self.share(rows);
+        }
+        let step = rows.step;
+        let lines = self.share(Open { steps: Vec::new(), ..rows });
+        let input = Input::Stages(vec![lines]);
+        self.add(step, input, Work::Forward, Output::Rows(Layout::Columns), 1)
+    }
+
     /// Begins a chain on the rows of a finished stage.
     pub(crate) fn reopen(&self, stage: StageId, step: StepId) -> Open {
         let Stage { output, partitions, .. } = self.stages[stage];
@@ -408,6 +421,12 @@ impl Open {
     /// The user's functions in it.
     fn codes(&self) -> impl Iterator<Item = &Code> {
         codes(&self.head, &self.steps)
+    }
+
+    /// How the rows lie if no step looks into their lines.
+    fn layout_of_lines(&self) -> Option<Layout> {
+        let (head, steps) = (self.head.clone(), self.steps.clone());
+        Chain { head, steps, tail: Tail::Frames }.raw()
     }
 
     /// How the rows lie when they come out of the chain.

@@ -28,8 +28,10 @@ pub(crate) mod nul;
 pub(crate) mod numeric;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) mod order;
+pub(crate) mod pick;
 pub(crate) mod printf;
 pub(crate) mod raw;
+pub(crate) mod replace;
 pub(crate) mod side_table;
 pub(crate) mod text;
 pub(crate) mod texts;

@@ -165,7 +165,7 @@ fn what_fails_before_and_in_the_command_is_the_error() {
     });
     assert_says(&message, &["map, line 1 of its function: boom"]);
     let message = same_error(|flow| lines(&flow.rows([(1, "a\nb")]).pipe_columns(2, "cat")));
-    assert_says(&message, &["column 1 contains a line feed"]);
+    assert_says(&message, &["column 2 contains a line feed", "on 1, "]);
     let rows = Flow::new().range(0..3);
     for (error, what) in [
         (rows.pipe_columns([], "cat").count(), "no columns"),
