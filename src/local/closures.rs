@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 
 use crate::error::{Failure, StepId};
@@ -98,14 +99,15 @@ impl ClosureStage {
                 input: Input::Made(Vec::new()),
                 at: 0,
                 failed: None,
+                cpu: Duration::ZERO,
             });
             layout = closure.output(layout);
         }
         levels[0].input = Input::Given(piece.bytes);
         let out = edge.writer();
         let session = self.session.clone();
-        let pass =
-            Pass { session, levels, layout, out, pace, rows: piece.rows, taken: Duration::ZERO };
+        let (stage, rows, taken) = (self.stage, piece.rows, Duration::ZERO);
+        let pass = Pass { session, stage, levels, layout, out, pace, rows, taken };
         pass.submit()?;
         Ok(reader)
     }
@@ -125,6 +127,7 @@ fn split_front(block: &mut Block, rows: u32) -> Block {
 /// A piece on its way through all closures of the stage.
 struct Pass {
     session: Arc<Session>,
+    stage: StageId,
     levels: Vec<Level>,
     layout: Layout,
     out: Writer,
@@ -143,6 +146,8 @@ struct Level {
     at: usize,
     /// What failed behind those rows.
     failed: Option<Failure>,
+    /// What its calls have taken of the processor, and nobody has been told of.
+    cpu: Duration,
 }
 
 enum Input {
@@ -170,8 +175,13 @@ impl Pass {
     /// Runs on a thread, until the rows are through or the queue of what comes of them is full.
     fn go_on(mut self, handle: Handle) {
         let begun = Instant::now();
+        let tally = self.session.tally.clone();
+        tally.begin_closures(self.stage);
         let mut result = self.work();
         self.taken += begun.elapsed();
+        let calls =
+            self.levels.iter_mut().map(|level| (level.step, std::mem::take(&mut level.cpu)));
+        tally.closures_called(self.stage, calls);
         if !matches!(result, Ok(true)) {
             // Iterators that have more to give end here, and their own code may panic too.
             let levels = std::mem::take(&mut self.levels);
@@ -273,7 +283,9 @@ impl Level {
             is_over: told.is_over,
         };
         let work = &mut self.work;
+        let before = cpu_of_thread();
         let called = catch_unwind(AssertUnwindSafe(|| work.pass(&mut passing)));
+        self.cpu += cpu_of_thread().saturating_sub(before);
         let failure = match called {
             Ok(Ok(())) => None,
             Ok(Err(failure)) => Some(failure),
@@ -300,4 +312,9 @@ impl Level {
         }
         Ok(rows)
     }
+}
+
+fn cpu_of_thread() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -57,20 +57,27 @@ fn overdue(session: &Session, limit: Duration) -> Failure {
         .hint("`deadline` sets how long a run may take, `step_timeout` how long a step for one row")
 }
 
-/// The stages that have tasks or commands open, and how far they are.
+/// The stages that have tasks, commands or closures at work, and how far they are.
 fn at_work(session: &Session) -> String {
     let (plan, tally) = (&session.plan, &session.tally);
     let mut text = String::new();
     for (id, stage) in plan.stages.iter().enumerate() {
-        let Some((done, known)) = tally.at_work(id) else { continue };
+        let how_far = match (tally.at_work(id), tally.threads(id)) {
+            (Some((done, known)), _) => {
+                let of = if stage.work.chain().is_some() { "tasks" } else { "commands" };
+                format!("{done} of {known} {of} done")
+            }
+            (None, 0) => continue,
+            (None, 1) => "on 1 thread".to_owned(),
+            (None, threads) => format!("on {threads} threads"),
+        };
         let steps = stage.steps();
         let named = steps.iter().take(MOST_NAMED);
         let named: Vec<&str> =
             named.map(|step| plan.origins[*step as usize].operator.as_str()).collect();
         let more = if steps.len() > named.len() { " → …" } else { "" };
-        let of = if stage.work.chain().is_some() { "tasks" } else { "commands" };
         let steps = named.join(" → ");
-        text.push_str(&format!("\n  at work: {steps}{more} ({done} of {known} {of} done)"));
+        text.push_str(&format!("\n  at work: {steps}{more} ({how_far})"));
     }
     if let Some(rows) = tally.rows_read() {
         text.push_str(&format!("\n  rows read so far: {rows}"));

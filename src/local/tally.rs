@@ -80,6 +80,8 @@ pub(super) struct StageTally {
     pub done: AtomicU64,
     /// In nanoseconds.
     pub cpu: AtomicU64,
+    /// Threads that call its closures just now.
+    threads: AtomicU64,
 }
 
 /// Sources of unknown size: a sum with them is unknown too.
@@ -158,6 +160,32 @@ impl Tally {
         let stage = &self.stages[stage];
         let (begun, done, known) = (load(&stage.begun), load(&stage.done), load(&stage.tasks));
         (begun > done).then_some((done, known))
+    }
+
+    /// So many threads call closures of a stage.
+    pub(super) fn threads(&self, stage: StageId) -> u64 {
+        self.stages[stage].threads.load(Ordering::Relaxed)
+    }
+
+    /// A thread begins to call closures of a stage.
+    pub(super) fn begin_closures(&self, stage: StageId) {
+        self.stages[stage].threads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The thread has called these, and each has taken so much of the processor.
+    pub(super) fn closures_called(
+        &self,
+        stage: StageId,
+        calls: impl Iterator<Item = (StepId, Duration)>,
+    ) {
+        let stage = &self.stages[stage];
+        stage.threads.fetch_sub(1, Ordering::Relaxed);
+        let mut told = self.told();
+        for (step, cpu) in calls {
+            *told.steps_cpu.entry(step).or_default() += cpu;
+            let nanos = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+            stage.cpu.fetch_add(nanos, Ordering::Relaxed);
+        }
     }
 
     /// Rows that sources have given, if there are any.

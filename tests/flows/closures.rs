@@ -286,6 +286,44 @@ fn a_call_without_end_is_left_behind() {
 }
 
 #[test]
+fn a_deadline_ends_a_run_whose_closure_has_no_end() {
+    static GO_ON: AtomicBool = AtomicBool::new(true);
+    let flow = Flow::new().workers(2).deadline(Duration::from_millis(200));
+    let rows = flow.range(0..10).map_rows(|n: i64| {
+        while GO_ON.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        n
+    });
+    let begun = Instant::now();
+    let error = rows.count().unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &["not done within 200ms\n  at work: map_rows (on 2 threads)\n"],
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    GO_ON.store(false, Ordering::Relaxed);
+}
+
+#[test]
+fn the_report_has_rows_and_time_of_closures() {
+    let flow = Flow::new();
+    let rows = flow.range(0..100_000).map_rows(|n: u64| (0..n % 100).fold(n, |x, y| x ^ y));
+    let kept = rows.filter_rows(|n: &u64| n % 2 == 0);
+    let count = kept.count().unwrap();
+    let report = flow.report().expect("there was a run");
+    let step = |operator: &str| {
+        report.steps.iter().find(|step| step.operator == operator).expect("it is a step")
+    };
+    assert_eq!(step("map_rows").rows_in, Some(100_000));
+    assert_eq!(step("filter_rows").rows_out, Some(count));
+    for operator in ["map_rows", "filter_rows"] {
+        assert!(step(operator).cpu.is_some_and(|cpu| !cpu.is_zero()), "{report}");
+    }
+    assert!(step("map_rows").cpu > step("filter_rows").cpu, "{report}");
+}
+
+#[test]
 fn neighbours_are_one_stage_and_a_plan_says_that_it_stays() {
     let flow = Flow::new();
     let rows = flow.range(0..9).map_rows(|n: i64| n).filter_rows(|_: &i64| true);
