@@ -6,39 +6,23 @@
 -- `step.whole` how to have it.
 -- A function that has got lazy texts is called again with the whole row, to learn what is wrong, so
 -- that heads give those to a pure one only: see `lua/pure.lua`.
--- What xpcall calls takes a fixed number of arguments and calls on: a return of a function of `...` to
--- it is not compiled.
 -- Loaded afresh for each step: a trace takes a second call of one prototype for recursion.
 
 local state = require("gleamflow.state")
 local failure = require("gleamflow.failure")
 local native = require("gleamflow.native")
 local codec = require("gleamflow.codec")
+local fixed = require("gleamflow.fixed")
 
 local catch, late = failure.catch, failure.late
 local copy, refuse, put = codec.copy, codec.refuse, codec.put
 local row_begin, row_end = native.row_begin, native.row_end
 local null = state.null
 local error, pcall, xpcall, type, select, unpack = error, pcall, xpcall, type, select, unpack
-local loadstring, concat = loadstring, table.concat
 
 local M = {}
 
 local NOT_AGAIN = "the function failed, but not when it was called again with the same row"
-
--- More columns than this are passed on as they are.
-local MOST_FIXED = 60
-
--- A function of n arguments that calls `f` with them.
-local function fixed(f, n)
-	local names = {}
-	for i = 1, n do
-		names[i] = "a" .. i
-	end
-	local list = concat(names, ", ")
-	local text = "local f = ... return function(" .. list .. ") f(" .. list .. ") end"
-	return loadstring(text, "=lua/guard.lua")(f)
-end
 
 -- Writes a row where Rust finds it.
 local function write(...)
@@ -190,10 +174,10 @@ function M.of(of, step)
 		local calls = {}
 
 		local function call_of(n)
-			if n > MOST_FIXED then
+			if n > fixed.most then
 				return inner
 			end
-			calls[n] = fixed(inner, n)
+			calls[n] = fixed.calling(inner, n)
 			return calls[n]
 		end
 
@@ -207,7 +191,7 @@ function M.of(of, step)
 			return failed(err, ...)
 		end
 
-		local call_one = fixed(inner_one or inner, 1)
+		local call_one = fixed.calling(inner_one or inner, 1)
 
 		local function run_one(x)
 			seen = seen + 1

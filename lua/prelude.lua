@@ -12,6 +12,7 @@ local patterns = require("gleamflow.patterns")
 local random = require("gleamflow.random")
 local addresses = require("gleamflow.addresses")
 local hooks = require("gleamflow.hooks")
+local fixed = require("gleamflow.fixed")
 local tables = #state.tables > 0 and require("gleamflow.side_tables")
 local ffi = require("ffi")
 
@@ -33,6 +34,9 @@ debug_setmetatable(null, {
 	__metatable = false,
 })
 
+-- By number of columns.
+local callers = {}
+
 --- Runs the rest of the chain at once for a row.
 local function emit(...)
 	if select("#", ...) == 0 then
@@ -47,8 +51,19 @@ local function emit(...)
 	end
 	local progress = state.progress
 	local step = progress.step
+	local n = select("#", ...)
+	local caller = callers[n]
 	-- The handler sees the failure where it happens, and a pcall of the user's cannot hide it.
-	if not xpcall(to, record, ...) then
+	local ok
+	if caller then
+		ok = xpcall(caller, record, to, ...)
+	elseif n > fixed.most then
+		ok = xpcall(to, record, ...)
+	else
+		callers[n] = fixed.caller(n)
+		ok = xpcall(callers[n], record, to, ...)
+	end
+	if not ok then
 		error(FAILED, 0)
 	end
 	state.to = to

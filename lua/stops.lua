@@ -28,7 +28,6 @@ local is_open = { [op.CALLM] = true, [op.CALLMT] = true }
 
 -- Globals, and libraries' functions, of which each call is one too many.
 local globals = {
-	emit = "emit",
 	pairs = "pairs; raw_pairs is compiled",
 	load = "load",
 	loadstring = "loadstring",

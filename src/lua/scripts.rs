@@ -24,6 +24,7 @@ scripts!(
     "codec",
     "coroutines",
     "failure",
+    "fixed",
     "fold",
     "frame",
     "groups",
