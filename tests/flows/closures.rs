@@ -309,7 +309,7 @@ fn a_deadline_ends_a_run_whose_closure_has_no_end() {
 fn the_report_has_rows_and_time_of_closures() {
     let flow = Flow::new();
     let rows = flow.range(0..100_000).map_rows(|n: u64| (0..n % 100).fold(n, |x, y| x ^ y));
-    let kept = rows.filter_rows(|n: &u64| n % 2 == 0);
+    let kept = rows.filter_rows(|n: &u64| n.is_multiple_of(2));
     let count = kept.count().unwrap();
     let report = flow.report().expect("there was a run");
     let step = |operator: &str| {
