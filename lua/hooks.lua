@@ -49,13 +49,20 @@ end
 --- Adds to a counter of the run.
 function M.count(name, n)
 	if type(name) ~= "string" then
-		error("count: expected a name, got " .. (name == nil and "nothing" or "a " .. type(name)), 2)
+		error(
+			"count: expected a name, got " .. (name == nil and "nothing" or "a " .. type(name)),
+			2
+		)
 	end
 	if n == nil then
 		n = 1
 	elseif type(n) ~= "number" or n ~= n then
 		error(
-			format("count: expected a number to add to %q, got %s", name, n ~= n and "NaN" or "a " .. type(n)),
+			format(
+				"count: expected a number to add to %q, got %s",
+				name,
+				n ~= n and "NaN" or "a " .. type(n)
+			),
 			2
 		)
 	end
@@ -67,7 +74,10 @@ function M.count(name, n)
 		names = names + 1
 		if names > MOST_NAMES then
 			error(
-				format("count: more than %d names\n\nhint: what there are so many of is a column: count it with `count_by`", MOST_NAMES),
+				format(
+					"count: more than %d names\n\nhint: what there are so many of is a column: count it with `count_by`",
+					MOST_NAMES
+				),
 				2
 			)
 		end

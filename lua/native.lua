@@ -37,7 +37,16 @@ local function pointer(kind)
 	end
 end
 
-for _, kind in ipairs({ "port", "key", "words", "tally", "progress", "columns", "formats", "lookup" }) do
+for _, kind in ipairs({
+	"port",
+	"key",
+	"words",
+	"tally",
+	"progress",
+	"columns",
+	"formats",
+	"lookup",
+}) do
 	M[kind] = pointer(kind)
 end
 
