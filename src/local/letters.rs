@@ -52,7 +52,15 @@ pub(crate) struct Letters {
     origins: Vec<Origin>,
     guards: BTreeMap<StepId, Guard>,
     file: Mutex<Option<(Arc<File>, u64)>>,
-    kept: Mutex<Vec<TaskLetters>>,
+    kept: Mutex<Kept>,
+}
+
+/// What counts of what tasks have left out.
+#[derive(Default)]
+struct Kept {
+    pieces: Vec<(TaskPlace, (u64, u64))>,
+    /// Of each step, the first failure in the order of tasks.
+    firsts: BTreeMap<StepId, (TaskPlace, Failure)>,
 }
 
 impl Letters {
@@ -115,12 +123,19 @@ impl Letters {
 
     /// A task's letters count, since its rows have been taken.
     pub(crate) fn keep(&self, task: TaskLetters) {
-        if !task.firsts.is_empty() {
-            self.kept().push(task);
+        let TaskLetters { place, pieces, firsts } = task;
+        let mut kept = self.kept();
+        kept.pieces.extend(pieces.into_iter().map(|piece| (place, piece)));
+        for (step, failure) in firsts {
+            match kept.firsts.get_mut(&step) {
+                Some(first) if first.0 < place => {}
+                Some(first) => *first = (place, failure),
+                None => drop(kept.firsts.insert(step, (place, failure))),
+            }
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<TaskLetters>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().expect("no code panics while it holds the letters")
     }
 
@@ -171,10 +186,7 @@ impl Letters {
 
     /// The first failure of a step.
     fn first(&self, step: StepId) -> Option<Failure> {
-        let kept = self.kept();
-        let of_step = kept.iter().filter(|task| task.firsts.contains_key(&step));
-        let first = of_step.min_by_key(|task| task.place)?;
-        first.firsts.get(&step).cloned()
+        self.kept().firsts.get(&step).map(|(_, failure)| failure.clone())
     }
 
     /// Gives the rows of a dead letter file, as frames of its columns, in the order of the rows that
@@ -186,9 +198,10 @@ impl Letters {
     ) -> Result<(), Failure> {
         let Some((file, _)) = self.file.lock().expect("as above").clone() else { return Ok(()) };
         let mut kept = self.kept();
-        kept.sort_by_key(|task| task.place);
+        // A task's own pieces stay in their order.
+        kept.pieces.sort_by_key(|(place, _)| *place);
         let (mut letters, mut frame) = (Vec::new(), Vec::new());
-        for (offset, length) in kept.iter().flat_map(|task| &task.pieces) {
+        for (_, (offset, length)) in &kept.pieces {
             letters.resize(usize::try_from(*length).expect("it was in memory"), 0);
             file.read_exact_at(&mut letters, *offset)
                 .map_err(|error| Failure::temporary("cannot read a temporary file", &error))?;

@@ -75,6 +75,11 @@ impl Source for RowFiles {
         let paths::Found { files, unmatched } = expand(&self.patterns)?;
         let warn = |pattern| format!("no file matches {pattern}");
         opening.warnings.extend(unmatched.into_iter().map(warn));
+        let size = |file: &InputFile| match file.kind {
+            FileKind::Regular(identity) => Some(identity.len),
+            FileKind::Stream | FileKind::Stdin => None,
+        };
+        opening.bytes = files.iter().map(size).sum();
         let max_row = opening.max_row;
         let files = files.into_iter();
         Ok(Opened::Stream(Box::new(FrameReader {
