@@ -65,8 +65,8 @@ pub struct Report {
 /// What went through one step of a run.
 ///
 /// Rows are counted where they leave one process or loop for another. Lua steps that follow each
-/// other are one loop, so of those only the rows into the first and out of the last are known, and
-/// of native steps in between all are. [`Dataset::explain`](crate::Dataset::explain) shows what is
+/// other are one loop, and so are closures, so of those only the rows into the first and out of the
+/// last are known, and of native steps in between all are. [`Dataset::explain`](crate::Dataset::explain) shows what is
 /// one stage. The numbers are those of the input and the flow alone, except before a `limit` that
 /// has enough: how much was done until then depends on the run.
 ///

@@ -29,7 +29,7 @@ use crate::local::shell::ShellStage;
 use crate::local::side_tables::{Needs, Waiting, make_table};
 use crate::local::steps::{run_deal, run_forward, run_slice, run_source};
 use crate::local::stop::{cancelled_before, stop};
-use crate::local::tally::{first_step, last_step};
+use crate::local::tally::first_step;
 use crate::local::tasks::{TaskSource, run_partitions, run_rows};
 use crate::local::zip::run_zip;
 use crate::plan::command::Form;
@@ -174,7 +174,7 @@ fn start_drivers(
         .zip(session.plan.readers())
         .map(|(stage, readers)| {
             Edge::new(stage.partitions, is_apart(stage), readers, &session.meter, stage.step)
-                .counted(&session.tally, last_step(stage))
+                .counted(&session.tally, session.tally.last_step(stage))
         })
         .collect();
     let mut readers_given = vec![0; stages.len()];

@@ -4,7 +4,7 @@
 //! rows from queue to queue until they have been taken. So a task whose rows nobody wants any more,
 //! since a `limit` has enough, counts nothing, whether it has run or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,6 +24,9 @@ pub(crate) struct Tally {
     into: Vec<Flow>,
     out_of: Vec<Flow>,
     pub(super) stages: Vec<StageTally>,
+    /// Steps that put columns back which they have sent through a command: what goes in is what is
+    /// sent, and what comes out are whole rows.
+    replacing: HashSet<StepId>,
     /// What sources have given, and of how many bytes, where that is known.
     read: Flow,
     to_read: AtomicU64,
@@ -90,7 +93,9 @@ const UNKNOWN: u64 = u64::MAX;
 impl Tally {
     pub(crate) fn new(plan: &Plan) -> Tally {
         let flows = || plan.origins.iter().map(|_| Flow::default()).collect();
+        let replacing = plan.stages.iter().filter(|stage| matches!(stage.work, Work::Replace(_)));
         let tally = Tally {
+            replacing: replacing.map(|stage| stage.step).collect(),
             started: Instant::now(),
             told: Mutex::default(),
             into: flows(),
@@ -109,7 +114,7 @@ impl Tally {
     fn expect_rows(&self, plan: &Plan) {
         let none = Amount::default();
         for (stage, tally) in plan.stages.iter().zip(&self.stages) {
-            let outs = [tally.source, tally.sorted, last_step(stage)];
+            let outs = [tally.source, tally.sorted, self.last_step(stage)];
             first_step(stage).into_iter().for_each(|step| self.add_in(step, none));
             outs.into_iter().flatten().for_each(|step| self.add_out(step, none));
         }
@@ -204,9 +209,11 @@ impl Tally {
             self.read(work.read);
         }
         stage.sorted.into_iter().for_each(|step| self.add_out(step, work.read));
+        let is_whole = |(step, _): &&(StepId, Amount)| !self.replacing.contains(step);
         let into = work.into.iter().filter(|(step, _)| Some(*step) != stage.group);
-        into.for_each(|(step, amount)| self.add_in(*step, *amount));
-        work.out_of.iter().for_each(|(step, amount)| self.add_out(*step, *amount));
+        into.filter(is_whole).for_each(|(step, amount)| self.add_in(*step, *amount));
+        let out_of = work.out_of.iter().filter(is_whole);
+        out_of.for_each(|(step, amount)| self.add_out(*step, *amount));
         let mut told = self.told();
         for (step, nanos) in &work.cpu_of {
             *told.steps_cpu.entry(*step).or_default() += Duration::from_nanos(*nanos);
@@ -243,6 +250,19 @@ impl Tally {
 
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().expect("no code panics while it holds the tally")
+    }
+
+    /// The step out of which the rows come that a stage of the engine's gives.
+    pub(super) fn last_step(&self, stage: &Stage) -> Option<StepId> {
+        match &stage.work {
+            Work::Commands(commands) => {
+                let last = commands.last().map(|command| command.step);
+                last.filter(|step| !self.replacing.contains(step))
+            }
+            Work::Closures(closures) => closures.last().map(|closure| closure.step),
+            Work::Forward => Some(stage.step),
+            _ => first_step(stage),
+        }
     }
 
     /// What has gone into and come out of a step, where that is seen.
@@ -305,16 +325,6 @@ pub(super) fn first_step(stage: &Stage) -> Option<StepId> {
         Work::Forward | Work::Slice(_) | Work::Zip(_) | Work::Replace(_) | Work::Deal { .. } => {
             Some(stage.step)
         }
-    }
-}
-
-/// The step out of which the rows come that a stage of the engine's gives.
-pub(super) fn last_step(stage: &Stage) -> Option<StepId> {
-    match &stage.work {
-        Work::Commands(commands) => commands.last().map(|command| command.step),
-        Work::Closures(closures) => closures.last().map(|closure| closure.step),
-        Work::Forward => Some(stage.step),
-        _ => first_step(stage),
     }
 }
 

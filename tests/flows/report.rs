@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gleamflow::{Agg, Flow, Join, Report, Result, Sort};
+use gleamflow::{Agg, Flow, Join, OnError, Report, Result, Shell, Sort};
 
-use crate::harness::{lines, same, without_hanging};
+use crate::harness::{lines, same, same_for_each_split, without_hanging};
 
 /// `operator: rows in → rows out`, a line each.
 fn rows(flow: &Flow) -> Result<Vec<u8>> {
@@ -290,4 +290,100 @@ fn a_sum_with_a_source_of_unknown_size_is_unknown() {
     assert_eq!(known.load(Ordering::Relaxed), 0);
     let report: Report = flow.report().unwrap();
     assert_eq!(report.steps[2].rows_out, report.steps[3].rows_in);
+}
+
+#[test]
+fn rows_left_out_are_counted_at_their_step() {
+    let told = same(|flow| {
+        let numbers = flow.lines(["1", "two", "3", "four", "5", "6"]).numbers([1]);
+        let odd = "function(x) if x == 5 then error('five') end return x end";
+        let kept = numbers.on_error(OnError::skip()).map(odd).on_error(OnError::skip());
+        lines(&kept)?;
+        let report = flow.report().unwrap();
+        let skipped = report.steps.iter().map(|step| format!("{} left out\n", step.skipped));
+        let skipped: String = skipped.collect();
+        Ok([rows(&flow)?, skipped.into_bytes()].concat())
+    });
+    let expected = "\
+lines: – → 6
+numbers: 6 → 4
+map: 4 → 3
+save_lines_to: 3 → –
+0 left out
+2 left out
+1 left out
+0 left out
+";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn counters_are_sums_in_the_order_of_tasks_whatever_does_the_work() {
+    let told = same_for_each_split(|flow| {
+        let counting = "function(x) count('rows') count('sum', x / 10) return x end";
+        lines(&flow.range(0..50).map(counting).scan("function(a, x) return a + x end"))?;
+        Ok(format!("{:?}", flow.report().unwrap().counters).into_bytes())
+    });
+    let [one_task, tasks] = told;
+    assert!(one_task.starts_with("{\"rows\": Int(50), \"sum\": Float(122.5"), "{one_task}");
+    assert!(tasks.starts_with("{\"rows\": Int(50), \"sum\": Float(122."), "{tasks}");
+}
+
+#[test]
+fn tasks_behind_a_satisfied_limit_are_not_counted() {
+    let counted = |rows| {
+        same(|flow| {
+            let flow = flow.test_sizes(Some(80), None, None);
+            let counting = "function(x) count('rows') return x end";
+            lines(&flow.range(0..1000).map(counting).limit(rows))?;
+            Ok(format!("{:?}", flow.report().unwrap().counters.get("rows")).into_bytes())
+        })
+    };
+    // Tasks of ten rows each, of which all but the last were taken to their end.
+    assert_eq!(counted(5), "None");
+    assert_eq!(counted(35), "Some(Int(30))");
+}
+
+#[test]
+fn retries_are_counted_at_their_step() {
+    let place = tempfile::tempdir().unwrap();
+    let once = "if [ -e again-$1 ]; then echo $1; else touch again-$1; exit 1; fi";
+    let flow = Flow::new();
+    let shell = Shell::new(once).dir(place.path()).retries(1);
+    assert_eq!(flow.range(0..3).pipe_as_args(shell).count().unwrap(), 3);
+    let report = flow.report().unwrap();
+    let retries: Vec<u64> = report.steps.iter().map(|step| step.retries).collect();
+    assert_eq!(retries, [0, 3, 0], "{report}");
+    assert!(report.to_string().lines().nth(2).unwrap().ends_with("  retries"), "{report}");
+}
+
+#[test]
+fn closures_tables_and_columns_through_a_command_tell_their_rows() {
+    let told = same(|flow| {
+        let names = flow.lines(["a x", "b y"]).fields();
+        let all = flow.lines(["a 1", "b 2", "c 3"]).fields().with_table("names", &names);
+        let looked_up = all.map(
+            "function(key, n)
+                local name = tables.names[key]
+                if name then return key, n end
+            end",
+        );
+        let columns = looked_up.pipe_columns([2], "cat");
+        let twice = columns.flat_map_rows(|row: (String, String)| [row.clone(), row]);
+        lines(&twice.filter_rows(|(key, _): &(String, String)| key == "b"))?;
+        rows(&flow)
+    });
+    let expected = "\
+lines: – → 2
+fields: 2 → 2
+lines: – → 3
+fields: 3 → 3
+with_table: – → –
+map: 3 → 2
+pipe_columns: 2 → 2
+flat_map_rows: 2 → –
+filter_rows: – → 2
+save_lines_to: 2 → –
+";
+    assert_eq!(told, expected);
 }
