@@ -66,8 +66,9 @@ impl Flow {
     /// At a terminal, of kind [`Deadline`](crate::ErrorKind::Deadline): which steps were at work,
     /// and how far. Nothing of the run is left then, as when it is
     /// [cancelled](Flow::cancel_handle): a loop without end is ended with its worker, a command
-    /// with all that it has started. Only with [`workers_in_process`](Flow::workers_in_process) can
-    /// a loop not be ended.
+    /// with all that it has started. What runs in this program cannot be ended: a loop with
+    /// [`workers_in_process`](Flow::workers_in_process), and a closure that does not return, for
+    /// which the terminal waits two seconds.
     pub fn deadline(self, limit: Duration) -> Flow {
         self.state().settings.deadline = Some(limit);
         self

@@ -68,7 +68,10 @@ impl Report {
             let steps: Vec<&str> =
                 stage.steps.iter().map(|step| self.steps[*step].operator.as_str()).collect();
             let before = if index == 0 { "\n" } else { "" };
-            write!(f, "{before}stage {}: {}: ", index + 1, steps.join(" → "))?;
+            let steps = steps.join(" → ");
+            // One that only counts rows has no step.
+            let colon = if steps.is_empty() { "" } else { ": " };
+            write!(f, "{before}stage {}: {steps}{colon}", index + 1)?;
             match stage.tasks {
                 0 => {}
                 1 => f.write_str("1 task, ")?,
@@ -210,7 +213,7 @@ mod tests {
             peak_memory_bytes: 400 << 20,
             spilled_bytes: 0,
             steps,
-            stages: vec![stage(&[0, 1], 1234), stage(&[3], 0), stage(&[4], 1)],
+            stages: vec![stage(&[0, 1], 1234), stage(&[3], 0), stage(&[4], 1), stage(&[], 1)],
             counters: BTreeMap::from([
                 ("bad".to_owned(), Counter::Int(-1234)),
                 ("weight".to_owned(), Counter::Float(0.5)),
@@ -230,6 +233,7 @@ save_text      src/main.rs:13           0           –        0 B          – 
 stage 1: text_file → flat_map: 1,234 tasks, CPU 2 min 05.0 s
 stage 2: pipe: CPU 2 min 05.0 s
 stage 3: save_text: 1 task, CPU 2 min 05.0 s
+stage 4: 1 task, CPU 2 min 05.0 s
 counter bad     -1,234
 counter weight  0.5
 warning: no file matches *.x; hint: look

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gleamflow::{Agg, Flow, Join, OnError, Report, Result, Shell, Sort};
+use gleamflow::{Agg, ErrorKind, Flow, Join, OnError, Report, Result, Shell, Sort};
 
 use crate::harness::{lines, same, same_for_each_split, without_hanging};
 
@@ -386,4 +386,19 @@ filter_rows: – → 2
 save_lines_to: 2 → –
 ";
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_deadline_does_not_wait_for_a_closure_that_does_not_return() {
+    without_hanging(|| {
+        let flow = Flow::new().deadline(Duration::from_millis(200));
+        let begun = std::time::Instant::now();
+        let slow = flow.range(0..3).map_rows(|x: u64| {
+            std::thread::sleep(Duration::from_secs(30));
+            x
+        });
+        let error = slow.count().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Deadline);
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    });
 }
