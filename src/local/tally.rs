@@ -233,11 +233,6 @@ impl Tally {
 
     /// Rows that a step of the engine's has left out because they failed. Tasks say so in their
     /// [`Counts`].
-    #[allow(dead_code, reason = "for `on_error` of a step of the engine's")]
-    pub(crate) fn skip(&self, step: StepId, rows: u64) {
-        *self.told().counts.skipped.entry(step).or_default() += rows;
-    }
-
     /// Adds what tasks have counted whose turn has come.
     pub(crate) fn add(&self, counts: &Counts) {
         self.told().counts.add(counts);
