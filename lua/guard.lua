@@ -48,7 +48,8 @@ local function column(v, i)
 end
 
 local function columns(...)
-	local row = { n = select("#", ...), ... }
+	local row = { ... }
+	row.n = select("#", ...)
 	for i = 1, row.n do
 		row[i] = column(row[i], i)
 	end
