@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
 use crate::plan::chain::KeyColumn;
+use crate::plan::pipe_line::{Pipes, pipes};
+use crate::plan::text_form::TextForm;
 use crate::row::block::{Content, HEADER_BYTES, Header};
 use crate::row::describe::{describe, describe_columns, describe_line};
 use crate::row::format::Format;
@@ -34,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key", keys),
     ("text", texts),
     ("format", formats),
+    ("form", forms),
+    ("line", lines),
     ("plan", plans),
     ("pattern", crate::lua::check_pattern),
 ];
@@ -62,6 +66,63 @@ fn block(bytes: &[u8]) {
     assert_eq!(first.payload, bytes);
     while let Ok(Some(received)) = input.next() {
         assert_eq!(received.payload.len(), received.header.len as usize);
+    }
+}
+
+/// As text in a form, which the first byte chooses: pieces of it give the rows that the whole gives,
+/// and those that can be written in it are read again.
+fn forms(bytes: &[u8]) {
+    let Some((choice, text)) = bytes.split_first() else { return };
+    let names = ["a", "b"].map(str::to_owned).to_vec();
+    let forms = [
+        TextForm::Csv,
+        TextForm::Json { names: Vec::new() },
+        TextForm::Json { names },
+        TextForm::Nul,
+        TextForm::Raw,
+    ];
+    let form = &forms[usize::from(*choice) % forms.len()];
+    let read = |text: &[u8], piece: usize| {
+        let mut reader = form.reader(1 << 10).expect("lines cut at TAB are not among them");
+        let (mut left, mut frames) = (Vec::new(), Vec::new());
+        for part in text.chunks(piece).chain([&[][..]]) {
+            left.extend_from_slice(part);
+            let taken = reader.read(&left, part.is_empty(), &mut frames);
+            left.drain(..taken.bytes);
+            if let Some(refused) = taken.refused {
+                return (frames, Some(refused.message));
+            }
+        }
+        assert_eq!(left, b"", "the end takes all");
+        (frames, None)
+    };
+    let whole = read(text, 1 << 20);
+    for piece in [1, 3, 64] {
+        assert_eq!(read(text, piece), whole, "in pieces of {piece}");
+    }
+    let (writer, mut again) = (form.writer(), Vec::new());
+    for row in Rows::frames(&whole.0).each() {
+        let row = row.expect("a reader makes frames");
+        msgpack::validate(row).expect("a reader makes values");
+        if writer.append(&mut again, row).is_err() || again.len() > 1 << 10 {
+            return;
+        }
+    }
+    if !again.is_empty() {
+        assert_eq!(read(&again, 5), (whole.0, None), "again from {:?}", describe_line(&again));
+    }
+}
+
+/// As a command line: what it is cut into is in it, in order.
+fn lines(bytes: &[u8]) {
+    let Ok(line) = std::str::from_utf8(bytes) else { return };
+    let Pipes::Parts(parts) = pipes(line) else { return };
+    assert!(parts.len() > 1);
+    let mut rest = line;
+    for part in parts {
+        let at = rest.find(part).expect("a part is a piece of its line");
+        assert!(rest[..at].bytes().all(|byte| byte == b'|' || byte.is_ascii_whitespace()));
+        rest = &rest[at + part.len()..];
     }
 }
 

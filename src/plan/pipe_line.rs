@@ -37,8 +37,10 @@ pub(crate) fn pipes(line: &str) -> Pipes<'_> {
 /// A command without blanks around it: behind its last word, a shell would not see that it may take
 /// the place of the shell.
 fn trimmed(part: &str) -> &str {
-    let part = part.trim_start();
-    match part.trim_end() {
+    // What else Unicode calls a blank is part of a word to a shell.
+    const BLANKS: [char; 3] = [' ', '\t', '\n'];
+    let part = part.trim_start_matches(BLANKS);
+    match part.trim_end_matches(BLANKS) {
         // What comes next belongs to it.
         end if end.ends_with('\\') => part,
         end => end,
@@ -323,6 +325,7 @@ mod tests {
             ("a <in | b >out", &["a <in", "b >out"]),
             ("A=1 a >|x | b", &["A=1 a >|x", "b"]),
             ("a | b;", &["a", "b;"]),
+            ("\u{b}a\r | \u{a0}b\u{a0}", &["\u{b}a\r", "\u{a0}b\u{a0}"]),
             ("grep -c '#' | b#c", &["grep -c '#'", "b#c"]),
         ] {
             assert_eq!(pipes(line), Pipes::Parts(parts.to_vec()), "{line}");
