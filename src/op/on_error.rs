@@ -156,7 +156,8 @@ impl From<f64> for AtMost {
 impl Dataset {
     /// Says what becomes of the rows that fail in the step before it. Which those are, and in which
     /// order they lie in a dead letter file, is the same for any number of workers; a row fails as a
-    /// whole, and what a function has emitted for it before that is not passed on.
+    /// whole, and what a function has emitted for it before that is not passed on: so what comes of one
+    /// row is held in memory until the function is through with it.
     ///
     /// It is for steps with a function in Lua for each row (`map`, `flat_map`, `filter`, `for_each`,
     /// …), for `numbers`, `split`, `select` and others that look at columns, and for `pipe_as_args`.
