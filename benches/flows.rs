@@ -27,6 +27,8 @@ const FLOWS: &[(&str, Run)] = &[
     ("distinct_keys_called", distinct_keys_called),
     ("pipe", pipe),
     ("pipe_columns", pipe_columns),
+    ("whole_rows_through", whole_rows_through),
+    ("one_column_through", one_column_through),
     ("aggregate", aggregate),
     ("aggregate_in_lua", aggregate_in_lua),
     ("quantile", quantile),
@@ -146,6 +148,15 @@ fn pipe(input: &str, _: &str) -> Result<()> {
 
 fn pipe_columns(input: &str, _: &str) -> Result<()> {
     Flow::new().text_file(input).split("\t").pipe("cat").save_text_to(stdout(), "%s %s %s")
+}
+
+fn whole_rows_through(input: &str, output: &str) -> Result<()> {
+    Flow::new().text_file(input).split("\t").pipe("cat").save_lines(output)
+}
+
+/// The same with one column only going through the command.
+fn one_column_through(input: &str, output: &str) -> Result<()> {
+    Flow::new().text_file(input).split("\t").pipe_columns([2], "cat").save_lines(output)
 }
 
 fn aggregate(input: &str, output: &str) -> Result<()> {

@@ -117,7 +117,7 @@ impl Loop {
                 }
                 step => {
                     let (template, arguments) = (step.to_owned(), Vec::new());
-                    segment.steps.push(LuaStep { template, arguments, code });
+                    segment.steps.push(LuaStep { template, arguments, code, guard: None });
                 }
             }
         }
