@@ -130,7 +130,7 @@ pub struct StepReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StageReport {
-    /// Its steps, as indices of [`Report::steps`]. A step with an exchange is in two stages.
+    /// Its steps, as indices of [`Report::steps`](field@Report::steps). A step with an exchange is in two stages.
     pub steps: Vec<usize>,
     /// Tasks that were done, or commands that were run; a stage that the engine does by itself has
     /// none.

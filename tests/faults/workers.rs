@@ -96,6 +96,24 @@ fn a_worker_killed_while_a_table_is_made_or_looked_into_is_an_error() {
 }
 
 #[test]
+fn a_worker_killed_beside_closures_ends_the_run_and_is_in_its_report() {
+    let place = Place::with_input(lines(1000));
+    let running = place.program(["map_closure", &place.input(), SLOW]).workers(2).start();
+    let worker = running.until("worker", |running| {
+        let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
+        let mut workers = running.workers();
+        if asleep { workers.pop() } else { None }
+    });
+    crate::program::send_signal(worker.pid, 9);
+    let outcome = running.wait();
+    outcome.fails(
+        "HERE, count: a worker was killed by signal 9 (SIGKILL)\n\n\
+         hint: the system kills processes when memory is short: see `memory`",
+    );
+    assert_eq!(outcome.text(), "false, 3 stages\n");
+}
+
+#[test]
 fn a_stopped_worker_goes_on_when_it_is_continued() {
     let place = Place::with_input(lines(300_000));
     let running =

@@ -48,6 +48,7 @@ fn main() -> Result<()> {
         ["sort_pipe", path, command] => sort_pipe(path, command),
         ["distinct", path] => distinct(path),
         ["fork", path, to] => fork(path, to),
+        ["map_closure", path, lua] => map_closure(path, lua),
         ["dead_letters", path, lua, letters] => dead_letters(path, lua, letters),
         ["save", path, to] => save(path, to),
         ["save_mapped", path, lua, to] => save_mapped(path, lua, to),
@@ -283,6 +284,16 @@ fn fork(path: &str, to: &str) -> Result<()> {
 
 fn save(path: &str, to: &str) -> Result<()> {
     flow().text_file(path).save_text(to, "%s")
+}
+
+/// Says at the end whether the run was reported as complete.
+fn map_closure(path: &str, lua: &str) -> Result<()> {
+    let flow = Flow::new();
+    let rows = flow.text_file(path).map(lua).map_rows(|line: String| line.to_uppercase());
+    let result = rows.filter("function(line) return line:find('7', 1, true) end").count();
+    let report = flow.report().expect("there was a run");
+    println!("{}, {} stages", report.completed, report.stages.len());
+    result.map(drop)
 }
 
 fn dead_letters(path: &str, lua: &str, letters: &str) -> Result<()> {
