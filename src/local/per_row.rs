@@ -128,9 +128,8 @@ impl PerRow {
                         }
                     }
                     Err(failure) => {
-                        let failed = Stop::Failed(failure.at_step(step));
                         let columns: Vec<_> = columns.into_iter().collect();
-                        out.settle(self.leave_out(number, failed, &columns, &out));
+                        out.settle(self.leave_out(number, failure.at_step(step), &columns, &out));
                     }
                 }
             }
@@ -176,7 +175,7 @@ impl PerRow {
         };
         out.settle(match result {
             Err(Stop::Failed(failure)) if self.command.guard.is_some() && is_its_own(&failure) => {
-                self.leave_out(number, Stop::Failed(failure), &columns, &out)
+                self.leave_out(number, failure, &columns, &out)
             }
             Err(Stop::Failed(failure)) => Err(Stop::Failed(failure.row(shown()))),
             Err(Stop::Gone) => Err(Stop::Gone),
@@ -199,20 +198,19 @@ impl PerRow {
         Some(columns)
     }
 
-    /// Leaves the rows of a command out, if that is how the step is meant.
+    /// Leaves the rows of a command out, if that is how the step is meant; else they end the run.
     fn leave_out(
         &self,
         number: u64,
-        failed: Stop,
+        failure: Failure,
         rows: &[Vec<u8>],
         out: &Writer,
     ) -> Result<(), Stop> {
-        let Stop::Failed(failure) = &failed else { return Err(failed) };
         if self.command.guard.is_none() {
-            return Err(failed);
+            return Err(Stop::Failed(failure));
         }
         let Site { session, stage, partition, .. } = &self.site;
-        let failure = failure.clone().at_step(self.command.step);
+        let failure = failure.at_step(self.command.step);
         let mut letters = Vec::new();
         for columns in rows {
             put_letter(&mut letters, &failure.clone().row(describe(columns)), columns);

@@ -144,6 +144,13 @@ fn append_nested(out: &mut Vec<u8>, bytes: &[u8], depth: u32) -> Result<usize, N
     Ok(used)
 }
 
+/// A text as JSON has it.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    append_string(&mut out, text.as_bytes()).expect("it is UTF-8");
+    String::from_utf8(out).expect("quotes and escapes are ASCII")
+}
+
 /// Appends a text with its quotes.
 fn append_string(out: &mut Vec<u8>, text: &[u8]) -> Result<(), NoJson> {
     if str::from_utf8(text).is_err() {

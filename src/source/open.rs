@@ -6,11 +6,12 @@
 //! only this process can read, from start to end, is no part but a stream.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::held::Held;
-use super::paths::InputFile;
+use super::paths::{self, InputFile};
 use super::registry::{format, place};
 use super::split::{Piece, plan_splits};
 use super::stream::Streams;
@@ -36,6 +37,16 @@ pub(crate) struct Opening<'a> {
     pub warnings: Vec<String>,
     /// How many bytes there are to read, where the source knows.
     pub bytes: Option<u64>,
+}
+
+impl Opening<'_> {
+    /// The files that paths and patterns stand for.
+    pub(super) fn find(&mut self, patterns: &[PathBuf]) -> Result<Vec<InputFile>, Failure> {
+        let paths::Found { files, unmatched } = paths::expand(patterns)?;
+        let warn = |pattern| format!("no file matches {pattern}");
+        self.warnings.extend(unmatched.into_iter().map(warn));
+        Ok(files)
+    }
 }
 
 /// A source that can be read.

@@ -35,6 +35,12 @@ pub(crate) enum FileKind {
     Stdin,
 }
 
+/// Paths and patterns as a person reads them.
+pub(crate) fn shown(patterns: &[PathBuf]) -> String {
+    let names: Vec<String> = patterns.iter().map(|path| format!("{path:?}")).collect();
+    names.join(", ")
+}
+
 /// What a list of paths and patterns stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::open::{BlockReader, Opened, Opening, Source};
-use super::paths::{self, FileKind, InputFile, cannot_open, cannot_read, expand, list_of_bytes};
+use super::paths::{FileKind, InputFile, cannot_open, cannot_read, list_of_bytes, shown};
 use super::stdin;
 use super::text_file::Paths;
 use crate::dataset::Dataset;
@@ -65,16 +65,13 @@ impl Arguments for RowFiles {
 
 impl fmt::Display for RowFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.patterns.iter().map(|path| format!("{path:?}")).collect();
-        write!(f, "rows_file {}", names.join(", "))
+        write!(f, "rows_file {}", shown(&self.patterns))
     }
 }
 
 impl Source for RowFiles {
     fn open(self: Box<Self>, opening: &mut Opening<'_>) -> Result<Opened, Failure> {
-        let paths::Found { files, unmatched } = expand(&self.patterns)?;
-        let warn = |pattern| format!("no file matches {pattern}");
-        opening.warnings.extend(unmatched.into_iter().map(warn));
+        let files = opening.find(&self.patterns)?;
         let size = |file: &InputFile| match file.kind {
             FileKind::Regular(identity) => Some(identity.len),
             FileKind::Stream | FileKind::Stdin => None,

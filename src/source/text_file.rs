@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::Lines;
 use super::open::{Found, Input, Opening, Place};
-use super::paths::{self, expand};
+use super::paths::{self, shown};
 use super::split::needs_sequential;
 use super::stream::{Stream, Streams};
 use crate::dataset::Dataset;
@@ -67,16 +67,13 @@ impl Arguments for Files {
 
 impl fmt::Display for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.patterns.iter().map(|path| format!("{path:?}")).collect();
-        f.write_str(&names.join(", "))
+        f.write_str(&shown(&self.patterns))
     }
 }
 
 impl Place for Files {
     fn find(self: Box<Self>, opening: &mut Opening<'_>) -> Result<Found, Failure> {
-        let paths::Found { files, unmatched } = expand(&self.patterns)?;
-        let warn = |pattern| format!("no file matches {pattern}");
-        opening.warnings.extend(unmatched.into_iter().map(warn));
+        let files = opening.find(&self.patterns)?;
         if needs_sequential(&files) {
             let streams: Streams = Box::new(files.into_iter().map(|file| Stream::open(&file)));
             return Ok(Found::Streams(streams));

@@ -6,17 +6,22 @@ use crate::program::{Place, Running, lines, send_signal};
 
 const SLOW: &str = "function(x) if x == 'line 100' then os.execute('sleep 1000') end return x end";
 
+/// Waits until a step of a worker sleeps, and kills one of the workers.
+fn kill_a_worker_when_one_sleeps(running: &Running) {
+    let worker = running.until("worker", |running| {
+        let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
+        let mut workers = running.workers();
+        if asleep { workers.pop() } else { None }
+    });
+    send_signal(worker.pid, 9);
+}
+
 #[test]
 fn a_killed_worker_is_an_error_that_says_how_it_ended() {
     let place = Place::with_input(lines(1000));
     for workers in [1, 2] {
         let running = place.program(["map", &place.input(), SLOW]).workers(workers).start();
-        let worker = running.until("worker", |running| {
-            let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
-            let mut workers = running.workers();
-            if asleep { workers.pop() } else { None }
-        });
-        crate::program::send_signal(worker.pid, 9);
+        kill_a_worker_when_one_sleeps(&running);
         running.wait().fails(
             "HERE, save_text_to: a worker was killed by signal 9 (SIGKILL)\n\n\
              hint: the system kills processes when memory is short: see `memory`",
@@ -82,12 +87,7 @@ fn a_worker_killed_while_a_table_is_made_or_looked_into_is_an_error() {
     {
         let running =
             place.program(["table", &place.input(), steps[0], steps[1]]).workers(2).start();
-        let worker = running.until("worker", |running| {
-            let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
-            let mut workers = running.workers();
-            if asleep { workers.pop() } else { None }
-        });
-        crate::program::send_signal(worker.pid, 9);
+        kill_a_worker_when_one_sleeps(&running);
         running.wait().fails(
             "HERE, save_text_to: a worker was killed by signal 9 (SIGKILL)\n\n\
              hint: the system kills processes when memory is short: see `memory`",
@@ -99,12 +99,7 @@ fn a_worker_killed_while_a_table_is_made_or_looked_into_is_an_error() {
 fn a_worker_killed_beside_closures_ends_the_run_and_is_in_its_report() {
     let place = Place::with_input(lines(1000));
     let running = place.program(["map_closure", &place.input(), SLOW]).workers(2).start();
-    let worker = running.until("worker", |running| {
-        let asleep = running.processes().iter().any(|p| p.arguments.contains(&"1000".into()));
-        let mut workers = running.workers();
-        if asleep { workers.pop() } else { None }
-    });
-    crate::program::send_signal(worker.pid, 9);
+    kill_a_worker_when_one_sleeps(&running);
     let outcome = running.wait();
     outcome.fails(
         "HERE, count: a worker was killed by signal 9 (SIGKILL)\n\n\

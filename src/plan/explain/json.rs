@@ -4,6 +4,7 @@
 
 use super::{Note, Read, RunBy, Shown, StageShown, StepShown};
 use crate::error::Origin;
+use crate::row::json::quoted;
 
 impl Shown<'_> {
     pub(crate) fn json(&self) -> String {
@@ -119,21 +120,6 @@ impl Object {
     fn end(self) -> String {
         format!("{{{}}}", self.0.join(","))
     }
-}
-
-/// A text as JSON has it.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
